@@ -1,0 +1,14 @@
+/* ctx.h - what every step of a request carries along: memory, time left, words for an error. */
+#pragma once
+#include "mola/base/arena.h"
+#include "mola/base/env.h"
+#include "mola/base/executor.h"
+
+typedef struct {
+    mola_env *env;
+    mola_arena *arena;    /* dies with the request */
+    mola_why *why;
+    mola_job *job;        /* pauses while the request waits; NULL outside the executor */
+    uint64_t deadline_ns; /* boot clock */
+    uint32_t roundtrips;  /* store batches waited for so far */
+} mola_ctx;

@@ -1,0 +1,36 @@
+/* block.h - the smallest unit of storage that can be fetched, verified and decrypted alone.
+ *
+ *   plain -> zstd (when it gains) -> seal (none yet) -> 16-byte trailer
+ *
+ *      0  u32 plain_bytes     4  u8 codec (0 raw, 1 zstd)    5  u8 seal (0 none)    6  u16 reserved, 0
+ *      8  payload             end - 16  trailer: xxh3-128 of everything before, keyed by the context
+ *
+ * The context says where the block belongs, so that a block in the wrong place fails its check (and,
+ * sealed, its authentication). Canonical xxh3-128 digest, big-endian as XXH128_canonicalFromHash. */
+#pragma once
+#include "mola/base/arena.h"
+#include "mola/base/buf.h"
+
+enum { MOLA_BLOCK_HEAD_BYTES = 8, MOLA_BLOCK_TRAILER_BYTES = 16 };
+typedef struct {
+    uint8_t nsid[16];
+    uint64_t base, rand; /* of the object */
+    uint32_t column;
+    uint32_t block;
+    uint8_t kind;
+} mola_block_place;
+typedef enum { MOLA_BLOCK_RAW, MOLA_BLOCK_ZSTD } mola_block_codec;
+
+/* `wanted` ZSTD falls back to RAW when it does not gain. */
+void mola_block_write(mola_buf *out, const mola_block_place *place, mola_block_codec wanted, mola_str plain);
+/* The plain bytes: a view into `block` when raw, else in the arena. MOLA_CORRUPT for any byte that is
+ * not as written for exactly this place; MOLA_NO_MEMORY. */
+mola_err mola_block_read(mola_str block, const mola_block_place *place, mola_arena *arena, mola_str *plain)
+    MOLA_NODISCARD;
+
+/* xxh3-128 of `bytes`, canonical; what object images end in. */
+void mola_sum128(mola_str bytes, uint8_t out[16]);
+uint64_t mola_hash64(mola_str bytes); /* xxh3-64 */
+/* zstd without a block around it, for column blobs. */
+bool mola_zstd_pack(mola_buf *out, mola_str plain, int level);
+mola_err mola_zstd_unpack(mola_str packed, void *out, size_t plain_bytes) MOLA_NODISCARD;
