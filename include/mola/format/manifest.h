@@ -1,0 +1,45 @@
+/* manifest.h - the one mutable object of a name: which incarnation lives, which segments it has.
+ *
+ *   key        ns/{name}      changed only by If-Match, never deleted; 96 bytes = tombstone, else >= 176
+ *   byte map   protocol section 2 ("MNF1"); sections in manifest.c */
+#pragma once
+#include "mola/model/state.h"
+
+enum { MOLA_TOMBSTONE_BYTES = 96, MOLA_MANIFEST_FMT = 1, MOLA_HISTORY_MAX = 16 };
+typedef struct {
+    uint8_t nsid[16];
+    uint64_t last_seq; /* slots <= last_seq (and above the previous row's) live in that log */
+} mola_lineage;
+typedef struct { /* identity of a segment; what it holds is format/segment's business */
+    uint8_t owner[16];
+    uint64_t base, rand, seq_from, seq_to;
+    uint64_t dv_base, dv_rand; /* delete vector; 0, 0: none */
+} mola_segment_ref;
+typedef struct {
+    uint8_t owner[16];
+    uint64_t base, rand, at_ver, time_us;
+} mola_retired;
+typedef struct {
+    uint64_t ver, time_us;
+} mola_history;
+
+typedef struct {
+    bool deleted; /* a tombstone: only nsid, epoch, ver, commit_id, time_us count */
+    uint8_t nsid[16], commit_id[16];
+    uint64_t epoch, ver;
+    uint64_t time_us; /* tombstone */
+    uint64_t indexed_seq, wal_floor, gc_floor, indexed_time_us, indexed_chain;
+    uint32_t lineage_count, segment_count, retired_count, history_count;
+    mola_lineage *lineage; /* rising last_seq */
+    mola_segment_ref *segments; /* tile 1..indexed_seq */
+    mola_retired *retired;
+    mola_history *history; /* newest last */
+    uint64_t created_us, updated_us, written_us; /* as of indexed_seq, with the state */
+    mola_state *state; /* as of indexed_seq; NULL in a tombstone and while indexed_seq is 0 */
+} mola_manifest;
+
+void mola_manifest_encode(mola_buf *out, const mola_manifest *manifest);
+/* MOLA_CORRUPT for any byte not as mapped; MOLA_INVALID with words when it needs a newer reader. Arrays are in
+ * the arena; the state, when set, is one reference that the caller owns (heap). */
+mola_err mola_manifest_decode(mola_str image, mola_arena *arena, mola_heap *heap, mola_manifest *out,
+                              mola_why *why) MOLA_NODISCARD;
