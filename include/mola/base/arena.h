@@ -1,7 +1,8 @@
 /* arena.h - memory that is freed all at once.
  *
  * One request, one arena. Everything a request allocates dies with mola_arena_reset(), so request
- * code has no free() and no ownership comments. Longer-lived things are reference-counted instead. */
+ * code has no free() and no ownership comments. Longer-lived things are reference-counted instead.
+ */
 #pragma once
 #include "mola/base/heap.h"
 #include <stdalign.h>
@@ -19,7 +20,8 @@ void mola_arena_reset(mola_arena *a);
 /* `count` zeroed objects, or NULL when the budget is spent or count * size overflows. `align` is a
  * power of two up to 64. Zero bytes give a non-NULL pointer that must not be read. */
 void *mola_arena_alloc(mola_arena *a, size_t count, size_t size, size_t align) MOLA_NODISCARD;
-#define mola_new(a, type, count) ((type *)mola_arena_alloc((a), (count), sizeof(type), alignof(type)))
+#define mola_new(a, type, count)                                                                   \
+    ((type *)mola_arena_alloc((a), (count), sizeof(type), alignof(type)))
 
 /* A copy of `text` in the arena. false: over budget. */
 bool mola_arena_copy(mola_arena *a, mola_str text, mola_str *out) MOLA_NODISCARD;

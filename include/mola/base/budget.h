@@ -1,4 +1,5 @@
-/* budget.h - a shared number of bytes that may be out at one moment. Taken before memory is touched. */
+/* budget.h - a shared number of bytes that may be out at one moment. Taken before memory is
+ * touched. */
 #pragma once
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -6,7 +6,7 @@
 
 typedef struct {
     mola_env *env;
-    mola_arena *arena;    /* dies with the request */
+    mola_arena *arena; /* dies with the request */
     mola_why *why;
     mola_job *job;        /* pauses while the request waits; NULL outside the executor */
     uint64_t deadline_ns; /* boot clock */

@@ -31,13 +31,13 @@ typedef struct {
 
 /* Lock order of the whole program, outermost first. */
 enum {
-    MOLA_RANK_WRITER = 10,     /* write/: registry of commit groups */
-    MOLA_RANK_GROUP = 20,      /* write/: one namespace's group */
-    MOLA_RANK_REGISTRY = 30,   /* namespace/: name -> namespace */
-    MOLA_RANK_NAMESPACE = 40,  /* namespace/: hold, view, probes of one name */
-    MOLA_RANK_CACHE = 50,      /* caches and budgets */
-    MOLA_RANK_EXECUTOR = 60,   /* base/: queues and permits */
-    MOLA_RANK_STORE = 70,      /* store/: a driver's own tables */
+    MOLA_RANK_WRITER = 10,    /* write/: registry of commit groups */
+    MOLA_RANK_GROUP = 20,     /* write/: one namespace's group */
+    MOLA_RANK_REGISTRY = 30,  /* namespace/: name -> namespace */
+    MOLA_RANK_NAMESPACE = 40, /* namespace/: hold, view, probes of one name */
+    MOLA_RANK_CACHE = 50,     /* caches and budgets */
+    MOLA_RANK_EXECUTOR = 60,  /* base/: queues and permits */
+    MOLA_RANK_STORE = 70,     /* store/: a driver's own tables */
     MOLA_RANK_LOG = 90,
 };
 
@@ -56,7 +56,7 @@ typedef struct {
     void (*event_free)(mola_event *event);
     bool (*event_wait)(mola_event *event, mola_lock *lock, uint64_t deadline_ns);
     void (*event_wake)(mola_event *event, bool all);
-    void (*log_line)(mola_env *env, mola_str line);
+    void (*log_line)(mola_env *env, mola_str line); /* one whole line with its newline */
 } mola_env_ops;
 
 struct mola_env {
@@ -65,11 +65,12 @@ struct mola_env {
     mola_metrics *metrics;
     struct mola_store *store;
     mola_log_level log_level;
+    mola_log_state log;
 };
 
-#define MOLA_NEVER UINT64_MAX
+#define MOLA_NEVER       UINT64_MAX
 #define MOLA_MILLISECOND ((uint64_t)1000000)
-#define MOLA_SECOND ((uint64_t)1000000000)
+#define MOLA_SECOND      ((uint64_t)1000000000)
 
 /* The real world: clocks, threads and malloc of this process. Log lines go to file descriptor 2.
  * The heap and metrics are the caller's and outlive the env. */
@@ -100,7 +101,8 @@ void mola_lock_take(mola_lock *lock);
 void mola_lock_give(mola_lock *lock);
 void mola_event_init(mola_event *event, mola_env *env);
 void mola_event_free(mola_event *event);
-/* false: the deadline (boot clock; MOLA_NEVER = none) has passed. The lock is held again either way. */
+/* false: the deadline (boot clock; MOLA_NEVER = none) has passed. The lock is held again either
+ * way. */
 bool mola_event_wait(mola_event *event, mola_lock *lock, uint64_t deadline_ns);
 void mola_event_wake_one(mola_event *event);
 void mola_event_wake_all(mola_event *event);
@@ -111,6 +113,6 @@ static inline void mola_lock_give_scoped_(mola_lock **lock)
         mola_lock_give(*lock);
 }
 /* Holds `lock` until the end of the enclosing block. */
-#define MOLA_LOCKED(lock_pointer)                                                                    \
-    __attribute__((cleanup(mola_lock_give_scoped_), unused)) mola_lock *mola_locked_ =               \
+#define MOLA_LOCKED(lock_pointer)                                                                  \
+    __attribute__((cleanup(mola_lock_give_scoped_), unused)) mola_lock *mola_locked_ =             \
         (mola_lock_take(lock_pointer), (lock_pointer))

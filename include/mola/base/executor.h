@@ -15,12 +15,12 @@ struct mola_job { /* owned by the caller until run() is called; run() may free i
     mola_job *next;          /* the executor's, while queued */
     mola_executor *executor; /* set by submit */
     mola_job_class class;
-    uint64_t queued_ns;      /* boot clock; set by submit */
+    uint64_t queued_ns; /* boot clock; set by submit */
 };
 
 typedef struct {
-    uint32_t threads_max;                /* 1,024 */
-    uint32_t permits[MOLA_JOB_CLASSES];  /* jobs of the class that may compute at once; >= 1 */
+    uint32_t threads_max;               /* 1,024 */
+    uint32_t permits[MOLA_JOB_CLASSES]; /* jobs of the class that may compute at once; >= 1 */
     uint32_t queue_max[MOLA_JOB_CLASSES];
 } mola_executor_config;
 
@@ -31,8 +31,8 @@ mola_err mola_executor_open(mola_env *env, const mola_executor_config *config, m
 void mola_executor_close(mola_executor *executor);
 
 /* UNAVAILABLE: the queue is full or the executor is closing; the job was not taken. */
-mola_err mola_executor_submit(mola_executor *executor, mola_job_class class, mola_job *job)
-    MOLA_NODISCARD;
+mola_err mola_executor_submit(mola_executor *executor, mola_job_class class,
+                              mola_job *job) MOLA_NODISCARD;
 
 /* Around everything that waits. NULL job: nothing to do. */
 void mola_job_pause(mola_job *job);

@@ -4,27 +4,27 @@
 #include <stdatomic.h>
 
 /* X(kind, name, help); kind is counter or gauge. Names get the prefix mola_ on the wire. */
-#define MOLA_METRICS(X)                                                                              \
-    X(counter, http_requests_total, "requests whose head was judged")                                \
-    X(counter, http_refused_total, "requests refused on their head or while their body was read")    \
-    X(gauge, http_connections, "open connections")                                                   \
-    X(gauge, http_body_bytes, "bytes charged for request bodies in memory")                          \
-    X(counter, queries_total, "queries answered, errors included")                                   \
-    X(counter, writes_total, "writes answered, errors included")                                     \
-    X(counter, write_groups_total, "log entries appended")                                           \
-    X(counter, write_slots_lost_total, "log slots won by another node")                              \
-    X(counter, write_unknown_total, "writes answered with an unknown outcome")                       \
-    X(counter, probes_total, "strong-read probes sent")                                              \
-    X(counter, probes_shared_total, "strong reads that shared a probe of another")                   \
-    X(counter, store_get_total, "GET operations sent to the store")                                  \
-    X(counter, store_put_total, "PUT operations sent to the store")                                  \
-    X(counter, store_list_total, "LIST operations sent to the store")                                \
-    X(counter, store_delete_total, "DELETE operations sent to the store")                            \
-    X(counter, store_put_unknown_total, "PUTs whose outcome could not be established")               \
-    X(counter, store_corrupt_total, "objects that failed their checksum")                            \
-    X(gauge, view_bytes, "bytes of views and log tails in memory")                                   \
-    X(counter, view_evictions_total, "namespaces whose view was dropped to make room")               \
-    X(gauge, executor_threads, "threads of the executor")                                            \
+#define MOLA_METRICS(X)                                                                            \
+    X(counter, http_requests_total, "requests whose head was judged")                              \
+    X(counter, http_refused_total, "requests refused on their head or while their body was read")  \
+    X(gauge, http_connections, "open connections")                                                 \
+    X(gauge, http_body_bytes, "bytes charged for request bodies in memory")                        \
+    X(counter, queries_total, "queries answered, errors included")                                 \
+    X(counter, writes_total, "writes answered, errors included")                                   \
+    X(counter, write_groups_total, "log entries appended")                                         \
+    X(counter, write_slots_lost_total, "log slots won by another node")                            \
+    X(counter, write_unknown_total, "writes answered with an unknown outcome")                     \
+    X(counter, probes_total, "strong-read probes sent")                                            \
+    X(counter, probes_shared_total, "strong reads that shared a probe of another")                 \
+    X(counter, store_get_total, "GET operations sent to the store")                                \
+    X(counter, store_put_total, "PUT operations sent to the store")                                \
+    X(counter, store_list_total, "LIST operations sent to the store")                              \
+    X(counter, store_delete_total, "DELETE operations sent to the store")                          \
+    X(counter, store_put_unknown_total, "PUTs whose outcome could not be established")             \
+    X(counter, store_corrupt_total, "objects that failed their checksum")                          \
+    X(gauge, view_bytes, "bytes of views and log tails in memory")                                 \
+    X(counter, view_evictions_total, "namespaces whose view was dropped to make room")             \
+    X(gauge, executor_threads, "threads of the executor")                                          \
     X(counter, executor_refused_total, "jobs refused because a queue was full")
 
 #define MOLA_METRIC_ID(kind, name, help) MOLA_M_##name,

@@ -11,9 +11,12 @@ typedef struct {
 } mola_str;
 
 #define MOLA_STR(lit) ((mola_str){.data = (lit), .len = sizeof(lit) - 1})
-#define MOLA_STR_C(lit) {.data = (lit), .len = sizeof(lit) - 1} /* in static initialisers */
+#define MOLA_STR_C(lit)                                                                            \
+    {                                                                                              \
+        .data = (lit), .len = sizeof(lit) - 1                                                      \
+    } /* in static initialisers */
 /* For "%.*s": printf(MOLA_FMT, MOLA_ARG(s)) */
-#define MOLA_FMT "%.*s"
+#define MOLA_FMT    "%.*s"
 #define MOLA_ARG(s) (int)(s).len, (s).data
 
 static inline mola_str mola_str_of(const char *text)
