@@ -15,6 +15,7 @@ struct mola_job { /* owned by the caller until run() is called; run() may free i
     mola_job *next;          /* the executor's, while queued */
     mola_executor *executor; /* set by submit */
     mola_job_class class;
+    bool paused;        /* the executor's, while running */
     uint64_t queued_ns; /* boot clock; set by submit */
 };
 
@@ -26,7 +27,9 @@ typedef struct {
 
 /* Permits from the cgroup's CPU quota (v1 or v2), else the number of usable CPUs. */
 mola_executor_config mola_executor_defaults(void);
-mola_err mola_executor_open(mola_env *env, const mola_executor_config *config, mola_executor **out);
+/* Starts one thread, which stays. UNAVAILABLE: the system refuses it. */
+mola_err mola_executor_open(mola_env *env, const mola_executor_config *config,
+                            mola_executor **out) MOLA_NODISCARD;
 /* Runs what is queued, lets running jobs end, stops the threads. */
 void mola_executor_close(mola_executor *executor);
 
@@ -34,6 +37,7 @@ void mola_executor_close(mola_executor *executor);
 mola_err mola_executor_submit(mola_executor *executor, mola_job_class class,
                               mola_job *job) MOLA_NODISCARD;
 
-/* Around everything that waits. NULL job: nothing to do. */
+/* Around everything that waits, in the thread that runs the job; not nested. Resume waits for a
+ * permit, before any job that is still queued. NULL job: nothing to do. */
 void mola_job_pause(mola_job *job);
 void mola_job_resume(mola_job *job);
