@@ -10,6 +10,7 @@
 #include "mola/base/buf.h"
 #include "mola/base/env.h"
 #include "mola/base/executor.h"
+#include "mola/kernel/kernel.h"
 
 typedef struct mola_api mola_api;
 typedef struct mola_api_route mola_api_route;
@@ -76,6 +77,7 @@ struct mola_namespaces;
 struct mola_writer;
 typedef struct {
     mola_env *env;
+    const mola_kernel *kernel;   /* for vector search */
     mola_executor *executor;
     struct mola_namespaces *namespaces;
     struct mola_writer *writer;

@@ -11,4 +11,5 @@ typedef struct {
     mola_job *job;        /* pauses while the request waits; NULL outside the executor */
     uint64_t deadline_ns; /* boot clock */
     uint32_t roundtrips;  /* store batches waited for so far */
+    uint64_t bytes_read;  /* object bytes that GETs brought so far */
 } mola_ctx;

@@ -1,0 +1,186 @@
+/* route.c - a method and a path, give me a route and a namespace name (reference 2, 1.1, 3.1). */
+#include "api/private.h"
+
+#define NAMED(m, t, h, ...)                                                                        \
+    {                                                                                              \
+        .method = MOLA_STR_C(m), .tail = MOLA_STR_C(t), .has_name = true, .needs_key = true,       \
+        .handle = (h), __VA_ARGS__                                                                 \
+    }
+#define BODY  .takes_body = true
+#define WRITE BODY, .class = MOLA_JOB_WRITE
+#define PROBE(path)                                                                                \
+    {                                                                                              \
+        .method = MOLA_STR_C("GET"), .tail = MOLA_STR_C(path), .in_loop = true                     \
+    }
+
+/* Administration has lived under /v1 and /v2; every route is served under both. */
+static const mola_api_route routes[] = {
+    PROBE("/health"),
+    PROBE("/healthz"),
+    PROBE("/ready"),
+    PROBE("/readyz"),
+    PROBE("/metrics"),
+    {.method = MOLA_STR_C("GET"),
+     .tail = MOLA_STR_C("namespaces"),
+     .needs_key = true,
+     .handle = mola_handle_list},
+    NAMED("POST", "", mola_handle_write, WRITE),
+    NAMED("DELETE", "", mola_handle_delete, .class = MOLA_JOB_WRITE),
+    NAMED("POST", "query", mola_handle_query, BODY, .is_query = true),
+    NAMED("POST", "multi-query", mola_handle_query, BODY, .is_query = true),
+    NAMED("GET", "metadata", mola_handle_metadata),
+    NAMED("PATCH", "metadata", mola_handle_update_metadata, WRITE),
+    NAMED("GET", "schema", mola_handle_schema),
+    NAMED("POST", "schema", mola_handle_update_schema, WRITE),
+    NAMED("GET", "hint_cache_warm", mola_handle_warm),
+    NAMED("POST", "explain_query", mola_handle_unbuilt, BODY, .is_query = true),
+    NAMED("POST", "async", mola_handle_unbuilt, BODY),
+    NAMED("POST", "_debug/recall", mola_handle_unbuilt, BODY, .is_query = true),
+};
+enum { ROUTES = sizeof routes / sizeof *routes };
+
+bool mola_method_known(mola_str method)
+{
+    static const mola_str known[] = {
+        MOLA_STR_C("GET"),   MOLA_STR_C("HEAD"),   MOLA_STR_C("POST"),   MOLA_STR_C("PUT"),
+        MOLA_STR_C("PATCH"), MOLA_STR_C("DELETE"), MOLA_STR_C("OPTIONS")};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (mola_str_eq(method, known[i]))
+            return true;
+    return false;
+}
+
+bool mola_route_is_ready(const mola_api_route *route)
+{
+    return mola_str_starts(route->tail, MOLA_STR("/ready"));
+}
+
+static bool method_fits(const mola_api_route *route, mola_str method)
+{
+    return mola_str_eq(route->method, method) ||
+           (mola_str_eq(method, MOLA_STR("HEAD")) && mola_str_eq(route->method, MOLA_STR("GET")));
+}
+
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9'                 ? c - '0'
+           : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
+                                                : -1;
+}
+
+/* Percent-decodes once into `out`; the length it would have, even where `room` ends. SIZE_MAX:
+ * malformed. */
+static size_t percent_decode(mola_str text, char *out, size_t room)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.data[i];
+        if (c == '%') {
+            if (text.len - i < 3 || hex_digit(text.data[i + 1]) < 0 ||
+                hex_digit(text.data[i + 2]) < 0)
+                return SIZE_MAX;
+            c = (char)(hex_digit(text.data[i + 1]) << 4 | hex_digit(text.data[i + 2]));
+            i += 2;
+        }
+        if (size < room)
+            out[size] = c;
+        size++;
+    }
+    return size;
+}
+
+static bool name_byte(char c)
+{
+    return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || c == '-' || c == '_' ||
+           c == '.';
+}
+
+/* Takes the name out of its path segment. false: out->status and why are set. */
+static bool take_name(mola_str segment, route_match *out)
+{
+    size_t size = percent_decode(segment, out->name, sizeof out->name);
+    out->status = 400;
+    out->why = "Invalid URL: Namespace contains invalid characters, must be [A-Za-z0-9-_.]";
+    if (size == SIZE_MAX || size == 0)
+        return false;
+    for (size_t i = 0; i < size && i < sizeof out->name; i++)
+        if (!name_byte(out->name[i]))
+            return false;
+    if (size > sizeof out->name) {
+        out->why = "Invalid URL: Namespace is too long, limit is currently 128 characters";
+        return false;
+    }
+    if (out->name[0] == '.' && (size == 1 || (size == 2 && out->name[1] == '.')))
+        return false;
+    out->name_len = size;
+    return true;
+}
+
+/* The route of `method` among those that `fits` the rest of the path, or 404, or 405. */
+static void choose(mola_str method, bool has_name, mola_str tail, route_match *out)
+{
+    static const char *const allow[] = {"GET, HEAD", "POST", "PATCH", "DELETE"};
+    out->status = 404;
+    out->why = "no such route";
+    for (size_t i = 0; i < ROUTES; i++) {
+        const mola_api_route *route = &routes[i];
+        if (route->has_name != has_name || !mola_str_eq(route->tail, tail))
+            continue;
+        if (method_fits(route, method)) {
+            out->route = route;
+            return;
+        }
+        out->status = 405;
+        out->why = "method not allowed here";
+        for (size_t k = 0; k < sizeof allow / sizeof *allow; k++)
+            if (mola_str_starts(mola_str_of(allow[k]), route->method))
+                out->allow = allow[k];
+    }
+}
+
+void mola_route_match(mola_str method, mola_str path, route_match *out)
+{
+    *out = (route_match){.status = 404, .why = "no such route"};
+    mola_str rest = path;
+    if (mola_str_cut(&rest, '/').len != 0) /* paths begin with '/' */
+        return;
+    mola_str first = mola_str_cut(&rest, '/');
+    bool versioned = mola_str_eq(first, MOLA_STR("v1")) || mola_str_eq(first, MOLA_STR("v2"));
+    if (!versioned && rest.len == 0) {
+        choose(method, false, path, out);
+        return;
+    }
+    if (!versioned) /* one leading segment, such as a region, is ignored (reference 1.1) */
+        first = mola_str_cut(&rest, '/');
+    if (!mola_str_eq(first, MOLA_STR("v1")) && !mola_str_eq(first, MOLA_STR("v2")))
+        return;
+    out->version = (uint8_t)(first.data[1] - '0');
+    if (!mola_str_eq(mola_str_cut(&rest, '/'), MOLA_STR("namespaces")))
+        return;
+    if (rest.len == 0) {
+        choose(method, false, MOLA_STR("namespaces"), out);
+        return;
+    }
+    mola_str name = mola_str_cut(&rest, '/');
+    if (take_name(name, out))
+        choose(method, true, rest, out);
+}
+
+bool mola_query_parameter(mola_str query, mola_str name, mola_arena *arena, mola_str *out,
+                          bool *found)
+{
+    *found = false;
+    while (query.len) {
+        mola_str value = mola_str_cut(&query, '&');
+        mola_str key = mola_str_cut(&value, '=');
+        if (!mola_str_eq(key, name))
+            continue;
+        char *text = mola_new(arena, char, value.len + 1);
+        if (!text)
+            return false;
+        size_t size = percent_decode(value, text, value.len);
+        *found = true;
+        *out = (mola_str){text, size == SIZE_MAX ? 0 : size};
+    }
+    return true;
+}

@@ -1,0 +1,139 @@
+/* config.c - reads the settings. */
+#include "config.h"
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef struct {
+    const char *name, *fallback, *help;
+    const char **text; /* one of these two is set */
+    uint64_t *number;
+    uint64_t least, most;
+} setting;
+
+enum { SETTINGS_MAX = 64, NAME_BYTES = 64 };
+
+/* Fills `table` with the settings of `config`, which get their defaults. */
+static size_t settings_of(mola_config *config, setting table[SETTINGS_MAX])
+{
+    size_t count = 0;
+#define TEXT(n, d, h)                                                                              \
+    config->n = (d);                                                                               \
+    table[count++] = (setting){.name = #n, .fallback = (d), .help = (h), .text = &config->n};
+#define NUMBER(n, d, lo, hi, h)                                                                    \
+    config->n = (d);                                                                               \
+    table[count++] = (setting){.name = #n,                                                         \
+                               .fallback = #d,                                                     \
+                               .help = (h),                                                        \
+                               .number = &config->n,                                               \
+                               .least = (lo),                                                      \
+                               .most = (hi)};
+    MOLA_CONFIG(TEXT, NUMBER)
+#undef TEXT
+#undef NUMBER
+    return count;
+}
+
+static bool parse_number(const char *text, uint64_t *out)
+{
+    if (!isdigit((unsigned char)*text))
+        return false;
+    char *end;
+    unsigned long long value = strtoull(text, &end, 10);
+    unsigned shift = *end == 'K' ? 10 : *end == 'M' ? 20 : *end == 'G' ? 30 : 0;
+    if (shift)
+        end++;
+    if (*end || (shift && value >> (64 - shift)))
+        return false;
+    *out = value << shift;
+    return true;
+}
+
+static mola_err assign(const setting *s, const char *value, mola_why *why)
+{
+    if (s->text) {
+        *s->text = value;
+        return MOLA_OK;
+    }
+    uint64_t number;
+    if (!parse_number(value, &number))
+        return mola_fail(why, MOLA_INVALID, "%s: \"%s\" is not a number", s->name, value);
+    bool automatic = number == 0 && s->fallback[0] == '0';
+    if (!automatic && (number < s->least || number > s->most))
+        return mola_fail(why, MOLA_INVALID, "%s must be between %llu and %llu", s->name,
+                         (unsigned long long)s->least, (unsigned long long)s->most);
+    *s->number = number;
+    return MOLA_OK;
+}
+
+static void environment_name(const char *name, char out[NAME_BYTES])
+{
+    size_t size = (size_t)snprintf(out, NAME_BYTES, "MOLA_%s", name);
+    MOLA_ASSERT(size < NAME_BYTES);
+    for (size_t i = 0; i < size; i++)
+        out[i] = (char)toupper((unsigned char)out[i]);
+}
+
+static void flag_name(const char *name, char out[NAME_BYTES])
+{
+    size_t size = (size_t)snprintf(out, NAME_BYTES, "--%s", name);
+    MOLA_ASSERT(size < NAME_BYTES);
+    for (size_t i = 0; i < size; i++)
+        out[i] = out[i] == '_' ? '-' : out[i];
+}
+
+mola_err mola_config_read(int count, char **arguments, mola_config *out, mola_why *why)
+{
+    setting table[SETTINGS_MAX];
+    char name[NAME_BYTES];
+    size_t settings = settings_of(out, table);
+    for (size_t s = 0; s < settings; s++) {
+        environment_name(table[s].name, name);
+        const char *value = getenv(name);
+        mola_err err = value ? assign(&table[s], value, why) : MOLA_OK;
+        if (err)
+            return err;
+    }
+    for (int i = 0; i < count; i++) {
+        const char *value = NULL;
+        const setting *hit = NULL;
+        for (size_t s = 0; s < settings && !hit; s++) {
+            flag_name(table[s].name, name);
+            size_t size = strlen(name);
+            if (strncmp(arguments[i], name, size) != 0 ||
+                (arguments[i][size] && arguments[i][size] != '='))
+                continue;
+            hit = &table[s];
+            value = arguments[i][size] ? arguments[i] + size + 1 : NULL;
+        }
+        if (!hit)
+            return mola_fail(why, MOLA_INVALID, "unknown argument %s; see mola serve --help",
+                             arguments[i]);
+        if (!value && ++i < count)
+            value = arguments[i];
+        if (!value)
+            return mola_fail(why, MOLA_INVALID, "%s needs a value", arguments[i - 1]);
+        mola_err err = assign(hit, value, why);
+        if (err)
+            return err;
+    }
+    return MOLA_OK;
+}
+
+void mola_config_help(void)
+{
+    mola_config config;
+    setting table[SETTINGS_MAX];
+    char flag[NAME_BYTES], twin[NAME_BYTES];
+    size_t settings = settings_of(&config, table);
+    for (size_t s = 0; s < settings; s++) {
+        flag_name(table[s].name, flag);
+        environment_name(table[s].name, twin);
+        if (table[s].text)
+            printf("  %s TEXT (%s)\n      %s. Default: %s\n", flag, twin, table[s].help,
+                   table[s].fallback[0] ? table[s].fallback : "none");
+        else
+            printf("  %s N (%s)\n      %s. Default: %llu\n", flag, twin, table[s].help,
+                   (unsigned long long)*table[s].number);
+    }
+}

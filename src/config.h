@@ -1,0 +1,54 @@
+/* config.h - settings: one list for struct, parser, environment twins and --help.
+ *
+ * `--name-of-setting VALUE` (or =VALUE) on the command line wins over MOLA_NAME_OF_SETTING in the
+ * environment, which wins over the default. */
+#pragma once
+#include "mola/base/check.h"
+#include "mola/base/err.h"
+
+/* T(name, default, help): text.  U(name, default, least, most, help): a number; sizes take K, M, G.
+ */
+#define MOLA_CONFIG(T, U)                                                                          \
+    T(listen, "127.0.0.1:3000", "address and port to serve on; port 0 takes a free one")           \
+    T(store, "file:./mola-data",                                                                   \
+      "where all data lives: file:DIR, or mem: (gone when the server stops)")                      \
+    T(api_keys, "",                                                                                \
+      "accepted bearer keys, separated by commas; none here and in the file: open to everybody")   \
+    T(api_keys_file, "", "file with one accepted key a line; read again when it changes")          \
+    T(tls_cert, "", "certificate chain (PEM) to serve TLS with; needs --tls-key")                  \
+    T(tls_key, "", "private key (PEM) of the certificate")                                         \
+    T(kernel, "", "force a vector kernel: scalar, avx2, avx512, neon")                             \
+    T(log_level, "info", "debug, info, warn or error")                                             \
+    U(loops, 0, 0, 64, "event loops; 0 takes one for each two CPUs")                               \
+    U(connections_max, 10000, 16, 1000000,                                                         \
+      "open connections; at the cap the longest idle one makes room")                              \
+    U(idle_seconds, 75, 1, 86400,                                                                  \
+      "an idle connection is closed after this; longer than the load balancer's")                  \
+    U(drain_seconds, 25, 0, 3600, "after SIGTERM, requests under way may take this long")          \
+    U(view_bytes_max, 0, 16 << 20, UINT64_MAX,                                                     \
+      "memory for namespaces; 0 takes half of what the machine or cgroup has")                     \
+    U(body_bytes_max, 0, 1 << 20, UINT64_MAX, "memory for request bodies; 0 takes a quarter")      \
+    U(request_bytes_max, 512 << 20, 1 << 10, 4096ull << 20, "largest write request")               \
+    U(query_bytes_max, 8 << 20, 1 << 10, 512 << 20, "largest query")                               \
+    U(commit_window_ms, 100, 0, 60000, "writes to a busy namespace are collected for this long")   \
+    U(commit_seconds, 10, 1, 600,                                                                  \
+      "a write whose outcome stays unknown for this long is answered so")                          \
+    U(writes_waiting_max, 4096, 1, 1000000,                                                        \
+      "writes that may wait for one namespace; more are told 429")                                 \
+    U(fence_seconds, 60, 1, 3600,                                                                  \
+      "elapsed-time fence of the storage protocol: the same in all processes of a store, for "     \
+      "tests only")
+
+typedef struct {
+#define MOLA_CONFIG_TEXT(name, fallback, help)                const char *name;
+#define MOLA_CONFIG_NUMBER(name, fallback, least, most, help) uint64_t name;
+    MOLA_CONFIG(MOLA_CONFIG_TEXT, MOLA_CONFIG_NUMBER)
+#undef MOLA_CONFIG_TEXT
+#undef MOLA_CONFIG_NUMBER
+} mola_config;
+
+/* Reads environment and arguments (without the command's name). MOLA_INVALID with words. Texts
+ * point into both. */
+mola_err mola_config_read(int count, char **arguments, mola_config *out,
+                          mola_why *why) MOLA_NODISCARD;
+void mola_config_help(void); /* to standard output */
