@@ -1,20 +1,20 @@
-/* nearest.h - exact nearest rows of a vector attribute among a rowset, for every dense type and both metrics
- * (and dot product), and for multi-vectors.
+/* nearest.h - the exact nearest rows of a vector attribute among a rowset: every vector type, every metric.
  *
- * A SIMD kernel selects candidates over windows, with a margin for its error; mola_exact_* then gives each candidate
- * the distance a client sees: f64 in index order, rounded to f32; for cosine the similarity is rounded to f32 before it
- * is subtracted from 1, so parallel vectors tie at exactly 0; a zero vector under cosine is infinitely far (printed null); dot product:
- * the negated inner product. Order: distance, then id. So the answer is the same under every kernel, bit for bit. */
+ * A SIMD kernel selects candidates, with a margin for its error; mola_exact_* then gives each candidate the distance that
+ * a client sees: f64 in index order, rounded to f32. For cosine the similarity is rounded to f32 before it is subtracted
+ * from 1, so parallel vectors tie at exactly 0; a zero vector is infinitely far. Dot product (an extension): the negated
+ * inner product. Multi-vectors: the sum over the query's vectors of the least distance to any stored one. Order: distance,
+ * then id. So the answer is the same under every kernel and however the rows are split into parts, bit for bit. */
 #pragma once
 #include "mola/kernel/kernel.h"
 #include "mola/scan/rowset.h"
 
 typedef struct {
-    const mola_attr *attr;    /* DENSE or MULTI */
+    const mola_attr *attr; /* DENSE or MULTI */
     mola_metric_kind metric;
-    const float *query;       /* dims floats; MULTI: query_count * dims */
-    uint32_t query_count;     /* 1 for DENSE */
-    size_t k;                 /* how many rows are wanted; SIZE_MAX: all */
+    const float *query;    /* dims floats; MULTI: query_count * dims */
+    uint32_t query_count;  /* 1 for DENSE */
+    size_t k;              /* how many rows are wanted; SIZE_MAX: all */
     const mola_kernel *kernel;
 } mola_nearest;
 
