@@ -259,10 +259,11 @@ mola_err mola_executor_submit(mola_executor *ex, mola_job_class class, mola_job 
         job->class = class;
         job->paused = false;
         job->queued_ns = now_ns;
-        if (c->last)
+        if (c->last) {
             c->last->next = job;
-        else
+        } else {
             c->first = job;
+        }
         c->last = job;
         c->queued++;
         start = call_threads(ex);
@@ -306,10 +307,11 @@ void mola_job_resume(mola_job *job)
     }
     waiter self = {0};
     mola_event_init(&self.event, ex->env);
-    if (c->resume_last)
+    if (c->resume_last) {
         c->resume_last->next = &self;
-    else
+    } else {
         c->resume_first = &self;
+    }
     c->resume_last = &self;
     while (!self.woken)
         (void)mola_event_wait(&self.event, &ex->lock, MOLA_NEVER);
