@@ -1,6 +1,7 @@
 /* manifest.h - the one mutable object of a name: which incarnation lives, which segments it has.
  *
- *   key        ns/{name}      changed only by If-Match, never deleted; 96 bytes = tombstone, else >= 176
+ *   key        ns/{name}      changed only by If-Match, never deleted;
+ *                             96 bytes: a tombstone, else 176 and more
  *   byte map   protocol section 2 ("MNF1"); sections in manifest.c */
 #pragma once
 #include "mola/model/state.h"
@@ -30,16 +31,20 @@ typedef struct {
     uint64_t time_us; /* tombstone */
     uint64_t indexed_seq, wal_floor, gc_floor, indexed_time_us, indexed_chain;
     uint32_t lineage_count, segment_count, retired_count, history_count;
-    mola_lineage *lineage; /* rising last_seq */
+    mola_lineage *lineage;      /* rising last_seq */
     mola_segment_ref *segments; /* tile 1..indexed_seq */
     mola_retired *retired;
-    mola_history *history; /* newest last */
-    uint64_t created_us, updated_us, written_us; /* as of indexed_seq, with the state */
-    mola_state *state; /* as of indexed_seq; NULL in a tombstone and while indexed_seq is 0 */
+    mola_history *history; /* newest last, rising ver */
+    /* as of indexed_seq, like the state */
+    uint64_t created_us, updated_us, written_us;
+    mola_state *state; /* NULL in a tombstone, and if and only if indexed_seq is 0 */
+    /* Decoded from an image that has more than we know: it may be read, and we must never publish
+     * on top of it (protocol section 2). */
+    bool newer;
 } mola_manifest;
 
 void mola_manifest_encode(mola_buf *out, const mola_manifest *manifest);
-/* MOLA_CORRUPT for any byte not as mapped; MOLA_INVALID with words when it needs a newer reader. Arrays are in
- * the arena; the state, when set, is one reference that the caller owns (heap). */
-mola_err mola_manifest_decode(mola_str image, mola_arena *arena, mola_heap *heap, mola_manifest *out,
-                              mola_why *why) MOLA_NODISCARD;
+/* MOLA_CORRUPT for any byte not as mapped; MOLA_INVALID with words when it needs a newer reader.
+ * Arrays are in the arena; the state, when set, is one reference that the caller owns (heap). */
+mola_err mola_manifest_decode(mola_str image, mola_arena *arena, mola_heap *heap,
+                              mola_manifest *out, mola_why *why) MOLA_NODISCARD;

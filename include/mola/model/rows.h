@@ -1,8 +1,8 @@
 /* rows.h - a batch of resolved changes in columns: what a write does, what a log entry holds.
  *
- * Row r does ops[r] to the document ids[r]. Later rows win over earlier ones with the same id. A patch
- * touches the attributes it mentions: `given` says which rows mention a column; mentioned and not
- * present means: remove. For upserts, given equals present. */
+ * Row r does ops[r] to the document ids[r]. Later rows win over earlier ones with the same id. A
+ * patch touches the attributes it mentions: `given` says which rows mention a column; mentioned and
+ * not present means: remove. For upserts, given equals present. */
 #pragma once
 #include "mola/model/state.h"
 

@@ -1,16 +1,27 @@
 /* state.h - everything about a namespace but its rows: schema and settings at one sequence number.
  *
- * Immutable and reference-counted once it is shared; a change makes a copy. Attributes are known by a
- * stable id, never reused: a dropped and re-added name is another attribute. Every change travels in
- * the log (protocol I12) as the whole new state. */
+ * Immutable and reference-counted once it is shared; a change makes a copy. Attributes are known by
+ * a stable id, never reused: a dropped and re-added name is another attribute. Every change travels
+ * in the log (protocol I12) as the whole new state. */
 #pragma once
 #include "mola/base/ref.h"
 #include "mola/model/column.h"
 
-enum { MOLA_ATTR_ID = 0, MOLA_ATTRS_MAX = 1024, MOLA_ATTR_NAME_BYTES_MAX = 128, MOLA_VECTOR_ATTRS_MAX = 8 };
-typedef enum { MOLA_METRIC_NONE = 0, MOLA_METRIC_COSINE = 1, MOLA_METRIC_EUCLIDEAN = 2, MOLA_METRIC_DOT = 3 } mola_metric_kind;
+enum {
+    MOLA_ATTR_ID = 0,
+    MOLA_ATTRS_MAX = 1024,
+    MOLA_ATTR_NAME_BYTES_MAX = 128,
+    MOLA_VECTOR_ATTRS_MAX = 8
+};
+typedef enum {
+    MOLA_METRIC_NONE = 0,
+    MOLA_METRIC_COSINE = 1,
+    MOLA_METRIC_EUCLIDEAN = 2,
+    MOLA_METRIC_DOT = 3
+} mola_metric_kind;
 
-typedef struct { /* full_text_search, reference 6.1; kept and shown now, used once text search is built */
+/* full_text_search, reference 6.1: kept and shown now, used once text search is built. */
+typedef struct {
     float k1, b, k3;
     uint8_t tokenizer, language; /* indexes into the tables of names in schema.h */
     uint16_t max_token_length;
@@ -31,7 +42,7 @@ typedef struct {
 typedef struct mola_state {
     mola_ref ref;
     mola_heap *heap;
-    size_t bytes; /* of this block */
+    size_t bytes;    /* of this block */
     uint8_t id_type; /* mola_elem UINT, UUID or STRING; NONE: no document and no declaration yet */
     uint8_t metric;  /* mola_metric_kind */
     bool read_only;
@@ -43,16 +54,19 @@ typedef struct mola_state {
 } mola_state;
 
 mola_state *mola_state_new(mola_heap *heap); /* empty, one owner; NULL: no memory */
-/* A copy with room for `more` further attributes, to be changed before it is shared. */
+/* A copy with room for `more` further attributes (up to 2,048: more names than a namespace may have
+ * are refused anyway), to be changed before it is shared. */
 mola_state *mola_state_copy(mola_heap *heap, const mola_state *state, uint32_t more);
 void mola_state_ref(mola_state *state);
-void mola_state_unref(mola_state *state);
-bool mola_state_eq(const mola_state *a, const mola_state *b); /* same content, attribute ids included */
+void mola_state_unref(mola_state *state); /* NULL: nothing to do */
+bool mola_state_eq(const mola_state *a,
+                   const mola_state *b); /* same content, attribute ids included */
 
 const mola_attr *mola_state_find(const mola_state *state, mola_str name);
 const mola_attr *mola_state_attr(const mola_state *state, uint32_t id);
 uint32_t mola_state_vector_count(const mola_state *state);
 
-/* Image: part of log entries and manifests. Decoding checks every byte; MOLA_CORRUPT. */
+/* Image: part of log entries and manifests. Decoding checks every byte: MOLA_CORRUPT; MOLA_INVALID
+ * when it needs a newer reader; MOLA_NO_MEMORY. */
 void mola_state_encode(mola_buf *out, const mola_state *state);
 mola_err mola_state_decode(mola_heap *heap, mola_str image, mola_state **out) MOLA_NODISCARD;

@@ -1,5 +1,5 @@
-/* type.h - the types of attributes (reference 4.1). A type is a form (one value, a list, a vector ...)
- * of an element. Stored in images: the numbers never change their meaning. */
+/* type.h - the types of attributes (reference 4.1). A type is a form (one value, a list, a vector
+ * ...) of an element. Stored in images: the numbers never change their meaning. */
 #pragma once
 #include "mola/base/arena.h"
 #include "mola/base/err.h"
@@ -42,8 +42,8 @@ size_t mola_type_print(mola_type type, char text[MOLA_TYPE_TEXT_BYTES]);
 bool mola_type_eq(mola_type a, mola_type b);
 bool mola_type_ok(mola_type type); /* one of reference 4.1; images are checked with it */
 
-/* Bytes of one stored element: 8 for INT, 4 for VEC_F32, ...; 0 for STRING and BYTES. A dense vector
- * is `dims` elements. */
+/* Bytes of one stored element: 8 for INT, 4 for VEC_F32, ...; 0 for STRING and BYTES. A dense
+ * vector is `dims` elements. */
 size_t mola_elem_width(mola_elem elem);
 const char *mola_elem_name(mola_elem elem); /* "string", "f32", ... */
 bool mola_type_can_filter(mola_type type);  /* scalars but bytes, arrays, []unknown */
