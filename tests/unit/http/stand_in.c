@@ -253,6 +253,8 @@ static void set(settings *s, const char *argument)
         s->http.drain_s = number;
     else if (mola_str_eq(name, MOLA_STR("notice_s")))
         s->http.notice_s = number;
+    else if (mola_str_eq(name, MOLA_STR("heads_kb")))
+        s->http.heads_bytes_max = (uint64_t)number << 10;
     else if (mola_str_eq(name, MOLA_STR("bodies_mb")))
         s->bodies_mb = number;
     else if (mola_str_eq(name, MOLA_STR("threads")))
