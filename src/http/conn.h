@@ -8,8 +8,9 @@
  * Lifetime: mola_conn_close ends a connection at once, but its memory lives until the end of the
  * turn of the loop: callers up the stack look at conn->state and stop when it is CLOSED. */
 #pragma once
-#define H2O_USE_EPOLL 1 /* selects the evloop flavour of the headers; without it they want libuv   \
-                         */
+#define H2O_USE_EPOLL                                                                              \
+    1 /* selects the evloop flavour of the headers; without it they want libuv                     \
+       */
 #include "http/body.h"
 #include "http/chunks.h"
 #include "http/head.h"

@@ -2,7 +2,7 @@
 #include "mola/base/check.h"
 #include <unistd.h>
 
-enum { LOOPS_MAX = 64, RANK_HTTP = MOLA_RANK_WRITER - 5 /* outermost */ };
+enum { LOOPS_MAX = 64 };
 #define DRAIN_MARGIN MOLA_SECOND /* for loops to notice that their time is over */
 
 mola_http_config mola_http_defaults(void)
@@ -63,7 +63,7 @@ mola_err mola_http_open(const mola_http_config *config, mola_http **out, mola_wh
     http->config = *config;
     http->heads.limit = config->heads_bytes_max;
     http->port = config->port;
-    mola_lock_init(&http->lock, config->env, RANK_HTTP);
+    mola_lock_init(&http->lock, config->env, MOLA_RANK_HTTP);
     mola_event_init(&http->changed, config->env);
     err = mola_wire_open_tls(config, &http->tls, why);
     if (!err && config->port)

@@ -49,7 +49,7 @@ static mola_err bind_socket(const char *address, uint16_t port, bool is_shared, 
     int on = 1, unsent = MOLA_HTTP_UNSENT_BYTES;
     int fd = socket(where.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
-        return mola_fail(why, MOLA_UNAVAILABLE, "socket: %m");
+        return mola_fail(why, MOLA_UNAVAILABLE, "socket: %s", strerrordesc_np(errno));
     /* TCP_NOTSENT_LOWAT is inherited by accepted sockets: without it epoll calls a socket writable
      * only after a third of megabytes of kernel buffer has drained, and a reader well above the
      * floor looks dead meanwhile. "::" takes IPv4 as well. */
@@ -57,8 +57,8 @@ static mola_err bind_socket(const char *address, uint16_t port, bool is_shared, 
                   setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent) == 0 &&
                   (!is_shared || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0);
     if (!is_set || bind(fd, &where.any, size) < 0) {
-        mola_err err =
-            mola_fail(why, MOLA_UNAVAILABLE, "cannot bind %s port %u: %m", address, port);
+        mola_err err = mola_fail(why, MOLA_UNAVAILABLE, "cannot bind %s port %u: %s", address, port,
+                                 strerrordesc_np(errno));
         (void)close(fd);
         return err;
     }
@@ -84,7 +84,8 @@ mola_err mola_listen_open(const char *address, uint16_t *port, int *fd_out, mola
     socket_address bound = {0};
     socklen_t size = sizeof bound;
     if (listen(fd, BACKLOG) < 0 || getsockname(fd, &bound.any, &size) < 0) {
-        err = mola_fail(why, MOLA_UNAVAILABLE, "cannot listen on %s port %u: %m", address, *port);
+        err = mola_fail(why, MOLA_UNAVAILABLE, "cannot listen on %s port %u: %s", address, *port,
+                        strerrordesc_np(errno));
         (void)close(fd);
         return err;
     }

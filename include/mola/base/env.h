@@ -31,6 +31,7 @@ typedef struct {
 
 /* Lock order of the whole program, outermost first. */
 enum {
+    MOLA_RANK_HTTP = 5,       /* http/: its loops' comings and goings */
     MOLA_RANK_WRITER = 10,    /* write/: registry of commit groups */
     MOLA_RANK_GROUP = 20,     /* write/: one namespace's group */
     MOLA_RANK_REGISTRY = 30,  /* namespace/: name -> namespace */
