@@ -1,5 +1,5 @@
-/* base64.h - standard alphabet with padding (RFC 4648 section 4), strict: no white space, no missing
- * padding, no stray bits. */
+/* base64.h - standard alphabet with padding (RFC 4648 section 4), strict: no white space, no
+ * missing padding, no stray bits. */
 #pragma once
 #include "mola/base/buf.h"
 

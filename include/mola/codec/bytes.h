@@ -2,7 +2,8 @@
  * over its end. */
 #pragma once
 #include "mola/base/buf.h"
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "images are little-endian, and so is every machine we run on");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "images are little-endian, and so is every machine we run on");
 
 static inline uint16_t mola_load_u16(const void *p)
 {

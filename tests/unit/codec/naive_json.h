@@ -270,7 +270,7 @@ static inline bool naive_json(mola_str text, naive_text *out)
 }
 
 /* The same rendering of what the reader under test says. */
-static inline bool naive_render(mola_json v, mola_arena *arena, naive_text *out)
+static inline bool naive_render(mola_json v, mola_arena *memory, naive_text *out)
 {
     mola_str s;
     switch (mola_json_kind_of(v)) {
@@ -288,7 +288,7 @@ static inline bool naive_render(mola_json v, mola_arena *arena, naive_text *out)
         naive_add(out, s.data, s.len);
         return true;
     case MOLA_JSON_STRING:
-        if (!mola_json_string(v, arena, &s))
+        if (!mola_json_string(v, memory, &s))
             return false;
         naive_add_string(out, s.data, s.len);
         return true;
@@ -300,11 +300,11 @@ static inline bool naive_render(mola_json v, mola_arena *arena, naive_text *out)
     naive_add(out, object ? "{" : "[", 1);
     for (mola_json m = mola_json_first(v); m.doc; m = mola_json_next(v, m)) {
         if (object) {
-            if (!mola_json_key(m, arena, &s))
+            if (!mola_json_key(m, memory, &s))
                 return false;
             naive_add_string(out, s.data, s.len);
         }
-        if (!naive_render(m, arena, out))
+        if (!naive_render(m, memory, out))
             return false;
     }
     naive_add(out, object ? "}" : "]", 1);
