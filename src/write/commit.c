@@ -1,0 +1,222 @@
+/* commit.c - the loop of protocol section 6: evaluate on the newest state, offer, settle, answer.
+ */
+#include "write/commit.h"
+#include "mola/format/entry.h"
+#include "write/draft.h"
+
+/* One evaluation of a group and what became of it. */
+typedef struct {
+    mola_commit *commit;
+    mola_ctx ctx;
+    mola_why why;
+    mola_arena arena;
+    mola_view *on, *after; /* what it was evaluated on (NULL: absence), and what it made */
+    mola_draft draft;
+    mola_write *end; /* the first member that is not of this group */
+} round_of;
+
+void mola_write_finish(mola_write *write)
+{
+    mola_write_plan_free(write->plan);
+    write->plan = NULL;
+    write->next = NULL;
+    write->done(write);
+}
+
+void mola_write_fail(mola_write *write, mola_err err, mola_str words)
+{
+    MOLA_ASSERT(err != MOLA_OK);
+    mola_write_answer_clear(&write->answer);
+    write->answer.err = mola_fail(&write->answer.why, err, MOLA_FMT, MOLA_ARG(words));
+    mola_write_finish(write);
+}
+
+/* Takes the members before `end` off the list and fails them. */
+static void fail_until(mola_commit *commit, const mola_write *end, mola_err err, mola_str words)
+{
+    while (commit->first != end) {
+        mola_write *write = commit->first;
+        commit->first = write->next;
+        mola_write_fail(write, err, words);
+    }
+}
+
+/* A member whose time is over is let go while it is certain that nothing of it was written: before
+ * it is evaluated (section 6). */
+static void drop_late(mola_commit *commit)
+{
+    uint64_t now = mola_boot_ns(commit->env);
+    for (mola_write **at = &commit->first; *at;) {
+        mola_write *write = *at;
+        if (write->deadline_ns > now) {
+            at = &write->next;
+            continue;
+        }
+        MOLA_SOMETIMES(member_too_late);
+        *at = write->next;
+        mola_write_fail(write, MOLA_UNAVAILABLE,
+                        MOLA_STR("not written: the time for the request was over before its turn "
+                                 "came"));
+    }
+}
+
+/* -- one round --------------------------------------------------------------------------------- */
+
+static void evaluate(round_of *r)
+{
+    r->end = r->commit->first;
+    while (r->end && mola_draft_take(&r->draft, r->end) == MOLA_TAKEN)
+        r->end = r->end->next;
+    MOLA_ASSERT(r->end != r->commit->first);
+}
+
+/* Offers the entry; I1 and I5 are the log's business, what it reports is final. */
+static mola_err offer(round_of *r)
+{
+    mola_change change;
+    if (mola_draft_change(&r->draft, &change))
+        return mola_fail(&r->why, MOLA_NO_MEMORY, "not enough memory to build the log entry");
+    r->commit->put_ns = mola_boot_ns(r->commit->env);
+    if (!r->on)
+        return mola_log_create(&r->ctx, r->commit->name, &change, &r->after);
+    return mola_log_append(&r->ctx, r->commit->name, r->on, &change, &r->after);
+}
+
+static void set_position(mola_write_answer *answer, mola_view *view)
+{
+    if (!view)
+        return;
+    answer->epoch = view->epoch;
+    answer->seq = view->seq;
+    if (answer->err)
+        return;
+    answer->view = view;
+    mola_view_ref(view);
+}
+
+/* Members are done at the new entry; the refused ones have their error at the state before it. */
+static void answer_members(round_of *r)
+{
+    bool sealed = (r->draft.flags & MOLA_ENTRY_SEAL) != 0;
+    if (r->draft.has_effect) {
+        mola_count(r->commit->env->metrics, MOLA_M_write_groups_total, 1);
+        if (sealed)
+            mola_log_finish_deletion(&r->ctx, r->commit->name, r->after);
+    }
+    bool any_refused = false;
+    while (r->commit->first != r->end) {
+        mola_write *write = r->commit->first;
+        r->commit->first = write->next;
+        mola_write_answer *answer = &write->answer;
+        any_refused |= answer->err != MOLA_OK;
+        if (write->kind == MOLA_WRITE_DELETE && !answer->err) {
+            answer->epoch = r->after->epoch;
+            answer->seq = r->after->seq;
+        } else {
+            bool before = answer->err || sealed || !r->draft.has_effect;
+            set_position(answer, before ? r->on : r->after);
+        }
+        mola_write_finish(write);
+    }
+    if (any_refused && r->draft.has_effect)
+        MOLA_SOMETIMES(member_refused_group_committed);
+    if (any_refused && !r->draft.has_effect)
+        MOLA_SOMETIMES(all_refused_then_proved);
+}
+
+/* I5: never acknowledged, never reported as failed, and nothing is sent again under another id. The
+ * refused members too: they were refused on a state that may be another one by now. */
+static void answer_unknown(round_of *r)
+{
+    MOLA_SOMETIMES(unknown_answered);
+    int64_t members = 0;
+    for (mola_write *write = r->commit->first; write != r->end; write = write->next)
+        members++;
+    mola_count(r->commit->env->metrics, MOLA_M_write_unknown_total, members);
+    mola_log(r->commit->env, MOLA_LOG_WARN, "write_outcome_unknown", "members=%lld",
+             (long long)members);
+    fail_until(r->commit, r->end, MOLA_UNKNOWN,
+               MOLA_STR("outcome unknown: the write may or may not have been stored; repeating "
+                        "upserts and deletes by id is safe"));
+}
+
+/* What the client hears of an error that is certain: the request itself was in order, so it is
+ * never a 4xx. */
+static mola_err definite(mola_err err)
+{
+    return err == MOLA_NO_MEMORY || err == MOLA_CORRUPT ? err : MOLA_UNAVAILABLE;
+}
+
+/* One pass of the loop. MOLA_CONFLICT: the state has moved under it and nobody was answered. */
+static mola_err run_round(round_of *r)
+{
+    mola_commit *commit = r->commit;
+    mola_err err = mola_log_open(&r->ctx, commit->name, &r->on);
+    r->end = NULL;
+    if (err == MOLA_CONFLICT)
+        return err;
+    if (err && err != MOLA_NOT_FOUND) { /* nothing was offered */
+        fail_until(commit, NULL, definite(err), mola_why_text(&r->why));
+        return err;
+    }
+    mola_why_clear(&r->why);
+    mola_draft_open(&r->draft, commit->env->heap, commit->group_bytes_max, r->on);
+    evaluate(r);
+    /* I12: a refusal, and an answer that nothing had to be done, is an answer about the newest
+     * state. */
+    if (r->draft.has_effect) {
+        err = offer(r);
+    } else {
+        err = mola_log_prove(&r->ctx, commit->name, r->on);
+    }
+    if (err == MOLA_OK) {
+        answer_members(r);
+    } else if (err == MOLA_UNKNOWN && r->draft.has_effect) {
+        answer_unknown(r);
+    } else if (err != MOLA_CONFLICT) {
+        fail_until(commit, r->end, definite(err), mola_why_text(&r->why));
+    }
+    return err;
+}
+
+static void close_round(round_of *r)
+{
+    mola_draft_close(&r->draft);
+    if (r->on)
+        mola_view_unref(r->on);
+    if (r->after)
+        mola_view_unref(r->after);
+    mola_arena_reset(&r->arena);
+}
+
+void mola_commit_step(mola_commit *commit)
+{
+    uint64_t deadline_ns = mola_boot_ns(commit->env) + commit->commit_ns_max;
+    commit->put_ns = 0;
+    for (;;) {
+        drop_late(commit);
+        if (!commit->first)
+            return;
+        round_of r = {.commit = commit};
+        r.draft.heap = commit->env->heap;
+        mola_arena_init(&r.arena, commit->env->heap, SIZE_MAX);
+        r.ctx = (mola_ctx){.env = commit->env,
+                           .arena = &r.arena,
+                           .why = &r.why,
+                           .job = commit->job,
+                           .deadline_ns = deadline_ns};
+        mola_err err = run_round(&r);
+        mola_write *end = r.end;
+        close_round(&r);
+        if (err != MOLA_CONFLICT)
+            return;
+        /* Lost the slot: the WHOLE group is evaluated again, on the winner's state. */
+        MOLA_SOMETIMES(group_evaluated_again);
+        if (mola_boot_ns(commit->env) < deadline_ns)
+            continue;
+        MOLA_SOMETIMES(every_slot_lost);
+        fail_until(commit, end, MOLA_UNAVAILABLE,
+                   MOLA_STR("not written: other writers won every log slot that was tried"));
+        return;
+    }
+}

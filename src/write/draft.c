@@ -1,0 +1,398 @@
+/* draft.c - members of a group, evaluated one behind the other on one state (rulings.md, Requests).
+ */
+#include "write/draft.h"
+#include "mola/format/entry.h"
+#include "write/kept.h"
+#include "write/settings.h"
+
+void mola_draft_open(mola_draft *draft, mola_heap *heap, uint64_t bytes_max, const mola_view *view)
+{
+    MOLA_IMPLIES(view != NULL, !view->sealed);
+    *draft = (mola_draft){.heap = heap, .bytes_max = bytes_max, .view = view};
+    mola_id_map_init(&draft->ids, heap);
+    if (view) {
+        draft->state = view->state;
+        mola_state_ref(draft->state);
+    }
+}
+
+void mola_draft_close(mola_draft *draft)
+{
+    if (draft->state)
+        mola_state_unref(draft->state);
+    if (draft->joined)
+        mola_rows_builder_free(draft->joined);
+    mola_id_map_free(&draft->ids);
+    mola_free(draft->heap, draft->batches, draft->batch_room * sizeof *draft->batches);
+    *draft = (mola_draft){.heap = draft->heap};
+}
+
+void mola_write_answer_clear(mola_write_answer *answer)
+{
+    mola_write_answer_free(answer);
+    *answer = (mola_write_answer){0};
+}
+
+void mola_write_answer_free(mola_write_answer *answer)
+{
+    mola_buf *const ids[3] = {&answer->upserted_ids, &answer->patched_ids, &answer->deleted_ids};
+    for (size_t i = 0; i < 3; i++) {
+        if (ids[i]->heap)
+            mola_buf_free(ids[i]);
+    }
+    if (answer->view)
+        mola_view_unref(answer->view);
+    answer->view = NULL;
+}
+
+static mola_taken refuse(mola_write *write, mola_err err)
+{
+    MOLA_ASSERT(err != MOLA_OK);
+    MOLA_SOMETIMES(member_refused);
+    write->answer.err = err;
+    return MOLA_TAKEN;
+}
+
+static mola_taken refuse_missing(mola_write *write)
+{
+    return refuse(write,
+                  mola_fail(&write->answer.why, MOLA_NOT_FOUND,
+                            "namespace '" MOLA_FMT "' was not found", MOLA_ARG(write->name)));
+}
+
+static mola_taken refuse_no_memory(mola_write *write)
+{
+    return refuse(write, mola_fail(&write->answer.why, MOLA_NO_MEMORY,
+                                   "not enough memory to carry out the write"));
+}
+
+/* -- what members did to an id -------------------------------------------------------------------
+ */
+
+/* Brings the map up to all batches. Groups that only upsert never need it. */
+static bool map_batches(mola_draft *draft)
+{
+    for (; draft->mapped < draft->batch_count; draft->mapped++) {
+        const mola_rows *rows = draft->batches[draft->mapped].rows;
+        if (!mola_id_map_reserve(&draft->ids, rows->count))
+            return false;
+        for (uint32_t row = 0; row < rows->count; row++)
+            (void)mola_id_map_put(&draft->ids, rows, row);
+    }
+    return true;
+}
+
+/* The document is there, seen behind all members taken so far. Patches in a batch are of documents
+ * that are there, so only a delete makes it missing. */
+static bool is_there(const mola_draft *draft, const mola_value *id)
+{
+    MOLA_ASSERT(draft->mapped == draft->batch_count);
+    const mola_id_place *place = mola_id_map_find(&draft->ids, id);
+    if (place)
+        return place->rows->ops[place->row] != MOLA_OP_DELETE;
+    uint32_t part, row;
+    return draft->view && mola_view_find(draft->view, id, &part, &row);
+}
+
+/* -- rows into the entry -------------------------------------------------------------------------
+ */
+
+static bool add_batch(mola_draft *draft, const mola_rows *rows)
+{
+    if (draft->batch_count == draft->batch_room) {
+        uint32_t room = draft->batch_room ? draft->batch_room * 2 : 16;
+        mola_draft_batch *batches =
+            mola_realloc(draft->heap, draft->batches, draft->batch_room * sizeof *batches,
+                         room * sizeof *batches);
+        if (!batches)
+            return false;
+        draft->batches = batches;
+        draft->batch_room = room;
+    }
+    /* A single batch is appended as it is: a bulk load is not copied once more. */
+    if (draft->batch_count == 1) {
+        MOLA_ASSERT(!draft->joined);
+        draft->joined = mola_rows_builder_new(draft->heap);
+        if (!draft->joined || mola_rows_append(draft->joined, draft->batches[0].rows)) {
+            if (draft->joined)
+                mola_rows_builder_free(draft->joined);
+            draft->joined = NULL;
+            return false;
+        }
+    }
+    if (draft->joined && mola_rows_append(draft->joined, rows))
+        return false;
+    draft->batches[draft->batch_count++].rows = rows;
+    return true;
+}
+
+/* Every attribute of `old` lives on with its type in `new`: rows written under either fit into one
+ * entry. */
+static bool state_extends(const mola_state *old, const mola_state *new)
+{
+    for (uint32_t i = 0; i < old->attr_count; i++) {
+        const mola_attr *attr = mola_state_attr(new, old->attrs[i].id);
+        if (!attr || !mola_type_eq(attr->type, old->attrs[i].type))
+            return false;
+    }
+    return true;
+}
+
+static void set_state(mola_draft *draft, mola_state *state)
+{
+    mola_state_ref(state);
+    if (draft->state)
+        mola_state_unref(draft->state);
+    draft->state = state;
+    draft->state_changed = true;
+    draft->has_effect = true;
+}
+
+/* -- one member: rows and schema -----------------------------------------------------------------
+ */
+
+/* Plain deletes succeed without creating anything; everything else needs the namespace
+ * (reference 18.15). */
+static mola_taken write_to_missing(mola_write *write, const mola_write_request *r)
+{
+    if (!r->deletes.doc || r->schema.doc || r->patch_rows.doc || r->patch_columns.doc)
+        return refuse_missing(write);
+    write->answer.had_deletes = true;
+    write->answer.rows_deleted = mola_json_count(r->deletes);
+    return MOLA_TAKEN;
+}
+
+/* What can be said before rows are looked at, in the order of rulings.md. MOLA_NOT_FOUND: the
+ * namespace is missing and this write does not create it. */
+static mola_err admit(const mola_draft *draft, mola_write *write, const mola_write_request *r)
+{
+    mola_why *why = &write->answer.why;
+    bool forbids = r->create_namespace.doc && !mola_json_bool(r->create_namespace);
+    if (!draft->state && (write->kind == MOLA_WRITE_SCHEMA || forbids)) {
+        return mola_fail(why, MOLA_NOT_FOUND, "namespace '" MOLA_FMT "' was not found",
+                         MOLA_ARG(write->name));
+    }
+    if (draft->state && draft->state->read_only)
+        return mola_fail(why, MOLA_INVALID, "Writes not permitted. This namespace is read-only.");
+    if (write->kind == MOLA_WRITE_SCHEMA)
+        return MOLA_OK;
+    mola_err err = mola_write_check_meaning(write->body, write->arena, why);
+    if (err || draft->state || mola_write_request_creates(r))
+        return err;
+    if (r->create_namespace.doc && !mola_write_member(r->schema, "id").doc) {
+        return mola_fail(why, MOLA_INVALID,
+                         "creating an empty namespace requires the type of \"id\" in schema");
+    }
+    return MOLA_OK;
+}
+
+/* Which rows take effect on the draft, and what to count. Patches of missing documents are ignored
+ * and not counted; deletes count in any case (reference 7.10), but only those of documents that are
+ * there reach the log. */
+static mola_err resolve(mola_draft *draft, mola_write *write, uint64_t *keep, uint32_t *kept)
+{
+    mola_write_plan *plan = write->plan;
+    mola_write_answer *answer = &write->answer;
+    bool fresh = !draft->state; /* nothing is deleted from a namespace created without documents */
+    *kept = plan->upserts;
+    for (uint32_t row = 0; row < plan->upserts; row++)
+        answer->bytes_written += plan->row_bytes[row];
+    for (uint32_t row = plan->upserts; row < plan->rows.count; row++) {
+        mola_value id = mola_column_element(&plan->rows.ids, row);
+        if (!is_there(draft, &id)) {
+            keep[row / 64] &= ~((uint64_t)1 << row % 64);
+            continue;
+        }
+        *kept += 1;
+        if (plan->ops[row] == MOLA_OP_PATCH) {
+            answer->rows_patched++;
+            answer->bytes_written += plan->row_bytes[row];
+        }
+    }
+    answer->rows_upserted = plan->upserts;
+    answer->rows_deleted = fresh && plan->upserts == 0 ? 0 : plan->deletes;
+    if (*kept == plan->rows.count || *kept == 0)
+        return MOLA_OK;
+    plan->kept = mola_write_kept_new(plan->heap, &plan->rows, keep, *kept);
+    return plan->kept ? MOLA_OK : MOLA_NO_MEMORY;
+}
+
+/* Ids of rows [first, first + count) that are kept, as a JSON array; nothing when there are none.
+ */
+static void list_ids(mola_buf *out, mola_heap *heap, const mola_rows *rows, uint32_t first,
+                     uint32_t count, const uint64_t *keep)
+{
+    mola_buf_init(out, heap);
+    for (uint32_t row = first; row < first + count; row++) {
+        if (!mola_bit(keep, row))
+            continue;
+        mola_buf_add_char(out, out->len ? ',' : '[');
+        mola_value id = mola_column_element(&rows->ids, row);
+        mola_value_print(out, &id);
+    }
+    if (out->len)
+        mola_buf_add_char(out, ']');
+}
+
+static mola_err list_affected(mola_write *write, const uint64_t *keep)
+{
+    mola_write_answer *a = &write->answer;
+    const mola_write_plan *plan = write->plan;
+    uint32_t deleted = a->rows_deleted ? plan->deletes : 0;
+    list_ids(&a->upserted_ids, write->heap, &plan->rows, 0, plan->upserts, NULL);
+    list_ids(&a->patched_ids, write->heap, &plan->rows, plan->upserts, plan->patches, keep);
+    list_ids(&a->deleted_ids, write->heap, &plan->rows, plan->upserts + plan->patches, deleted,
+             NULL);
+    return a->upserted_ids.failed || a->patched_ids.failed || a->deleted_ids.failed ? MOLA_NO_MEMORY
+                                                                                    : MOLA_OK;
+}
+
+/* The decoded member into the entry, or before the next one. */
+static mola_taken merge(mola_draft *draft, mola_write *write, const mola_write_request *r,
+                        uint32_t kept)
+{
+    mola_write_plan *plan = write->plan;
+    const mola_rows *rows = plan->kept ? mola_write_kept_rows(plan->kept) : &plan->rows;
+    if (kept == 0 && !plan->state) {
+        MOLA_SOMETIMES(member_without_effect);
+        return MOLA_TAKEN;
+    }
+    bool retypes = plan->state && draft->batch_count && !state_extends(draft->state, plan->state);
+    bool overflows =
+        kept && draft->has_effect && draft->bytes + plan->encoded_bytes > draft->bytes_max;
+    if (retypes || overflows) {
+        MOLA_SOMETIMES(group_cut);
+        return MOLA_CUT;
+    }
+    /* Nothing of the draft has changed yet; from here on only the last step can fail, and it is
+     * first. */
+    if (kept && !add_batch(draft, rows))
+        return draft->has_effect ? MOLA_CUT : refuse_no_memory(write);
+    if (plan->state) {
+        set_state(draft, plan->state);
+        draft->flags |= MOLA_ENTRY_SCHEMA;
+    }
+    draft->has_effect = true;
+    draft->data_written |= mola_write_request_has_rows(r);
+    draft->bytes += kept ? plan->encoded_bytes : 0;
+    draft->is_closed |= draft->bytes >= draft->bytes_max;
+    return MOLA_TAKEN;
+}
+
+static mola_err decode(const mola_draft *draft, mola_write *write, const mola_write_request *r)
+{
+    mola_write_plan *plan = write->plan;
+    if (!mola_write_plan_fits(plan, draft->state)) {
+        if (plan->decoded)
+            MOLA_SOMETIMES(decoded_again);
+        mola_write_decode(plan, &(mola_decode){.request = r,
+                                               .base = draft->state,
+                                               .state_heap = draft->heap,
+                                               .arena = write->arena});
+    }
+    if (plan->err)
+        write->answer.why = plan->why;
+    return plan->err;
+}
+
+static mola_taken take_rows(mola_draft *draft, mola_write *write)
+{
+    mola_write_request r = mola_write_request_read(write->kind, write->body);
+    mola_err err = admit(draft, write, &r);
+    if (err)
+        return refuse(write, err);
+    if (!draft->state && !mola_write_request_creates(&r) && !r.create_namespace.doc)
+        return write_to_missing(write, &r);
+    err = decode(draft, write, &r);
+    if (err)
+        return refuse(write, err);
+
+    mola_write_plan *plan = write->plan;
+    mola_write_answer *answer = &write->answer;
+    mola_write_kept_free(plan->kept);
+    plan->kept = NULL;
+    answer->had_upserts = r.upsert_rows.doc || r.upsert_columns.doc;
+    answer->had_patches = r.patch_rows.doc || r.patch_columns.doc;
+    answer->had_deletes = r.deletes.doc;
+    size_t words = mola_words(plan->rows.count);
+    uint64_t *keep = mola_alloc_array(draft->heap, uint64_t, words + 1);
+    if (!keep)
+        return refuse_no_memory(write);
+    memset(keep, 0xff, words * sizeof *keep);
+    uint32_t kept = 0;
+    if (plan->patches + plan->deletes && !map_batches(draft))
+        err = MOLA_NO_MEMORY;
+    if (!err)
+        err = resolve(draft, write, keep, &kept);
+    if (!err && r.return_affected_ids)
+        err = list_affected(write, keep);
+    mola_free(draft->heap, keep, (words + 1) * sizeof *keep);
+    return err ? refuse_no_memory(write) : merge(draft, write, &r, kept);
+}
+
+/* -- the other kinds -----------------------------------------------------------------------------
+ */
+
+/* Settings are ordered with the writes (I12); a namespace that is read-only can be made writable
+ * again. */
+static mola_taken take_settings(mola_draft *draft, mola_write *write)
+{
+    if (!draft->state)
+        return refuse_missing(write);
+    mola_state *after;
+    mola_err err = mola_write_apply_settings(draft->heap, draft->state, write->body, &after,
+                                             &write->answer.why);
+    if (err)
+        return refuse(write, err);
+    if (after) {
+        set_state(draft, after);
+        mola_state_unref(after);
+        draft->flags |= MOLA_ENTRY_CONFIG;
+    }
+    return MOLA_TAKEN;
+}
+
+/* A SEAL stands alone in its entry, and nothing stands behind it (I8). */
+static mola_taken take_delete(mola_draft *draft, mola_write *write)
+{
+    if (!draft->state)
+        return refuse_missing(write);
+    if (draft->has_effect) {
+        MOLA_SOMETIMES(group_cut_before_seal);
+        return MOLA_CUT;
+    }
+    draft->flags = MOLA_ENTRY_SEAL;
+    draft->has_effect = true;
+    draft->is_closed = true;
+    return MOLA_TAKEN;
+}
+
+mola_taken mola_draft_take(mola_draft *draft, mola_write *write)
+{
+    if (draft->is_closed)
+        return MOLA_CUT;
+    mola_write_answer_clear(&write->answer);
+    switch (write->kind) {
+    case MOLA_WRITE_ROWS:
+    case MOLA_WRITE_SCHEMA:
+        return take_rows(draft, write);
+    case MOLA_WRITE_SETTINGS:
+        return take_settings(draft, write);
+    case MOLA_WRITE_DELETE:
+        break;
+    }
+    return take_delete(draft, write);
+}
+
+mola_err mola_draft_change(mola_draft *draft, mola_change *out)
+{
+    MOLA_ASSERT(draft->has_effect);
+    *out = (mola_change){.flags = draft->flags,
+                         .state = draft->state_changed ? draft->state : NULL,
+                         .data_written = draft->data_written};
+    if (draft->joined)
+        return mola_rows_built(draft->joined, &out->rows) ? MOLA_OK : MOLA_NO_MEMORY;
+    if (draft->batch_count)
+        out->rows = *draft->batches[0].rows;
+    return MOLA_OK;
+}

@@ -1,0 +1,46 @@
+/* draft.h - the log entry that a commit group is about to offer, member by member.
+ *
+ * A draft stands on one view, or on the absence of the namespace. Members are taken in arrival
+ * order; each sees the effects of those before it. One that is refused leaves no trace. Pure but
+ * for memory: no I/O. Threads: one. */
+#pragma once
+#include "mola/namespace/log.h"
+#include "write/ids.h"
+#include "write/plan.h"
+
+typedef struct {
+    const mola_rows *rows;
+} mola_draft_batch;
+
+typedef struct {
+    mola_heap *heap;       /* the environment's: of states, and of what the group needs */
+    uint64_t bytes_max;    /* of rows in one entry */
+    const mola_view *view; /* borrowed; NULL: the namespace is absent */
+    mola_state *state;     /* after the members taken so far; NULL: still absent. One reference */
+    bool has_effect;       /* there is something to append */
+    bool is_closed;        /* nothing may follow in this entry */
+    uint32_t flags;        /* MOLA_ENTRY_... */
+    bool state_changed, data_written;
+    uint64_t bytes;            /* of rows, about */
+    mola_draft_batch *batches; /* rows of the members that have some; theirs */
+    uint32_t batch_count, batch_room;
+    mola_rows_builder *joined; /* the batches as one, when there are several */
+    mola_id_map ids;           /* last operation by id, of the first `mapped` batches */
+    uint32_t mapped;
+} mola_draft;
+
+void mola_draft_open(mola_draft *draft, mola_heap *heap, uint64_t bytes_max, const mola_view *view);
+void mola_draft_close(mola_draft *draft);
+
+typedef enum {
+    MOLA_TAKEN, /* write->answer says what became of it, should the entry be appended */
+    MOLA_CUT,   /* it does not fit in behind the others: the next entry is for it */
+} mola_taken;
+/* The first member is never cut. What was taken must outlive the draft. */
+mola_taken mola_draft_take(mola_draft *draft, mola_write *write);
+
+/* What to append; borrows from the draft. MOLA_NO_MEMORY. */
+mola_err mola_draft_change(mola_draft *draft, mola_change *out) MOLA_NODISCARD;
+
+/* Forgets an earlier evaluation's answer. */
+void mola_write_answer_clear(mola_write_answer *answer);

@@ -1,0 +1,360 @@
+/* writer.c - who writes to which name on this node, and when.
+ *
+ * A name with waiting writes has one group, which is at any moment either in the executor, queued
+ * or running one step, or in the list of windows until the time of its next step. So at most one
+ * step of a name runs at a time (protocol section 6), and no thread is tied to a name or to a
+ * waiting client. One thread of the writer's own watches the windows. */
+#include "mola/write/write.h"
+#include "write/commit.h"
+
+enum { BUCKETS = 4096 };
+/* When the executor is full, a group tries again after this time. */
+static const uint64_t RETRY_NS = 10 * MOLA_MILLISECOND;
+
+typedef struct group group;
+struct group {
+    mola_job job;
+    mola_writer *writer;
+    group *chain; /* of its bucket */
+    mola_str text;
+    mola_name *name;       /* opened by the first step */
+    group *later, *sooner; /* neighbours in that list */
+    uint64_t due_ns;
+    mola_write *first, *last;
+    uint32_t waiting; /* members in the list; those of a step under way are not */
+};
+
+struct mola_writer {
+    mola_writer_config config;
+    mola_lock lock; /* guards everything below, and all groups but what a step of theirs works on */
+    mola_event watch_again, idle;
+    bool closing, watching;
+    uint32_t active; /* steps in the executor */
+    group *soonest, *latest;
+    group *buckets[BUCKETS];
+};
+
+/* -- the table and the list of windows; all with the lock held -----------------------------------
+ */
+
+static group **bucket_of(mola_writer *w, mola_str name)
+{
+    return &w->buckets[mola_value_hash(&(mola_value){.elem = MOLA_ELEM_STRING, .s = name}) %
+                       BUCKETS];
+}
+
+static group *find(mola_writer *w, mola_str name)
+{
+    group *g = *bucket_of(w, name);
+    while (g && !mola_str_eq(g->text, name))
+        g = g->chain;
+    return g;
+}
+
+static group *make(mola_writer *w, mola_str name)
+{
+    mola_heap *heap = w->config.env->heap;
+    group *g = mola_alloc(heap, sizeof *g + name.len);
+    if (!g)
+        return NULL;
+    memcpy(g + 1, name.data, name.len);
+    g->text = (mola_str){(const char *)(g + 1), name.len};
+    g->writer = w;
+    group **bucket = bucket_of(w, name);
+    g->chain = *bucket;
+    *bucket = g;
+    return g;
+}
+
+/* Out of the table: nobody finds it any more. Its memory is freed by discard(), without the lock.
+ */
+static void take_out(group *g)
+{
+    MOLA_ASSERT(!g->first);
+    group **at = bucket_of(g->writer, g->text);
+    while (*at != g)
+        at = &(*at)->chain;
+    *at = g->chain;
+}
+
+static void discard(group *g)
+{
+    if (g->name)
+        mola_name_close(g->name);
+    mola_free(g->writer->config.env->heap, g, sizeof *g + g->text.len);
+}
+
+/* Windows are equally long, so a new one belongs at the end or close to it. */
+static void wait_until(group *g, uint64_t due_ns)
+{
+    mola_writer *w = g->writer;
+    group *sooner = w->latest;
+    while (sooner && sooner->due_ns > due_ns)
+        sooner = sooner->sooner;
+    g->due_ns = due_ns;
+    g->sooner = sooner;
+    g->later = sooner ? sooner->later : w->soonest;
+    *(sooner ? &sooner->later : &w->soonest) = g;
+    *(g->later ? &g->later->sooner : &w->latest) = g;
+    if (w->soonest == g)
+        mola_event_wake_all(&w->watch_again);
+}
+
+static void stop_waiting(group *g)
+{
+    mola_writer *w = g->writer;
+    *(g->sooner ? &g->sooner->later : &w->soonest) = g->later;
+    *(g->later ? &g->later->sooner : &w->latest) = g->sooner;
+    g->sooner = g->later = NULL;
+}
+
+static void run_step(mola_job *job);
+
+static bool activate(group *g)
+{
+    g->job = (mola_job){.run = run_step};
+    if (mola_executor_submit(g->writer->config.executor, MOLA_JOB_WRITE, &g->job))
+        return false;
+    g->writer->active++;
+    return true;
+}
+
+static mola_write *take_members(group *g)
+{
+    mola_write *first = g->first;
+    g->first = g->last = NULL;
+    g->waiting = 0;
+    return first;
+}
+
+/* Members that a step left over stand before those that came meanwhile. */
+static void put_back(group *g, mola_write *first)
+{
+    if (!first)
+        return;
+    mola_write *last = first;
+    for (g->waiting++; last->next; last = last->next)
+        g->waiting++;
+    last->next = g->first;
+    g->first = first;
+    if (!g->last)
+        g->last = last;
+}
+
+/* -- steps ------------------------------------------------------------------------------------- */
+
+static void refuse_all(mola_write *first)
+{
+    while (first) {
+        mola_write *write = first;
+        first = write->next;
+        mola_write_fail(write, MOLA_UNAVAILABLE, MOLA_STR("not written: the server is stopping"));
+    }
+}
+
+/* Where a group goes after a step: out, when it is idle and its window is over; else to its next
+ * step. true: out. */
+static bool go_on(group *g, uint64_t due_ns)
+{
+    uint64_t now = mola_boot_ns(g->writer->config.env);
+    if (due_ns > now) {
+        wait_until(g, due_ns);
+    } else if (!g->first) {
+        return true;
+    } else if (!activate(g)) {
+        wait_until(g, now + RETRY_NS);
+    }
+    return false;
+}
+
+/* One executor job: one step of one group. */
+static void run_step(mola_job *job)
+{
+    group *g = (group *)((char *)job - offsetof(group, job));
+    mola_writer *w = g->writer;
+    mola_lock_take(&w->lock);
+    mola_write *first = take_members(g);
+    bool closing = w->closing;
+    mola_lock_give(&w->lock);
+
+    if (!g->name && !closing)
+        g->name = mola_name_open(w->config.namespaces, g->text);
+    mola_commit commit = {.env = w->config.env,
+                          .job = job,
+                          .name = g->name,
+                          .group_bytes_max = w->config.group_bytes_max,
+                          .commit_ns_max = w->config.commit_ns_max,
+                          .first = first};
+    if (g->name && !closing)
+        mola_commit_step(&commit);
+    while (!g->name && !closing && commit.first) {
+        mola_write *write = commit.first;
+        commit.first = write->next;
+        mola_write_fail(write, MOLA_NO_MEMORY, MOLA_STR("not enough memory to open the namespace"));
+    }
+
+    mola_lock_take(&w->lock);
+    put_back(g, commit.first);
+    closing = w->closing;
+    mola_write *unwanted = closing ? take_members(g) : NULL;
+    bool out = closing || go_on(g, commit.put_ns ? commit.put_ns + w->config.window_ns : 0);
+    if (out)
+        take_out(g);
+    mola_lock_give(&w->lock);
+    refuse_all(unwanted);
+    if (out)
+        discard(g);
+
+    /* Last, for close() frees the writer when no step is left. */
+    mola_lock_take(&w->lock);
+    w->active--;
+    mola_event_wake_all(&w->idle);
+    mola_lock_give(&w->lock);
+}
+
+/* -- windows ----------------------------------------------------------------------------------- */
+
+static void watch_windows(void *argument)
+{
+    mola_writer *w = argument;
+    mola_lock_take(&w->lock);
+    while (!w->closing) {
+        group *g = w->soonest;
+        uint64_t now = mola_boot_ns(w->config.env);
+        if (!g || g->due_ns > now) {
+            (void)mola_event_wait(&w->watch_again, &w->lock, g ? g->due_ns : MOLA_NEVER);
+            continue;
+        }
+        stop_waiting(g);
+        if (!go_on(g, 0))
+            continue;
+        take_out(g);
+        mola_lock_give(&w->lock);
+        discard(g);
+        mola_lock_take(&w->lock);
+    }
+    w->watching = false;
+    mola_event_wake_all(&w->idle);
+    mola_lock_give(&w->lock);
+}
+
+/* -- members ----------------------------------------------------------------------------------- */
+
+/* Decodes against the state that this node saw last; the group's step decodes again if it meets
+ * another one. An unknown or missing namespace is left to the step: it would be a guess about
+ * everything. */
+static void decode_ahead(mola_writer *w, mola_write *write)
+{
+    mola_state *state = mola_namespace_guess_state(w->config.namespaces, write->name);
+    if (!state)
+        return;
+    mola_write_request request = mola_write_request_read(write->kind, write->body);
+    mola_write_decode(write->plan, &(mola_decode){.request = &request,
+                                                  .base = state,
+                                                  .state_heap = w->config.env->heap,
+                                                  .arena = write->arena});
+    mola_state_unref(state);
+}
+
+/* Puts the member at the end of its group. MOLA_OK: from here on it belongs to the group. */
+static mola_err join(mola_writer *w, mola_write *write)
+{
+    MOLA_LOCKED(&w->lock);
+    mola_why *why = &write->answer.why;
+    if (w->closing)
+        return mola_fail(why, MOLA_UNAVAILABLE, "not written: the server is stopping");
+    group *g = find(w, write->name);
+    bool idle = !g;
+    if (!g && !(g = make(w, write->name)))
+        return mola_fail(why, MOLA_NO_MEMORY, "not enough memory to open the namespace");
+    if (g->waiting >= w->config.waiting_max) {
+        MOLA_SOMETIMES(writes_pushed_back);
+        return mola_fail(why, MOLA_BUSY, "too many writes are waiting for this namespace");
+    }
+    if (g->last) {
+        g->last->next = write;
+    } else {
+        g->first = write;
+    }
+    g->last = write;
+    g->waiting++;
+    if (!idle || activate(g))
+        return MOLA_OK;
+    (void)take_members(g);
+    take_out(g);
+    discard(g);
+    return mola_fail(why, MOLA_UNAVAILABLE,
+                     "not written: the server has too many requests waiting");
+}
+
+void mola_writer_submit(mola_writer *w, mola_job *job, mola_write *write)
+{
+    (void)job; /* nothing here waits */
+    write->next = NULL;
+    write->plan = NULL;
+    write->answer = (mola_write_answer){0};
+    mola_why *why = &write->answer.why;
+    mola_err err = mola_write_check_shape(write->kind, write->body, write->arena, why);
+    if (!err && (write->kind == MOLA_WRITE_ROWS || write->kind == MOLA_WRITE_SCHEMA)) {
+        write->plan = mola_write_plan_new(write->heap);
+        if (write->plan) {
+            decode_ahead(w, write);
+        } else {
+            err = mola_fail(why, MOLA_NO_MEMORY, "not enough memory to decode the write");
+        }
+    }
+    if (!err)
+        err = join(w, write);
+    if (err) {
+        write->answer.err = err;
+        mola_write_finish(write);
+    }
+}
+
+/* -- opening and closing ----------------------------------------------------------------------- */
+
+mola_err mola_writer_open(const mola_writer_config *config, mola_writer **out)
+{
+    MOLA_ASSERT(config->waiting_max > 0 && config->group_bytes_max > 0);
+    mola_env *env = config->env;
+    mola_writer *w = mola_alloc(env->heap, sizeof *w);
+    if (!w)
+        return MOLA_NO_MEMORY;
+    w->config = *config;
+    mola_lock_init(&w->lock, env, MOLA_RANK_WRITER);
+    mola_event_init(&w->watch_again, env);
+    mola_event_init(&w->idle, env);
+    w->watching = true;
+    mola_err err = env->ops->spawn(env, "write-windows", watch_windows, w);
+    if (err) {
+        w->watching = false;
+        mola_writer_close(w);
+        return err;
+    }
+    *out = w;
+    return MOLA_OK;
+}
+
+void mola_writer_close(mola_writer *w)
+{
+    mola_lock_take(&w->lock);
+    w->closing = true;
+    mola_event_wake_all(&w->watch_again);
+    for (group *g; (g = w->soonest);) {
+        stop_waiting(g);
+        mola_write *unwanted = take_members(g);
+        take_out(g);
+        mola_lock_give(&w->lock);
+        refuse_all(unwanted);
+        discard(g);
+        mola_lock_take(&w->lock);
+    }
+    while (w->active || w->watching)
+        (void)mola_event_wait(&w->idle, &w->lock, MOLA_NEVER);
+    mola_lock_give(&w->lock);
+
+    mola_event_free(&w->idle);
+    mola_event_free(&w->watch_again);
+    mola_lock_free(&w->lock);
+    mola_free(w->config.env->heap, w, sizeof *w);
+}
