@@ -88,7 +88,7 @@ void *mola_arena_alloc(mola_arena *a, size_t count, size_t size, size_t align)
             return NULL;
         offset = 0;
     }
-    size_t padding = offset - b->used;
+    size_t padding = want ? offset - b->used : 0;
     if (padding > a->limit - a->used || want > a->limit - a->used - padding)
         return NULL;
     b->used = offset + with_gap;

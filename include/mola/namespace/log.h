@@ -1,44 +1,48 @@
 /* log.h - appending to the log of a name: protocol sections 4, 6 and 7, for write/ alone.
  *
- * Everything here blocks on the store. One thread at a time may append to a name on this node (the commit group's
- * step); reads go on beside it. */
+ * Everything here blocks on the store. One thread at a time may append to a name on this node (the
+ * commit group's step); reads go on beside it. */
 #pragma once
 #include "mola/namespace/namespace.h"
 
-typedef struct mola_name mola_name; /* one name on this node; counted */
+typedef struct mola_name mola_name;                             /* one name on this node; counted */
 mola_name *mola_name_open(mola_namespaces *all, mola_str name); /* NULL: no memory */
 void mola_name_close(mola_name *name);
 
 /* What one log entry does. Empty rows are allowed (a change of schema alone). */
 typedef struct {
-    uint32_t flags;     /* MOLA_ENTRY_CONFIG, SCHEMA, SEAL; the rest is set here */
-    mola_state *state;  /* the state from here on; borrowed. NULL: unchanged */
-    mola_rows rows;     /* borrowed */
-    bool data_written;  /* moves written_us */
+    uint32_t flags;    /* MOLA_ENTRY_CONFIG, SCHEMA, SEAL; the rest is set here */
+    mola_state *state; /* the state from here on; borrowed. NULL: unchanged */
+    mola_rows rows;    /* borrowed */
+    bool data_written; /* moves written_us */
 } mola_change;
 
-/* The view to evaluate a group on: newest that this node knows after a refresh where rule 6 wants one. MOLA_NOT_FOUND: no
- * such namespace (never was, or deleted; a deletion met on the way is finished first): create it or refuse. */
+/* The view to evaluate a group on: newest that this node knows after a refresh where rule 6 wants
+ * one. MOLA_NOT_FOUND: no such namespace (never was, or deleted; a deletion met on the way is
+ * finished first): create it or refuse. */
 mola_err mola_log_open(mola_ctx *ctx, mola_name *name, mola_view **view) MOLA_NODISCARD;
 
 /* Offers `change` as entry on->seq + 1.
  *   MOLA_OK           it stands there, settled; *after is the view with it
- *   MOLA_CONFLICT     another's entry stands there, settled and applied: open again and evaluate again
- *   MOLA_UNAVAILABLE  definite: it is not in the log and never will be
- *   MOLA_UNKNOWN      it may or may not be; hold and view are dropped. Answer every member so
- *   MOLA_NO_MEMORY    definite as UNAVAILABLE: the namespace does not fit in memory */
-mola_err mola_log_append(mola_ctx *ctx, mola_name *name, const mola_view *on, const mola_change *change,
+ *   MOLA_CONFLICT     another's entry stands there, settled and applied: open again and evaluate
+ * again MOLA_UNAVAILABLE  definite: it is not in the log and never will be MOLA_UNKNOWN      it may
+ * or may not be; hold and view are dropped. Answer every member so MOLA_NO_MEMORY    definite as
+ * UNAVAILABLE: the namespace does not fit in memory */
+mola_err mola_log_append(mola_ctx *ctx, mola_name *name, const mola_view *on,
+                         const mola_change *change, mola_view **after) MOLA_NODISCARD;
+/* Creates the namespace with `change` as its first entry (the state must have an id type). Outcomes
+ * as above; MOLA_CONFLICT: somebody else created it meanwhile. */
+mola_err mola_log_create(mola_ctx *ctx, mola_name *name, const mola_change *change,
                          mola_view **after) MOLA_NODISCARD;
-/* Creates the namespace with `change` as its first entry (the state must have an id type). Outcomes as above; MOLA_CONFLICT:
- * somebody else created it meanwhile. */
-mola_err mola_log_create(mola_ctx *ctx, mola_name *name, const mola_change *change, mola_view **after)
-    MOLA_NODISCARD;
-/* A refusal or an empty effect is an answer about the state of `on` (absence, when NULL) and needs the proof a strong
- * read needs (I12). MOLA_OK: proved by a probe sent after this call began; MOLA_CONFLICT: the state has moved, evaluate again. */
+/* A refusal or an empty effect is an answer about the state of `on` (absence, when NULL) and needs
+ * the proof a strong read needs (I12). MOLA_OK: proved by a probe sent after this call began;
+ * MOLA_CONFLICT: the state has moved, evaluate again. */
 mola_err mola_log_prove(mola_ctx *ctx, mola_name *name, const mola_view *on) MOLA_NODISCARD;
-/* After a SEAL of `sealed` was appended: turns ns/{name} into a tombstone. Failure is not an error for the client. */
+/* After a SEAL of `sealed` was appended: turns ns/{name} into a tombstone. Failure is not an error
+ * for the client. */
 void mola_log_finish_deletion(mola_ctx *ctx, mola_name *name, const mola_view *sealed);
 
-/* The view `on` would become with `rows` in it, without touching the log: for evaluating filters and conditions of later
- * members of a group. */
-mola_err mola_view_with(mola_ctx *ctx, const mola_view *on, const mola_change *change, mola_view **out) MOLA_NODISCARD;
+/* The view `on` would become with `rows` in it, without touching the log: for evaluating filters
+ * and conditions of later members of a group. */
+mola_err mola_view_with(mola_ctx *ctx, const mola_view *on, const mola_change *change,
+                        mola_view **out) MOLA_NODISCARD;

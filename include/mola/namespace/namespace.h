@@ -1,38 +1,43 @@
 /* namespace.h - a name, give me its newest view: reading by protocol section 5.
  *
- * The registry knows the names this node has met. Each has at most one held manifest and one view; both only move
- * forward (I14). Views are kept within a byte budget: the least recently used names lose theirs first and replay
- * them from the log when asked again. */
+ * The registry knows the names this node has met. Each has at most one held manifest and one view;
+ * both only move forward (I14). Views are kept within a byte budget: the least recently used names
+ * lose theirs first and replay them from the log when asked again. */
 #pragma once
 #include "mola/namespace/view.h"
 
 typedef struct mola_namespaces mola_namespaces;
 typedef struct {
-    mola_env *env;          /* env->store holds the objects */
-    mola_str org;           /* empty: the default organisation */
-    size_t view_bytes_max;  /* budget of views and parts */
-    uint64_t fence_ns;      /* W of protocol I6: 60 s, a constant of format 1; tests set it for all processes at once */
+    mola_env *env;         /* env->store holds the objects */
+    mola_str org;          /* empty: the default organisation */
+    size_t view_bytes_max; /* budget of views and parts */
+    uint64_t fence_ns;     /* W of protocol I6: 60 s, a constant of format 1; tests set it for all
+                              processes at once */
 } mola_namespaces_config;
 
-mola_err mola_namespaces_open(const mola_namespaces_config *config, mola_namespaces **out) MOLA_NODISCARD;
+mola_err mola_namespaces_open(const mola_namespaces_config *config,
+                              mola_namespaces **out) MOLA_NODISCARD;
 void mola_namespaces_close(mola_namespaces *all);
 
 typedef enum { MOLA_READ_STRONG, MOLA_READ_EVENTUAL } mola_consistency;
 typedef struct {
     mola_consistency level;
-    uint64_t staleness_ns; /* EVENTUAL: the view's last settled probe was sent no longer ago than this */
+    uint64_t
+        staleness_ns; /* EVENTUAL: the view's last settled probe was sent no longer ago than this */
 } mola_freshness;
 enum { MOLA_STALENESS_SECONDS = 10 }; /* when an eventual read does not say */
 
-/* The view a read at this moment must see; the caller owns one reference. MOLA_NOT_FOUND with "namespace '...' was not
- * found"; MOLA_UNAVAILABLE, MOLA_NO_MEMORY, MOLA_CORRUPT with words. */
-mola_err mola_namespace_read(mola_ctx *ctx, mola_namespaces *all, mola_str name, const mola_freshness *freshness,
-                             mola_view **out) MOLA_NODISCARD;
+/* The view a read at this moment must see; the caller owns one reference. MOLA_NOT_FOUND with
+ * "namespace '...' was not found"; MOLA_UNAVAILABLE, MOLA_NO_MEMORY, MOLA_CORRUPT with words. */
+mola_err mola_namespace_read(mola_ctx *ctx, mola_namespaces *all, mola_str name,
+                             const mola_freshness *freshness, mola_view **out) MOLA_NODISCARD;
 
-/* The cached state of a name, whatever its age, for decoding ahead; NULL: none. One reference to the caller. */
+/* The cached state of a name, whatever its age, for decoding ahead; NULL: none. One reference to
+ * the caller. */
 mola_state *mola_namespace_guess_state(mola_namespaces *all, mola_str name);
 
-/* Live names in byte order, strictly after `after`, starting with `prefix`: at most `max`. *more: there are further
- * ones. Names in ctx->arena. */
-mola_err mola_namespace_list(mola_ctx *ctx, mola_namespaces *all, mola_str prefix, mola_str after, uint32_t max,
-                             mola_str **names, uint32_t *count, bool *more) MOLA_NODISCARD;
+/* Live names in byte order, strictly after `after`, starting with `prefix`: at most `max`. *more:
+ * there are further ones. Names in ctx->arena. */
+mola_err mola_namespace_list(mola_ctx *ctx, mola_namespaces *all, mola_str prefix, mola_str after,
+                             uint32_t max, mola_str **names, uint32_t *count,
+                             bool *more) MOLA_NODISCARD;

@@ -1,0 +1,238 @@
+/* The two ends of an incarnation (protocol section 7), and the only writer of ns/{name}. */
+#include "namespace/name.h"
+
+enum { DELETION_ROUNDS_MAX = 8 };
+
+typedef enum { CAS_OK, CAS_LOST, CAS_MOVED, CAS_UNKNOWN, CAS_NOT_WRITTEN } cas;
+
+/* I2: reads back what stands there. Own commit_id: done. The version we aimed at: lost for ever. A
+ * higher one: ours may have been in between. */
+static cas read_back(mola_ctx *ctx, mola_name *name, const mola_manifest *next)
+{
+    mola_held *now;
+    if (mola_held_read(ctx, name, &now))
+        return CAS_UNKNOWN;
+    cas outcome = CAS_MOVED;
+    if (memcmp(now->manifest.commit_id, next->commit_id, sizeof next->commit_id) == 0) {
+        MOLA_SOMETIMES(cas_412_was_ours);
+        outcome = CAS_OK;
+    } else if (now->manifest.ver == next->ver) {
+        outcome = CAS_LOST;
+    } else {
+        MOLA_SOMETIMES(cas_412_unclear);
+    }
+    mola_held_unref(now);
+    return outcome;
+}
+
+/* I2: ns/{name} changes only on the condition that it is still `old`, with ver + 1 and a new
+ * commit_id. */
+static cas put_manifest(mola_ctx *ctx, mola_name *name, const mola_held *old, mola_manifest *next)
+{
+    MOLA_ASSERT(next->ver == old->manifest.ver + 1);
+    mola_chance(ctx->env, next->commit_id, sizeof next->commit_id);
+    mola_key key = mola_key_manifest(name->all->org, mola_name_str(name));
+    mola_buf image;
+    mola_buf_init(&image, ctx->env->heap);
+    mola_manifest_encode(&image, next);
+    mola_ask ask;
+    mola_ask_begin(&ask, ctx);
+    bool may_have_landed = false;
+    cas outcome = CAS_NOT_WRITTEN;
+    while (!image.failed) {
+        mola_store_op op = {.verb = MOLA_PUT,
+                            .key = mola_key_str(&key),
+                            .body = mola_buf_str(&image),
+                            .when = old->etag.len ? MOLA_PUT_IF_MATCH : MOLA_PUT_IF_ABSENT,
+                            .etag = old->etag};
+        mola_ask_run(&ask, &op, 1);
+        if (op.err == MOLA_OK)
+            outcome = CAS_OK;
+        else if (op.err == MOLA_CONFLICT || op.err == MOLA_NOT_FOUND)
+            outcome = read_back(&ask.ctx, name, next);
+        if (outcome != CAS_NOT_WRITTEN)
+            break;
+        if (op.err != MOLA_UNAVAILABLE && op.err != MOLA_INVALID)
+            may_have_landed = true;
+        if (op.err == MOLA_INVALID || !mola_ask_again(&ask))
+            break;
+    }
+    if (outcome == CAS_NOT_WRITTEN && may_have_landed)
+        outcome = CAS_UNKNOWN;
+    (void)mola_ask_end(&ask, MOLA_OK);
+    mola_buf_free(&image);
+    return outcome;
+}
+
+/* ------------------------------------------------------------------ birth (I8) */
+static mola_err not_created(mola_ctx *ctx)
+{
+    return mola_fail(ctx->why, MOLA_UNAVAILABLE, "the object store did not take the write");
+}
+
+/* The entries under the fresh nsid, before anybody can know of them. What fails here has not
+ * happened. */
+static mola_err put_entry(mola_ctx *ctx, mola_draft *draft)
+{
+    mola_record theirs = {0};
+    mola_ask ask;
+    mola_ask_begin(&ask, ctx);
+    mola_err err = mola_draft_upload(&ask, draft);
+    if (!err && mola_draft_offer(&ask, draft, &theirs) != MOLA_SLOT_OURS)
+        err = MOLA_UNAVAILABLE;
+    mola_record_free(&theirs);
+    (void)mola_ask_end(&ask, err);
+    return err ? not_created(ctx) : MOLA_OK;
+}
+
+static mola_err put_log(mola_ctx *ctx, mola_name *name, const mola_held *old,
+                        const mola_change *change, mola_view **newest)
+{
+    uint8_t nsid[16];
+    mola_chance(ctx->env, nsid,
+                sizeof nsid); /* never reused: nothing of an old life is reachable */
+    mola_view *empty = mola_view_empty(&name->all->views.heap, nsid, old->manifest.epoch + 1);
+    if (!empty)
+        return mola_fail_room(name, ctx->why);
+    bool left_out;
+    mola_draft first;
+    mola_err err =
+        mola_draft_make_first(ctx, name, empty, change, old->manifest.ver, &first, &left_out);
+    if (!err)
+        err = put_entry(ctx, &first);
+    if (!err &&
+        left_out) { /* CREATE stands alone; the rows follow in entry 2, unseen until the birth */
+        mola_change rows = {.rows = change->rows, .data_written = change->data_written};
+        mola_draft second;
+        err = mola_draft_make(ctx, name, first.next, &rows, &second);
+        if (!err)
+            err = put_entry(ctx, &second);
+        if (!err) {
+            *newest = second.next;
+            second.next = NULL;
+        }
+        mola_draft_free(&second);
+    } else if (!err) {
+        *newest = first.next;
+        first.next = NULL;
+    }
+    mola_draft_free(&first);
+    mola_view_unref(empty);
+    return err;
+}
+
+/* Somebody is two versions on. Our birth may have been in between: then the name carries our nsid,
+ * living or buried. */
+static bool was_born(mola_ctx *ctx, mola_name *name, const uint8_t nsid[16])
+{
+    MOLA_SOMETIMES(create_unclear);
+    mola_hold_drop(name);
+    if (mola_hold_refresh(ctx, name))
+        return false;
+    mola_held *held = mola_hold_get(name);
+    bool born = held && mola_same_nsid(held->manifest.nsid, nsid);
+    mola_held_unref(held);
+    return born;
+}
+
+static mola_err give_birth(mola_ctx *ctx, mola_name *name, const mola_held *old,
+                           const mola_change *change, mola_view **after)
+{
+    mola_view *newest = NULL;
+    mola_err err = put_log(ctx, name, old, change, &newest);
+    if (err)
+        return err;
+    uint64_t ver = old->manifest.ver + 1;
+    mola_history now = {.ver = ver, .time_us = mola_wall_us(ctx->env)};
+    mola_manifest born = {.epoch = newest->epoch, .ver = ver, .history = &now, .history_count = 1};
+    memcpy(born.nsid, newest->nsid, sizeof born.nsid);
+    cas outcome = put_manifest(ctx, name, old, &born); /* the commit point */
+    if (outcome == CAS_MOVED)
+        outcome = was_born(ctx, name, born.nsid) ? CAS_OK : CAS_UNKNOWN;
+    mola_hold_drop(name);
+    if (outcome == CAS_OK) {
+        if (old->manifest.ver)
+            MOLA_SOMETIMES(created_over_tombstone);
+        mola_count(ctx->env->metrics, MOLA_M_write_groups_total, 1);
+        mola_view_install(name, newest, true);
+        *after = newest;
+        return MOLA_OK;
+    }
+    mola_view_unref(newest);
+    if (outcome == CAS_NOT_WRITTEN)
+        return not_created(ctx);
+    if (outcome == CAS_LOST) {
+        MOLA_SOMETIMES(create_race_lost);
+        return MOLA_CONFLICT;
+    }
+    mola_count(ctx->env->metrics, MOLA_M_write_unknown_total, 1);
+    return mola_fail(ctx->why, MOLA_UNKNOWN,
+                     "outcome unknown: the write may or may not have been applied");
+}
+
+/* Section 2: who does not know all of a manifest must not publish over it. */
+static mola_err fail_newer(mola_ctx *ctx, const mola_name *name)
+{
+    return mola_fail(ctx->why, MOLA_UNAVAILABLE,
+                     "namespace '%.*s' was last changed by a newer mola, and only that can go on",
+                     (int)name->len, name->text);
+}
+
+mola_err mola_log_create(mola_ctx *ctx, mola_name *name, const mola_change *change,
+                         mola_view **after)
+{
+    mola_name_use(name);
+    mola_held *old = mola_hold_get(name);
+    if (!old) {
+        mola_err err = mola_hold_refresh(ctx, name);
+        if (err)
+            return err;
+        old = mola_hold_get(name);
+    }
+    mola_err err = MOLA_CONFLICT;
+    if (old && old->manifest.newer)
+        err = fail_newer(ctx, name);
+    else if (old && old->manifest.deleted)
+        err = give_birth(ctx, name, old, change, after);
+    mola_held_unref(old);
+    return err;
+}
+
+/* ------------------------------------------------------------------ death (I8) */
+/* The SEAL was the commit point; this turns the manifest into a tombstone, whoever met the SEAL. */
+void mola_finish_deletion(mola_ctx *ctx, mola_name *name, const uint8_t nsid[16])
+{
+    for (int round = 0; round < DELETION_ROUNDS_MAX; round++) {
+        mola_hold_drop(name);
+        if (mola_hold_refresh(ctx, name))
+            break;
+        mola_held *held = mola_hold_get(name);
+        if (!held)
+            continue;
+        const mola_manifest *m = &held->manifest;
+        cas outcome = m->newer ? CAS_NOT_WRITTEN : CAS_OK;
+        if (m->deleted || !mola_same_nsid(m->nsid, nsid)) {
+            MOLA_SOMETIMES(other_node_finished_deletion);
+            outcome = CAS_OK;
+        } else if (!m->newer) {
+            mola_manifest grave = {.deleted = true,
+                                   .epoch = m->epoch,
+                                   .ver = m->ver + 1,
+                                   .time_us = mola_wall_us(ctx->env)};
+            memcpy(grave.nsid, nsid, sizeof grave.nsid);
+            outcome = put_manifest(ctx, name, held, &grave);
+            mola_hold_drop(name);
+        }
+        mola_held_unref(held);
+        if (outcome == CAS_OK)
+            return;
+    }
+    mola_log(ctx->env, MOLA_LOG_WARN, "deletion_unfinished", "rounds=%d", DELETION_ROUNDS_MAX);
+}
+
+void mola_log_finish_deletion(mola_ctx *ctx, mola_name *name, const mola_view *sealed)
+{
+    MOLA_ASSERT(sealed->sealed);
+    mola_finish_deletion(ctx, name, sealed->nsid);
+    mola_why_clear(ctx->why); /* the deletion is done; what failed here somebody else will do */
+}

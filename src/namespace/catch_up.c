@@ -1,0 +1,350 @@
+/* Reading the log of an incarnation from a view's end to its tail (protocol section 5). */
+#include "namespace/name.h"
+
+enum {
+    WIDTH_MAX = 16,         /* GETs in one batch */
+    WIDTH_BLIND_MAX = 8,    /* without a hint: guesses beyond the tail cost a request each */
+    BEHIND_BEFORE_HINT = 8, /* entries found one after the other: now ask how many there are */
+    HINT_ENTRIES = MOLA_LIST_KEYS_MAX,
+};
+#define BATCH_BYTES_MAX ((uint64_t)32 * 1024 * 1024)
+
+typedef struct { /* what one LIST said about the entries from `first` on; it decides nothing */
+    uint64_t first, until;
+    bool more; /* there may be further ones behind it */
+    uint64_t size[HINT_ENTRIES];
+} log_hint;
+
+typedef struct {
+    mola_ctx *ctx;
+    mola_name *name;
+    mola_view *view; /* one reference; moves forward */
+    mola_held *held; /* the manifest that names the logs */
+    log_hint *hint;  /* NULL: not asked for */
+    uint32_t found;  /* entries read by this call */
+    bool cold;       /* the view was opened from a manifest: expect many */
+} chase;
+
+/* ------------------------------------------------------------------ opening a view */
+static mola_err open_from(mola_name *name, const mola_manifest *m, mola_view **out, mola_why *why)
+{
+    if (m->segment_count)
+        return mola_fail(why, MOLA_INVALID, "namespace '%.*s' has segments and needs a newer mola",
+                         (int)name->len, name->text);
+    mola_view *view;
+    mola_heap *heap = &name->all->views.heap;
+    mola_err err;
+    MOLA_WITH_ROOM(name, err,
+                   (view = mola_view_empty(heap, m->nsid, m->epoch)) ? MOLA_OK : MOLA_NO_MEMORY);
+    if (err)
+        return mola_fail_room(name, why);
+    view->seq = m->indexed_seq;
+    view->chain = m->indexed_chain;
+    view->time_us = m->indexed_time_us;
+    view->created_us = m->created_us;
+    view->updated_us = m->updated_us;
+    view->written_us = m->written_us;
+    if (m->state) {
+        mola_state_ref(m->state);
+        view->state = m->state;
+    }
+    *out = view;
+    return MOLA_OK;
+}
+
+mola_err mola_view_open(mola_ctx *ctx, mola_name *name, mola_view **out)
+{
+    mola_held *held = mola_hold_get(name);
+    if (!held)
+        return MOLA_CONFLICT;
+    const mola_manifest *m = &held->manifest;
+    mola_err err = MOLA_OK;
+    mola_view *view = mola_view_cached(name);
+    if (view && (!mola_same_nsid(view->nsid, m->nsid) || view->seq < m->indexed_seq)) {
+        mola_view_unref(view);
+        view = NULL;
+    }
+    if (m->deleted)
+        err = MOLA_NOT_FOUND;
+    else if (!view)
+        err = open_from(name, m, &view, ctx->why);
+    if (err && view)
+        mola_view_unref(view);
+    if (!err)
+        *out = view;
+    mola_held_unref(held);
+    return err;
+}
+
+/* ------------------------------------------------------------------ one batch */
+typedef struct {
+    mola_ask ask;
+    mola_store_op ops[WIDTH_MAX + 2];
+    mola_key keys[WIDTH_MAX + 1]; /* of the slots; the last: where the LIST starts */
+    mola_key list_prefix;
+    uint32_t count, width; /* operations; slots, which come first */
+    uint32_t list_at, hold_at;
+    mola_hold_ask hold;
+} batch;
+enum { NOT_ASKED = UINT32_MAX };
+
+static uint32_t choose_width(const chase *c, uint64_t seq)
+{
+    if (!c->hint || seq >= c->hint->until) {
+        uint32_t guess = c->hint && !c->hint->more ? 1 : c->found + 1;
+        return guess < WIDTH_BLIND_MAX ? guess : WIDTH_BLIND_MAX;
+    }
+    uint64_t bytes = 0;
+    uint32_t width = 0;
+    while (width < WIDTH_MAX && seq + width < c->hint->until) {
+        bytes += c->hint->size[seq + width - c->hint->first];
+        if (width && bytes > BATCH_BYTES_MAX)
+            break;
+        width++;
+    }
+    return width;
+}
+
+static bool wants_hint(const chase *c, uint64_t seq)
+{
+    if (!c->hint)
+        return c->cold || c->found >= BEHIND_BEFORE_HINT;
+    return c->hint->more && seq >= c->hint->until;
+}
+
+static void prepare(const chase *c, batch *b)
+{
+    mola_str org = c->name->all->org;
+    uint64_t seq = c->view->seq + 1;
+    const uint8_t *owner = mola_log_owner(&c->held->manifest, seq);
+    b->width = 0;
+    for (uint32_t want = choose_width(c, seq); b->width < want; b->width++) {
+        if (mola_log_owner(&c->held->manifest, seq + b->width) != owner)
+            break; /* the next log begins with the next batch */
+        b->keys[b->width] = mola_key_entry(org, owner, seq + b->width);
+        b->ops[b->width] =
+            (mola_store_op){.verb = MOLA_GET, .key = mola_key_str(&b->keys[b->width])};
+    }
+    b->count = b->width;
+    b->list_at = b->hold_at = NOT_ASKED;
+    if (wants_hint(c, seq)) { /* newest first: what stands after this key is older than it */
+        b->keys[WIDTH_MAX] = mola_key_entry(org, owner, seq + HINT_ENTRIES);
+        b->list_prefix = mola_key_log_prefix(org, owner);
+        b->list_at = b->count++;
+        b->ops[b->list_at] = (mola_store_op){.verb = MOLA_LIST,
+                                             .key = mola_key_str(&b->list_prefix),
+                                             .start_after = mola_key_str(&b->keys[WIDTH_MAX])};
+    }
+    if (!mola_hold_is_fresh(c->name)) { /* cold or expired: one round trip for both */
+        b->hold_at = b->count++;
+        mola_hold_prepare(c->name, &b->hold, &b->ops[b->hold_at]);
+    }
+}
+
+static mola_err take_hint(chase *c, const batch *b)
+{
+    const mola_store_op *op = &b->ops[b->list_at];
+    if (!c->hint) {
+        c->hint = mola_alloc(c->ctx->env->heap, sizeof *c->hint);
+        if (!c->hint)
+            return MOLA_NO_MEMORY;
+    }
+    c->hint->first = c->hint->until = c->view->seq + 1;
+    for (uint32_t i = 0; op->err == MOLA_OK && i < op->entry_count; i++) {
+        uint8_t nsid[16];
+        uint64_t seq;
+        if (!mola_key_parse_entry(c->name->all->org, op->entries[i].key, nsid, &seq) ||
+            seq < c->hint->first || seq - c->hint->first >= HINT_ENTRIES)
+            continue;
+        c->hint->size[seq - c->hint->first] = op->entries[i].size;
+        if (c->hint->until <= seq)
+            c->hint->until = seq + 1;
+    }
+    c->hint->more = op->err != MOLA_OK || c->hint->until - c->hint->first >= HINT_ENTRIES - 1;
+    return MOLA_OK;
+}
+
+static mola_err run(chase *c, batch *b)
+{
+    mola_ask_run(&b->ask, b->ops, b->count);
+    if (b->list_at != NOT_ASKED) {
+        mola_err err = take_hint(c, b);
+        if (err)
+            return err;
+    }
+    if (b->hold_at != NOT_ASKED) {
+        /* Anything but an answer leaves the hold as it is: settling will ask again. */
+        mola_err err = mola_hold_absorb(&b->ask.ctx, c->name, &b->hold, &b->ops[b->hold_at]);
+        (void)err;
+    }
+    return MOLA_OK;
+}
+
+/* ------------------------------------------------------------------ one entry */
+static mola_err fail_corrupt(chase *c, mola_str key, mola_why *why)
+{
+    mola_env *env = c->ctx->env;
+    mola_count(env->metrics, MOLA_M_store_corrupt_total, 1);
+    mola_log(env, MOLA_LOG_ERROR, "corrupt_object", "key=%.*s", MOLA_ARG(key));
+    return mola_fail(why, MOLA_CORRUPT, "object '%.*s' is corrupt", MOLA_ARG(key));
+}
+
+/* The rows of a LARGE entry. MOLA_NOT_FOUND: the object is gone. */
+static mola_err read_payload(chase *c, batch *b, mola_record *record)
+{
+    const mola_payload_ref *large = &record->entry.large;
+    mola_name *name = c->name;
+    if (large->bytes > name->all->views.heap.limit)
+        return mola_fail_room(name, b->ask.ctx.why);
+    mola_key key = mola_key_payload(name->all->org, record->entry.nsid, large->base, large->rand);
+    mola_err err = MOLA_CORRUPT;
+    for (int attempt = 0; attempt < 2 && err == MOLA_CORRUPT; attempt++) {
+        mola_store_op op = {.verb = MOLA_GET, .key = mola_key_str(&key)};
+        err = mola_ask_get(&b->ask, &op, 1);
+        if (err || op.err == MOLA_NOT_FOUND)
+            return err ? err : MOLA_NOT_FOUND;
+        err = mola_record_add_payload(name, record, op.bytes, b->ask.ctx.why);
+    }
+    return err == MOLA_CORRUPT ? fail_corrupt(c, mola_key_str(&key), b->ask.ctx.why) : err;
+}
+
+static mola_err read_entry(chase *c, batch *b, mola_store_op *op, uint64_t seq, mola_record *out)
+{
+    const uint8_t *owner = mola_log_owner(&c->held->manifest, seq);
+    mola_err err = mola_record_decode(c->name, op->bytes, owner, seq, out, b->ask.ctx.why);
+    if (err == MOLA_CORRUPT) { /* I14: no byte is believed unchecked */
+        MOLA_SOMETIMES(reread_corrupt);
+        *op = (mola_store_op){.verb = MOLA_GET, .key = op->key};
+        err = mola_ask_get(&b->ask, op, 1);
+        if (!err && op->err == MOLA_NOT_FOUND)
+            return MOLA_NOT_FOUND;
+        if (!err)
+            err = mola_record_decode(c->name, op->bytes, owner, seq, out, b->ask.ctx.why);
+    }
+    if (err == MOLA_CORRUPT)
+        return fail_corrupt(c, op->key, b->ask.ctx.why);
+    return err;
+}
+
+/* What a settled entry must be, given all before it. A stray in a collected slot would not have the
+ * chain. */
+static bool is_next(const mola_view *view, const mola_entry *e)
+{
+    if (e->prev_chain != view->chain)
+        return false;
+    if (!view->state && !(e->state && (e->flags & MOLA_ENTRY_CREATE)))
+        return false;
+    return !(e->flags & MOLA_ENTRY_LARGE) ||
+           (e->large.base <= e->seq && e->seq - e->large.base <= MOLA_PAYLOAD_DISTANCE_MAX);
+}
+
+/* Judges what batch operation `op` said about slot `seq`. MOLA_NOT_FOUND: it is absent, the view is
+ * current. MOLA_CONFLICT: restart. MOLA_OK: *record is the next entry. */
+static mola_err judge(chase *c, batch *b, mola_store_op *op, uint64_t seq, mola_record *record)
+{
+    mola_err err = op->err;
+    if (!err)
+        err = read_entry(c, b, op, seq, record);
+    bool absent = err == MOLA_NOT_FOUND, payload_gone = false;
+    if (!err && (record->entry.flags & MOLA_ENTRY_LARGE)) {
+        err = read_payload(c, b, record);
+        payload_gone = err == MOLA_NOT_FOUND;
+    }
+    if (err && !absent && !payload_gone)
+        return err;
+    /* I3: what was said about a slot, present or absent, counts only when it is settled, each slot
+     * by itself. The answer is processed now, whenever it came. */
+    mola_moment seen = mola_moment_now(c->ctx->env);
+    if (!mola_hold_settle(&b->ask.ctx, c->name, c->view->nsid, seq, seen)) {
+        MOLA_SOMETIMES(restart_below_floor);
+        return MOLA_CONFLICT;
+    }
+    if (absent) { /* a borrowed slot is never the tail */
+        const uint8_t *owner = mola_log_owner(&c->held->manifest, seq);
+        return mola_same_nsid(owner, c->view->nsid) ? MOLA_NOT_FOUND : MOLA_CONFLICT;
+    }
+    if (payload_gone || !is_next(c->view, &record->entry))
+        return fail_corrupt(c, op->key, b->ask.ctx.why);
+    return MOLA_OK;
+}
+
+/* One slot: judges it, and moves the view over the entry. Errors as judge(). */
+static mola_err step(chase *c, batch *b, mola_store_op *op)
+{
+    mola_record record = {0};
+    mola_err err = judge(c, b, op, c->view->seq + 1, &record);
+    mola_view *next;
+    if (!err)
+        err = mola_record_apply(c->name, c->view, &record, &next, b->ask.ctx.why);
+    mola_record_free(&record);
+    if (err)
+        return err;
+    mola_view_unref(c->view);
+    c->view = next;
+    c->found++;
+    return MOLA_OK;
+}
+
+/* One batch and what it brought. MOLA_NOT_FOUND: the tail is reached. */
+static mola_err advance(chase *c)
+{
+    batch *b = mola_alloc(c->ctx->env->heap, sizeof *b);
+    if (!b)
+        return MOLA_NO_MEMORY;
+    mola_ask_begin(&b->ask, c->ctx);
+    prepare(c, b);
+    mola_err err = run(c, b);
+    for (uint32_t i = 0; i < b->width && !err; i++)
+        if (b->ops[i].err != MOLA_OK && b->ops[i].err != MOLA_NOT_FOUND)
+            err = mola_ask_get(&b->ask, &b->ops[i], 1);
+    for (uint32_t i = 0; i < b->width && !err && !c->view->sealed; i++)
+        err = step(c, b, &b->ops[i]);
+    err = mola_ask_end(&b->ask, err);
+    mola_free(c->ctx->env->heap, b, sizeof *b);
+    return err;
+}
+
+/* Another thread may have gone further meanwhile. MOLA_CONFLICT: the incarnation is no longer the
+ * held one. */
+static mola_err look_around(chase *c)
+{
+    mola_held *held = NULL;
+    mola_lock_take(&c->name->lock);
+    if (c->name->held)
+        mola_ref_take(&(held = c->name->held)->ref);
+    mola_lock_give(&c->name->lock);
+    mola_held_unref(c->held);
+    c->held = held;
+    if (!held || held->manifest.deleted || !mola_same_nsid(held->manifest.nsid, c->view->nsid))
+        return MOLA_CONFLICT;
+    mola_view *other = mola_view_cached(c->name);
+    if (other && mola_same_nsid(other->nsid, c->view->nsid) && other->seq > c->view->seq) {
+        mola_view *older = c->view;
+        c->view = other;
+        other = older;
+    }
+    if (other)
+        mola_view_unref(other);
+    return MOLA_OK;
+}
+
+mola_err mola_catch_up(mola_ctx *ctx, mola_name *name, mola_view **view)
+{
+    mola_lock_take(&name->lock);
+    bool cold = !name->at_tail;
+    mola_lock_give(&name->lock);
+    chase c = {.ctx = ctx, .name = name, .view = *view, .cold = cold};
+    mola_err err;
+    do {
+        err = look_around(&c);
+        if (!err && c.view->sealed)
+            err = MOLA_NOT_FOUND;
+        if (!err)
+            err = advance(&c);
+        mola_view_install(name, c.view, err == MOLA_NOT_FOUND); /* what was settled stays */
+    } while (!err);
+    mola_held_unref(c.held);
+    mola_free(ctx->env->heap, c.hint, c.hint ? sizeof *c.hint : 0);
+    *view = c.view;
+    return err == MOLA_NOT_FOUND ? MOLA_OK : err;
+}

@@ -1,0 +1,229 @@
+/* name.h - what this node knows about one name, shared by the files of namespace/.
+ *
+ * The rules are those of the protocol, section 4; the code that keeps each says its number:
+ *   I1   draft.c (offer), log.c (append)       I2   birth.c (put_manifest)    I3, I6  hold.c
+ * (settle) I5   draft.c (offer), log.c, birth.c       I8   birth.c, read.c           I12     log.c
+ * (append), read.c (prove) I13  read.c (strong read)                  I14  hold.c (keep),
+ * registry.c (install), catch_up.c (no byte unchecked)
+ *
+ * Locks: the registry's (rank REGISTRY) guards the table of names, their order of use and the
+ * number of their users; each name's (rank NAMESPACE) guards what is known about it. Neither is
+ * held across I/O. */
+#pragma once
+#include "mola/format/key.h"
+#include "mola/format/manifest.h"
+#include "mola/namespace/log.h"
+#include "mola/store/store.h"
+#include "namespace/tail.h"
+
+/* ns/{name} as one GET found it. Immutable, counted. */
+typedef struct {
+    mola_ref ref;
+    mola_heap *heap;
+    mola_arena arena;       /* of the arrays of the manifest */
+    mola_etag etag;         /* len 0: the key is absent */
+    mola_manifest manifest; /* absent: a tombstone of version 0, epoch 0 */
+} mola_held;
+void mola_held_unref(mola_held *held); /* NULL: nothing to do */
+
+/* Both clocks at one moment (I6). */
+typedef struct {
+    uint64_t boot_ns, wall_us;
+} mola_moment;
+mola_moment mola_moment_now(mola_env *env);
+
+typedef struct { /* the last payload that was uploaded for a large change */
+    bool valid;
+    uint8_t nsid[16];
+    mola_payload_ref ref;
+} mola_upload;
+
+struct mola_name {
+    mola_namespaces *all;
+    mola_name *next;          /* in its bucket; registry lock, as all down to `kept_ns` */
+    mola_name *newer, *older; /* by last use */
+    uint32_t users;           /* open references */
+    uint64_t used_ns;         /* boot clock */
+    uint64_t kept_ns;         /* when the keeper last asked for its manifest */
+
+    mola_lock lock;    /* guards all down to `shared_why` */
+    mola_event probed; /* a probe has ended */
+    mola_held *held;   /* the newest manifest ever received; NULL: none */
+    bool have;         /* it is the hold: its GET was sent at `sent` */
+    mola_moment sent;
+    mola_view *view; /* the newest one; NULL: none, or evicted */
+    bool at_tail;    /* catching up has once reached the end of the log with it */
+    bool proved;     /* a settled probe sent at proved_ns saw nothing newer */
+    uint64_t proved_ns;
+    uint64_t probes_sent, probes_done; /* I13: at most one is in flight */
+    uint32_t waiting;                  /* readers waiting for a probe */
+    mola_err shared_err;               /* what the last probe came to */
+    mola_view *shared_view;            /* kept while somebody waits */
+    mola_why shared_why;
+
+    mola_upload upload; /* of the one thread that appends */
+    size_t len;
+    char text[];
+};
+static inline mola_str mola_name_str(const mola_name *name)
+{
+    return (mola_str){name->text, name->len};
+}
+
+/* A heap over another one that has a limit of its own. */
+typedef struct {
+    mola_heap heap;
+    mola_heap *parent;
+    mola_metrics *metrics;
+} mola_view_heap;
+
+struct mola_namespaces {
+    mola_env *env;
+    mola_str org;
+    uint64_t fence_ns;    /* W */
+    mola_view_heap views; /* views, parts, masks, images: what the budget is about */
+    mola_lock lock;       /* guards what follows */
+    mola_event
+        changed; /* a name was used after a rest, or the registry closes, or the keeper ended */
+    mola_name **buckets;
+    uint32_t bucket_count, name_count;
+    mola_name *newest, *oldest;
+    bool closing, keeper_rests, keeper_ended;
+};
+
+/* ---- registry.c */
+/* Marks the name as used now. */
+void mola_name_use(mola_name *name);
+/* Drops the view of the name that was used longest ago, but not that of `except`. false: there is
+ * none. */
+bool mola_evict_one(mola_namespaces *all, const mola_name *except);
+/* MOLA_NO_MEMORY with words. */
+mola_err mola_fail_room(mola_name *name, mola_why *why);
+/* Makes `view` the cached one if that is a step forward (I14). */
+void mola_view_install(mola_name *name, mola_view *view, bool at_tail);
+/* The cached view, one reference; NULL: none. */
+mola_view *mola_view_cached(mola_name *name);
+/* Forgets the view; registry.c, and writers that have lost track (I5). */
+void mola_view_forget(mola_name *name);
+static inline bool mola_same_nsid(const uint8_t a[16], const uint8_t b[16])
+{
+    return memcmp(a, b, 16) == 0;
+}
+
+/* Repeats `call` as long as it lacks memory and another name's view can be dropped. */
+#define MOLA_WITH_ROOM(name, err, call)                                                            \
+    do                                                                                             \
+        (err) = (call);                                                                            \
+    while ((err) == MOLA_NO_MEMORY && mola_evict_one((name)->all, (name)))
+
+/* ---- ask.c: batches with an arena of their own, and the patience between attempts */
+typedef struct {
+    mola_ctx ctx; /* the caller's, but with `arena` and `why` */
+    mola_arena arena;
+    mola_why why; /* of the last attempt: words of one that was repeated mean nothing */
+    mola_ctx *outer;
+    uint32_t attempts;
+} mola_ask;
+void mola_ask_begin(mola_ask *ask, mola_ctx *outer);
+/* Frees what was got. Gives `err` back, and its words to the caller. */
+mola_err mola_ask_end(mola_ask *ask, mola_err err);
+/* Backs off before another attempt. false: the deadline is over. */
+bool mola_ask_again(mola_ask *ask);
+void mola_ask_run(mola_ask *ask, mola_store_op *ops, size_t count);
+/* The answer says nothing: ask again. */
+bool mola_answer_missing(mola_err err);
+/* MOLA_UNAVAILABLE in words, for a deadline that is over. */
+mola_err mola_fail_late(mola_ctx *ctx);
+/* GETs until each is answered (OK or NOT_FOUND). Other errors of the first operation that has one.
+ */
+mola_err mola_ask_get(mola_ask *ask, mola_store_op *ops, size_t count);
+
+/* ---- hold.c */
+/* Reads ns/{name} by a GET sent after this call began, and keeps it. MOLA_UNAVAILABLE;
+ * MOLA_CORRUPT; MOLA_INVALID: it needs a newer mola. */
+mola_err mola_hold_refresh(mola_ctx *ctx, mola_name *name) MOLA_NODISCARD;
+/* The hold, one reference; NULL: none. */
+mola_held *mola_hold_get(mola_name *name);
+void mola_hold_drop(mola_name *name);
+/* The hold may still be relied on for an answer processed now (I6b). Takes the lock. */
+bool mola_hold_is_fresh(mola_name *name);
+/* May an answer about slot `seq` of `nsid`, processed at `seen`, be believed? (I3, I6) */
+bool mola_hold_settle(mola_ctx *ctx, mola_name *name, const uint8_t nsid[16], uint64_t seq,
+                      mola_moment seen) MOLA_NODISCARD;
+/* The log that slot `seq` stands in. */
+const uint8_t *mola_log_owner(const mola_manifest *manifest, uint64_t seq);
+
+/* A GET of ns/{name} as one operation of a batch: prepare just before the batch is sent, absorb its
+ * answer. */
+typedef struct {
+    mola_key key;
+    mola_held *known; /* whose ETag was sent along; NULL: none */
+    mola_moment sent;
+} mola_hold_ask;
+void mola_hold_prepare(mola_name *name, mola_hold_ask *ask, mola_store_op *op);
+/* MOLA_CONFLICT: older than what is known, ask again (I14). Ends the ask. */
+mola_err mola_hold_absorb(mola_ctx *ctx, mola_name *name, mola_hold_ask *ask,
+                          const mola_store_op *op) MOLA_NODISCARD;
+
+/* Reads ns/{name} without touching the hold: for reading back a CAS. One reference. */
+mola_err mola_held_read(mola_ctx *ctx, mola_name *name, mola_held **out) MOLA_NODISCARD;
+
+/* ---- catch_up.c */
+/* One decoded entry and the memory it stands in. */
+typedef struct {
+    mola_entry entry;
+    mola_image image, payload;
+} mola_record;
+/* Decodes a copy of `bytes`, entry `seq` of `nsid`. */
+mola_err mola_record_decode(mola_name *name, mola_str bytes, const uint8_t nsid[16], uint64_t seq,
+                            mola_record *out, mola_why *why) MOLA_NODISCARD;
+mola_err mola_record_add_payload(mola_name *name, mola_record *record, mola_str bytes,
+                                 mola_why *why) MOLA_NODISCARD;
+void mola_record_free(mola_record *record);
+/* The view after the record, which is used up. */
+mola_err mola_record_apply(mola_name *name, const mola_view *on, mola_record *record,
+                           mola_view **out, mola_why *why) MOLA_NODISCARD;
+
+/* The cached view of the held incarnation, or a new one at the manifest's indexed_seq.
+ * MOLA_NOT_FOUND: a tombstone is held. MOLA_CONFLICT: there is no hold. */
+mola_err mola_view_open(mola_ctx *ctx, mola_name *name, mola_view **out) MOLA_NODISCARD;
+/* Reads the log from the view's end until a slot is absent or a SEAL was read. *view is replaced
+ * and installed. MOLA_CONFLICT: restart, the log was collected or the incarnation is over. */
+mola_err mola_catch_up(mola_ctx *ctx, mola_name *name, mola_view **view) MOLA_NODISCARD;
+
+/* ---- read.c */
+mola_err mola_strong_read(mola_ctx *ctx, mola_name *name, mola_view **out) MOLA_NODISCARD;
+/* ---- birth.c */
+void mola_finish_deletion(mola_ctx *ctx, mola_name *name, const uint8_t nsid[16]);
+/* ---- keeper.c: refreshes the holds of names in use; runs until the registry closes */
+void mola_keeper_run(void *argument);
+/* ---- draft.c: an entry of ours, from encoding to the slot */
+typedef enum {
+    MOLA_SLOT_OURS,
+    MOLA_SLOT_THEIRS,
+    MOLA_SLOT_NOT_WRITTEN,
+    MOLA_SLOT_UNKNOWN
+} mola_slot;
+typedef struct {
+    mola_name *name;
+    mola_entry entry;
+    mola_buf image, payload; /* payload: empty unless the entry is LARGE */
+    mola_view *next;         /* the view with it */
+} mola_draft;
+enum { MOLA_ENTRY_BYTES_MAX = 16 * 1024 * 1024 }; /* above that the rows go out of line */
+enum { MOLA_PAYLOAD_DISTANCE_MAX = 1024 }; /* slots between an entry and the base of its payload */
+
+/* Encodes `change` as entry on->seq + 1 and makes the view it leads to. MOLA_NO_MEMORY with words.
+ * Freed by mola_draft_free in any case. */
+mola_err mola_draft_make(mola_ctx *ctx, mola_name *name, const mola_view *on,
+                         const mola_change *change, mola_draft *out) MOLA_NODISCARD;
+/* The same for the first entry of an incarnation, whose birth is conditional on version `cond_ver`
+ * of ns/{name}. A change too large for one entry is left out, and *left_out set. */
+mola_err mola_draft_make_first(mola_ctx *ctx, mola_name *name, const mola_view *empty,
+                               const mola_change *change, uint64_t cond_ver, mola_draft *out,
+                               bool *left_out) MOLA_NODISCARD;
+void mola_draft_free(mola_draft *draft);
+/* Uploads the payload, if there is one. MOLA_UNAVAILABLE: not done. */
+mola_err mola_draft_upload(mola_ask *ask, mola_draft *draft) MOLA_NODISCARD;
+/* Offers it for its slot until the outcome is known (I5). THEIRS: *theirs is the winner. */
+mola_slot mola_draft_offer(mola_ask *ask, mola_draft *draft, mola_record *theirs);
