@@ -1,0 +1,296 @@
+#include "scan/filter_run.h"
+#include "mola/codec/bytes.h"
+
+/* ---- one value ---- */
+
+static bool in_range(const mola_range *r, const mola_value *v)
+{
+    if (r->has_low) {
+        int order = mola_value_cmp(v, &r->low);
+        if (order < 0 || (order == 0 && r->low_open))
+            return false;
+    }
+    if (r->has_high) {
+        int order = mola_value_cmp(v, &r->high);
+        if (order > 0 || (order == 0 && r->high_open))
+            return false;
+    }
+    return true;
+}
+
+static bool value_passes(const mola_filter *leaf, const mola_value *v)
+{
+    switch (leaf->test) {
+    case MOLA_TEST_ALWAYS:
+        return true;
+    case MOLA_TEST_RANGE:
+        return in_range(&leaf->range, v);
+    case MOLA_TEST_SET:
+        return mola_set_has(&leaf->set, v);
+    case MOLA_TEST_GLOB:
+        return mola_glob_matches(leaf->glob, v->s);
+    case MOLA_TEST_NEVER:
+    case MOLA_TEST_LIST:
+        break;
+    }
+    return false;
+}
+
+static bool list_passes(const mola_filter *leaf, const mola_column *c, uint32_t from,
+                        uint32_t until)
+{
+    if (until - from != leaf->list_count)
+        return false;
+    for (uint32_t i = from; i < until; i++) {
+        mola_value v = mola_column_element(c, i);
+        if (!mola_value_eq(&v, &leaf->list[i - from]))
+            return false;
+    }
+    return true;
+}
+
+/* The row has a value. */
+static bool row_passes(const mola_filter *leaf, const mola_column *c, uint32_t row)
+{
+    if (c->type.form == MOLA_FORM_SCALAR) {
+        mola_value v = mola_column_element(c, row);
+        return value_passes(leaf, &v);
+    }
+    uint32_t from = c->row_from[row], until = c->row_from[row + 1];
+    if (leaf->test == MOLA_TEST_LIST)
+        return list_passes(leaf, c, from, until);
+    for (uint32_t i = from; i < until; i++) {
+        mola_value v = mola_column_element(c, i);
+        if (value_passes(leaf, &v))
+            return true;
+    }
+    return false;
+}
+
+/* ---- 64 rows ---- */
+
+/* Of the `asked` rows (bit i: row first + i) those that pass. All asked rows have values; `rows` of
+ * the 64 exist. */
+typedef uint64_t word_test(const mola_filter *leaf, const mola_column *c, uint32_t first,
+                           uint32_t rows, uint64_t asked);
+
+static uint64_t test_each(const mola_filter *leaf, const mola_column *c, uint32_t first,
+                          uint32_t rows, uint64_t asked)
+{
+    (void)rows;
+    uint64_t pass = 0;
+    for (uint64_t rest = asked; rest; rest &= rest - 1)
+        if (row_passes(leaf, c, first + (uint32_t)__builtin_ctzll(rest)))
+            pass |= rest & -rest;
+    return pass;
+}
+
+static uint64_t test_integers(const mola_filter *leaf, const mola_column *c, uint32_t first,
+                              uint32_t rows, uint64_t asked)
+{
+    const uint8_t *data = c->data + (size_t)first * 8;
+    uint64_t low = leaf->range.low_bits, span = leaf->range.span, pass = 0;
+    for (uint32_t i = 0; i < rows; i++)
+        pass |= (uint64_t)(mola_load_u64(data + (size_t)i * 8) - low <= span) << i;
+    return pass & asked;
+}
+
+static uint64_t test_floats(const mola_filter *leaf, const mola_column *c, uint32_t first,
+                            uint32_t rows, uint64_t asked)
+{
+    const uint8_t *data = c->data + (size_t)first * 8;
+    const mola_range *r = &leaf->range;
+    double low = r->has_low ? r->low.f : -__builtin_inf();
+    double high = r->has_high ? r->high.f : __builtin_inf();
+    uint64_t above = 0, below = 0;
+    for (uint32_t i = 0; i < rows; i++) {
+        double v;
+        memcpy(&v, data + (size_t)i * 8, sizeof v);
+        above |= (uint64_t)(r->low_open ? v > low : v >= low) << i;
+        below |= (uint64_t)(r->high_open ? v < high : v <= high) << i;
+    }
+    return above & below & asked;
+}
+
+/* The loops over all 64 rows cost about what eight single rows cost. */
+enum { FEW_ROWS = 8 };
+
+static word_test *pick_test(const mola_filter *leaf, const mola_column *c)
+{
+    if (leaf->test != MOLA_TEST_RANGE || c->type.form != MOLA_FORM_SCALAR)
+        return test_each;
+    switch (c->type.elem) {
+    case MOLA_ELEM_INT:
+    case MOLA_ELEM_UINT:
+    case MOLA_ELEM_DATETIME:
+        return test_integers;
+    case MOLA_ELEM_FLOAT:
+        return test_floats;
+    default:
+        return test_each;
+    }
+}
+
+/* ---- a window ---- */
+
+static void run_leaf(const mola_filter *leaf, const mola_part *part, uint32_t window, uint32_t rows,
+                     uint64_t *mask)
+{
+    size_t words = mola_words(rows);
+    mola_column c;
+    MOLA_ASSERT(!leaf->has_ref);
+    if (!mola_part_column(part, leaf->attr, window, &c)) {
+        if (leaf->null_matches == leaf->invert)
+            memset(mask, 0, words * sizeof *mask);
+        return;
+    }
+    MOLA_ASSERT(c.rows >= rows);
+    word_test *wide = pick_test(leaf, &c);
+    uint64_t nulls = leaf->null_matches ? UINT64_MAX : 0, turn = leaf->invert ? UINT64_MAX : 0;
+    for (size_t w = 0; w < words; w++) {
+        if (!mask[w])
+            continue;
+        uint64_t present = c.present ? c.present[w] : UINT64_MAX;
+        uint64_t asked = mask[w] & present, pass = 0;
+        uint32_t first = (uint32_t)w * 64, left = rows - first;
+        if (leaf->test == MOLA_TEST_ALWAYS)
+            pass = asked;
+        else if (leaf->test != MOLA_TEST_NEVER && asked)
+            pass = (__builtin_popcountll(asked) <= FEW_ROWS ? test_each : wide)(
+                leaf, &c, first, left < 64 ? left : 64, asked);
+        mask[w] &= (pass | (nulls & ~present)) ^ turn;
+    }
+}
+
+static void run_or(const mola_filter *node, const mola_part *part, uint32_t window, uint32_t rows,
+                   uint64_t *mask, uint64_t *scratch)
+{
+    size_t words = mola_words(rows), bytes = words * sizeof *mask;
+    uint64_t *rest = scratch, *asked = scratch + MOLA_WINDOW_WORDS;
+    memcpy(rest, mask, bytes); /* not matched by any child so far */
+    for (uint32_t i = 0; i < node->child_count && mola_any_bit(rest, words); i++) {
+        memcpy(asked, rest, bytes);
+        mola_filter_window(node->children[i], part, window, rows, asked,
+                           scratch + (size_t)2 * MOLA_WINDOW_WORDS);
+        for (size_t w = 0; w < words; w++)
+            rest[w] &= ~asked[w];
+    }
+    for (size_t w = 0; w < words; w++)
+        mask[w] &= ~rest[w];
+}
+
+void mola_filter_window(const mola_filter *filter, const mola_part *part, uint32_t window,
+                        uint32_t rows, uint64_t *mask, uint64_t *scratch)
+{
+    size_t words = mola_words(rows);
+    switch (filter->kind) {
+    case MOLA_NODE_AND:
+        for (uint32_t i = 0; i < filter->child_count && mola_any_bit(mask, words); i++)
+            mola_filter_window(filter->children[i], part, window, rows, mask, scratch);
+        break;
+    case MOLA_NODE_OR:
+        run_or(filter, part, window, rows, mask, scratch);
+        break;
+    case MOLA_NODE_NOT:
+        memcpy(scratch, mask, words * sizeof *mask);
+        mola_filter_window(filter->children[0], part, window, rows, scratch,
+                           scratch + MOLA_WINDOW_WORDS);
+        for (size_t w = 0; w < words; w++)
+            mask[w] &= ~scratch[w];
+        break;
+    case MOLA_NODE_LEAF:
+        run_leaf(filter, part, window, rows, mask);
+        break;
+    }
+}
+
+mola_err mola_filter_run(mola_ctx *ctx, const mola_filter *filter, mola_rowset *rows)
+{
+    uint64_t *scratch = mola_new(ctx->arena, uint64_t, mola_filter_scratch_words(filter));
+    if (!scratch)
+        return mola_scan_no_memory(ctx);
+    rows->count = 0;
+    for (uint32_t p = 0; p < rows->view->part_count; p++) {
+        const mola_view_part *part = &rows->view->parts[p];
+        for (uint32_t w = 0; rows->bits[p] && w < mola_windows(part->rows); w++) {
+            uint64_t *mask = rows->bits[p] + (size_t)w * MOLA_WINDOW_WORDS;
+            uint32_t count = mola_window_rows(part->rows, w);
+            mola_err err = mola_scan_check(ctx);
+            if (err)
+                return err;
+            if (!mola_any_bit(mask, mola_words(count)))
+                continue;
+            mola_filter_window(filter, part->part, w, count, mask, scratch);
+            for (size_t i = 0; i < mola_words(count); i++)
+                rows->count += (uint64_t)__builtin_popcountll(mask[i]);
+        }
+    }
+    return MOLA_OK;
+}
+
+/* ---- one document ---- */
+
+static bool view_cell(const mola_document *document, uint32_t attr, mola_column *column,
+                      uint32_t *row)
+{
+    return mola_view_column(document->of, document->part, document->row, attr, column, row);
+}
+
+mola_document mola_view_document(const mola_view *view, uint32_t part, uint32_t row)
+{
+    return (mola_document){.column = view_cell, .of = view, .part = part, .row = row};
+}
+
+/* The operand is a value of the fresh document; null when it has none. */
+static bool ref_matches(const mola_filter *leaf, const mola_document *stored,
+                        const mola_document *fresh)
+{
+    mola_column mine, theirs;
+    uint32_t my_row, their_row;
+    bool have = stored->column(stored, leaf->attr, &mine, &my_row);
+    bool given = fresh->column(fresh, leaf->ref_attr, &theirs, &their_row);
+    bool turn = leaf->op == MOLA_FILTER_NOT_EQ || leaf->op == MOLA_FILTER_NOT_IN;
+    if (leaf->type.form != MOLA_FORM_SCALAR)
+        return (have && given ? mola_column_row_eq(&mine, my_row, &theirs, their_row)
+                              : have == given) ^
+               turn;
+    bool is_in = leaf->op == MOLA_FILTER_IN || leaf->op == MOLA_FILTER_NOT_IN;
+    if (is_in && !(have && given))
+        return turn;
+    mola_value operand = {.elem = MOLA_ELEM_NONE};
+    if (given)
+        operand = mola_column_element(&theirs, their_row);
+    mola_filter resolved = *leaf;
+    if (is_in)
+        resolved.op = turn ? MOLA_FILTER_NOT_EQ : MOLA_FILTER_EQ;
+    mola_leaf_compare(&resolved, &operand);
+    bool pass = have ? row_passes(&resolved, &mine, my_row) : resolved.null_matches;
+    return pass ^ resolved.invert;
+}
+
+static bool leaf_matches(const mola_filter *leaf, const mola_document *stored,
+                         const mola_document *fresh)
+{
+    if (leaf->has_ref) {
+        MOLA_ASSERT(fresh);
+        return ref_matches(leaf, stored, fresh);
+    }
+    mola_column c;
+    uint32_t row;
+    bool have = stored->column(stored, leaf->attr, &c, &row);
+    return (have ? row_passes(leaf, &c, row) : leaf->null_matches) ^ leaf->invert;
+}
+
+bool mola_filter_matches(const mola_filter *filter, const mola_document *stored,
+                         const mola_document *fresh)
+{
+    if (filter->kind == MOLA_NODE_LEAF)
+        return leaf_matches(filter, stored, fresh);
+    if (filter->kind == MOLA_NODE_NOT)
+        return !mola_filter_matches(filter->children[0], stored, fresh);
+    bool is_and = filter->kind == MOLA_NODE_AND;
+    for (uint32_t i = 0; i < filter->child_count; i++)
+        if (mola_filter_matches(filter->children[i], stored, fresh) != is_and)
+            return !is_and;
+    return is_and;
+}

@@ -1,0 +1,367 @@
+#include "mola/scan/score.h"
+#include "mola/codec/f16.h"
+#include "scan/filter_run.h"
+#include "scan/topk.h"
+#include <math.h>
+
+/* Evaluation goes window by window: a clause fills `scores` at the asked rows and sets `matched`
+ * where it matches. What it leaves at other rows means nothing. Each level of the tree has a
+ * `frame` of its own. */
+typedef struct {
+    double scores[MOLA_WINDOW_ROWS];
+    uint64_t matched[MOLA_WINDOW_WORDS];
+} frame;
+
+typedef struct {
+    const mola_part *part;
+    uint32_t window, rows;
+    size_t words;
+    const uint64_t *asked;
+    uint64_t *filter_scratch;
+} window;
+
+#define EACH_ASKED(w, row)                                                                         \
+    for (size_t word_ = 0; word_ < (w)->words; word_++)                                            \
+        for (uint64_t rest_ = (w)->asked[word_],                                                   \
+                      row = word_ * 64 + (rest_ ? (uint64_t)__builtin_ctzll(rest_) : 0);           \
+             rest_; rest_ &= rest_ - 1,                                                            \
+                      row = word_ * 64 + (rest_ ? (uint64_t)__builtin_ctzll(rest_) : 0))
+
+static void match_all(const window *w, frame *out)
+{
+    memcpy(out->matched, w->asked, w->words * sizeof *w->asked);
+}
+
+static void match_none(const window *w, frame *out)
+{
+    memset(out->matched, 0, w->words * sizeof *w->asked);
+}
+
+static double as_number(const mola_value *v)
+{
+    switch (v->elem) {
+    case MOLA_ELEM_UINT:
+        return (double)v->u;
+    case MOLA_ELEM_INT:
+    case MOLA_ELEM_DATETIME:
+        return (double)v->i;
+    case MOLA_ELEM_FLOAT:
+        return v->f;
+    default:
+        return 0;
+    }
+}
+
+static void score_attribute(const mola_score *s, const window *w, frame *out)
+{
+    mola_column c;
+    bool have = mola_part_column(w->part, s->attr, w->window, &c);
+    match_all(w, out);
+    EACH_ASKED(w, row)
+    {
+        out->scores[row] = 0;
+        if (have && mola_column_has(&c, (uint32_t)row)) {
+            mola_value v = mola_column_element(&c, (uint32_t)row);
+            out->scores[row] = as_number(&v);
+        }
+    }
+}
+
+static double distance(const mola_value *a, const mola_value *b)
+{
+    if (a->elem != b->elem || a->elem == MOLA_ELEM_FLOAT)
+        return fabs(as_number(a) - as_number(b));
+    bool above = a->elem == MOLA_ELEM_UINT ? a->u > b->u : a->i > b->i;
+    return (double)(above ? a->u - b->u
+                          : b->u - a->u); /* exact: two's complement wraps as it should */
+}
+
+static void score_dist(const mola_score *s, const window *w, frame *out)
+{
+    mola_column c;
+    bool have = mola_part_column(w->part, s->attr, w->window, &c);
+    match_all(w, out);
+    EACH_ASKED(w, row)
+    {
+        out->scores[row] = HUGE_VAL;
+        if (have && mola_column_has(&c, (uint32_t)row)) {
+            mola_value v = mola_column_element(&c, (uint32_t)row);
+            out->scores[row] = distance(&v, &s->origin);
+        }
+    }
+}
+
+/* Both sides rise by key; products are added in the order of keys. */
+static double sparse_dot(const mola_score *s, const mola_column *c, uint32_t row)
+{
+    uint32_t at = c->row_from[row], until = c->row_from[row + 1];
+    double sum = 0;
+    for (uint32_t t = 0; t < s->term_count && at < until;) {
+        uint32_t from = c->byte_from[at];
+        mola_str key = {(const char *)c->data + from, c->byte_from[at + 1] - from};
+        int order = mola_str_cmp(s->terms[t].key, key);
+        if (order == 0)
+            sum += s->terms[t].weight * (double)mola_f16_to_f32(c->weights[at]);
+        t += order <= 0;
+        at += order >= 0;
+    }
+    return sum > 0 ? sum : 0;
+}
+
+static void score_sparse(const mola_score *s, const window *w, frame *out)
+{
+    mola_column c;
+    bool have = mola_part_column(w->part, s->attr, w->window, &c);
+    match_none(w, out);
+    EACH_ASKED(w, row)
+    {
+        bool present = have && mola_column_has(&c, (uint32_t)row);
+        out->scores[row] = present ? sparse_dot(s, &c, (uint32_t)row) : 0;
+        out->matched[row >> 6] |= (uint64_t)(out->scores[row] > 0) << (row & 63);
+    }
+}
+
+static void score_filter(const mola_score *s, const window *w, frame *out)
+{
+    match_all(w, out);
+    mola_filter_window(s->filter, w->part, w->window, w->rows, out->matched, w->filter_scratch);
+    EACH_ASKED(w, row)
+    {
+        out->scores[row] = out->matched[row >> 6] >> (row & 63) & 1 ? 1 : 0;
+    }
+}
+
+/* (x / m) ^ e. The usual exponents avoid pow(), whose last bit may differ between machines. */
+static double ratio(double x, double midpoint, double exponent)
+{
+    double r = x / midpoint;
+    if (exponent == 1)
+        return r;
+    if (exponent == 2)
+        return r * r;
+    if (exponent == 0.5)
+        return sqrt(r);
+    return pow(r, exponent);
+}
+
+static double shape(const mola_score *s, double score)
+{
+    bool saturates = s->kind == MOLA_SCORE_SATURATE;
+    double r = ratio(score > 0 ? score : 0, s->number, s->exponent);
+    if (isinf(r))
+        return saturates ? 1 : 0;
+    return saturates ? r / (r + 1) : 1 / (r + 1);
+}
+
+static void score_window(const mola_score *s, const window *w, frame *out);
+
+/* SUM and MAX: the first child straight into `out`, the others beside it. */
+static void combine(const mola_score *s, const window *w, frame *out)
+{
+    frame *other = out + 1;
+    score_window(s->children[0], w, out);
+    for (uint32_t i = 1; i < s->child_count; i++) {
+        score_window(s->children[i], w, other);
+        for (size_t k = 0; k < w->words; k++)
+            out->matched[k] |= other->matched[k];
+        EACH_ASKED(w, row)
+        {
+            double a = out->scores[row], b = other->scores[row];
+            out->scores[row] = s->kind == MOLA_SCORE_SUM ? a + b : a > b ? a : b;
+        }
+    }
+}
+
+static void score_window(const mola_score *s, const window *w, frame *out)
+{
+    switch (s->kind) {
+    case MOLA_SCORE_SUM:
+    case MOLA_SCORE_MAX:
+        combine(s, w, out);
+        break;
+    case MOLA_SCORE_PRODUCT:
+        score_window(s->children[0], w, out);
+        EACH_ASKED(w, row)
+        {
+            out->scores[row] = s->number == 0 ? 0 : s->number * out->scores[row];
+        }
+        break;
+    case MOLA_SCORE_SATURATE:
+    case MOLA_SCORE_DECAY:
+        score_window(s->children[0], w, out);
+        EACH_ASKED(w, row)
+        {
+            out->scores[row] = shape(s, out->scores[row]);
+        }
+        break;
+    case MOLA_SCORE_ATTRIBUTE:
+        score_attribute(s, w, out);
+        break;
+    case MOLA_SCORE_DIST:
+        score_dist(s, w, out);
+        break;
+    case MOLA_SCORE_SPARSE:
+        score_sparse(s, w, out);
+        break;
+    case MOLA_SCORE_FILTER:
+        score_filter(s, w, out);
+        break;
+    case MOLA_SCORE_NUMBER:
+        match_none(w, out);
+        EACH_ASKED(w, row)
+        {
+            out->scores[row] = s->number;
+        }
+        break;
+    }
+}
+
+static size_t filter_scratch_words(const mola_score *s)
+{
+    size_t most = s->kind == MOLA_SCORE_FILTER ? mola_filter_scratch_words(s->filter) : 0;
+    for (uint32_t i = 0; i < s->child_count; i++) {
+        size_t words = filter_scratch_words(s->children[i]);
+        most = words > most ? words : most;
+    }
+    return most;
+}
+
+struct mola_scorer {
+    const mola_view *view;
+    const mola_score *score;
+    uint64_t *filter_scratch;
+    frame *frames;
+};
+
+mola_err mola_scorer_new(mola_ctx *ctx, const mola_view *view, const mola_score *score,
+                         mola_scorer **out)
+{
+    mola_scorer *s = mola_new(ctx->arena, mola_scorer, 1);
+    if (!s)
+        return mola_scan_no_memory(ctx);
+    *s =
+        (mola_scorer){.view = view,
+                      .score = score,
+                      .filter_scratch = mola_new(ctx->arena, uint64_t, filter_scratch_words(score)),
+                      .frames = mola_new(ctx->arena, frame, (size_t)score->depth + 1)};
+    *out = s;
+    return s->filter_scratch && s->frames ? MOLA_OK : mola_scan_no_memory(ctx);
+}
+
+/* Scores the asked rows of a window; the result is in frames[0]. */
+static void run_scorer(mola_scorer *s, uint32_t part, uint32_t index, const uint64_t *asked)
+{
+    const mola_view_part *p = &s->view->parts[part];
+    window w = {.part = p->part,
+                .window = index,
+                .rows = mola_window_rows(p->rows, index),
+                .asked = asked,
+                .filter_scratch = s->filter_scratch};
+    w.words = mola_words(w.rows);
+    score_window(s->score, &w, s->frames);
+}
+
+static float rounded(double score)
+{
+    return isnan(score) ? 0 : (float)score;
+}
+
+float mola_scorer_row(mola_scorer *s, uint32_t part, uint32_t row)
+{
+    uint64_t asked[MOLA_WINDOW_WORDS] = {0};
+    uint32_t at = row % MOLA_WINDOW_ROWS;
+    asked[at >> 6] = (uint64_t)1 << (at & 63);
+    run_scorer(s, part, row / MOLA_WINDOW_ROWS, asked);
+    return rounded(s->frames[0].scores[at]);
+}
+
+/* ---- ranking ---- */
+
+static int settle(const mola_topk *heap, const mola_candidate *a, const mola_candidate *b)
+{
+    return mola_compare_ids(heap->of, a, b);
+}
+
+static mola_err offer_window(mola_topk *heap, const frame *scored, bool dense, uint32_t part,
+                             uint32_t index, const uint64_t *asked, size_t words)
+{
+    for (size_t w = 0; w < words; w++) {
+        uint64_t rest = dense ? asked[w] : asked[w] & scored->matched[w];
+        for (; rest; rest &= rest - 1) {
+            uint32_t row = (uint32_t)w * 64 + (uint32_t)__builtin_ctzll(rest);
+            mola_value score = {.elem = MOLA_ELEM_FLOAT, .f = (double)rounded(scored->scores[row])};
+            mola_candidate c = {
+                .key = ~mola_sort_key(&score), .part = part, .row = index * MOLA_WINDOW_ROWS + row};
+            if ((!dense && !(score.f > 0)) || mola_topk_refuses(heap, 0, c.key))
+                continue;
+            mola_err err = mola_topk_offer(heap, &c);
+            if (err)
+                return err;
+        }
+    }
+    return MOLA_OK;
+}
+
+static mola_err offer_all(mola_topk *heap, mola_scorer *s, const mola_rowset *rows)
+{
+    for (uint32_t p = 0; p < rows->view->part_count; p++) {
+        uint32_t part_rows = rows->view->parts[p].rows;
+        for (uint32_t w = 0; rows->bits[p] && w < mola_windows(part_rows); w++) {
+            const uint64_t *asked = rows->bits[p] + (size_t)w * MOLA_WINDOW_WORDS;
+            size_t words = mola_words(mola_window_rows(part_rows, w));
+            mola_err err = mola_scan_check(heap->ctx);
+            if (err)
+                return err;
+            if (!mola_any_bit(asked, words))
+                continue;
+            run_scorer(s, p, w, asked);
+            err = offer_window(heap, s->frames, s->score->dense, p, w, asked, words);
+            if (err)
+                return err;
+        }
+    }
+    return MOLA_OK;
+}
+
+/* The f32 whose sort key a candidate was ordered by. */
+static double score_of(const mola_candidate *c)
+{
+    const uint64_t sign = (uint64_t)1 << 63;
+    uint64_t bits = ~c->key;
+    mola_value v = {.u = bits & sign ? bits ^ sign : ~bits};
+    return v.f;
+}
+
+mola_err mola_score_run(mola_ctx *ctx, const mola_rowset *rows, const mola_score *score, size_t k,
+                        mola_hit **hits, size_t *count)
+{
+    mola_topk heap = {.of = rows->view, .settle = settle};
+    mola_scorer *scorer = NULL;
+    mola_err err = mola_topk_init(&heap, ctx, k, rows->count);
+    if (!err)
+        err = mola_scorer_new(ctx, rows->view, score, &scorer);
+    if (!err && heap.k)
+        err = offer_all(&heap, scorer, rows);
+    if (err)
+        return err;
+    mola_topk_sort(&heap);
+    *hits = mola_new(ctx->arena, mola_hit, heap.count);
+    *count = heap.count;
+    if (!*hits)
+        return mola_scan_no_memory(ctx);
+    for (size_t i = 0; i < heap.count; i++)
+        (*hits)[i] = (mola_hit){
+            .score = score_of(&heap.held[i]), .part = heap.held[i].part, .row = heap.held[i].row};
+    return MOLA_OK;
+}
+
+void mola_score_reads(const mola_score *score, mola_attr_list *attrs)
+{
+    if (score->kind == MOLA_SCORE_ATTRIBUTE || score->kind == MOLA_SCORE_DIST ||
+        score->kind == MOLA_SCORE_SPARSE)
+        mola_attr_list_add(attrs, score->attr);
+    if (score->kind == MOLA_SCORE_FILTER)
+        mola_filter_reads(score->filter, attrs);
+    for (uint32_t i = 0; i < score->child_count; i++)
+        mola_score_reads(score->children[i], attrs);
+}

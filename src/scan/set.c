@@ -1,0 +1,60 @@
+#include "scan/set.h"
+#include "mola/base/check.h"
+
+enum { FEW = 8 };
+
+static uint32_t find_slot(const mola_value *values, const uint32_t *slots, uint32_t mask,
+                          const mola_value *value)
+{
+    uint64_t hash = mola_value_hash(value);
+    uint32_t at = (uint32_t)(hash ^ hash >> 32) & mask;
+    while (slots[at] && !mola_value_eq(&values[slots[at] - 1], value))
+        at = (at + 1) & mask;
+    return at;
+}
+
+static bool listed(const mola_value *values, uint32_t count, const mola_value *value)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (mola_value_eq(&values[i], value))
+            return true;
+    return false;
+}
+
+bool mola_set_build(mola_arena *arena, mola_value *values, uint32_t count, mola_set *out)
+{
+    *out = (mola_set){.values = values};
+    uint32_t distinct = 0;
+    if (count <= FEW) {
+        for (uint32_t i = 0; i < count; i++)
+            if (!listed(values, distinct, &values[i]))
+                values[distinct++] = values[i];
+        out->count = distinct;
+        return true;
+    }
+    uint64_t room = 16;
+    while (room < 2 * (uint64_t)count)
+        room *= 2;
+    MOLA_ASSERT(room <= UINT32_MAX); /* an operand takes two bytes of a body of 512 MiB */
+    uint32_t *slots = mola_new(arena, uint32_t, room);
+    if (!slots)
+        return false;
+    out->slot_mask = (uint32_t)(room - 1);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t at = find_slot(values, slots, out->slot_mask, &values[i]);
+        if (slots[at])
+            continue;
+        values[distinct++] = values[i];
+        slots[at] = distinct;
+    }
+    out->count = distinct;
+    out->slots = slots;
+    return true;
+}
+
+bool mola_set_has(const mola_set *set, const mola_value *value)
+{
+    if (!set->slot_mask)
+        return listed(set->values, set->count, value);
+    return set->slots[find_slot(set->values, set->slots, set->slot_mask, value)] != 0;
+}
