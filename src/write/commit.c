@@ -11,7 +11,7 @@ typedef struct {
     mola_why why;
     mola_arena arena;
     mola_view *on, *after; /* what it was evaluated on (NULL: absence), and what it made */
-    mola_draft draft;
+    mola_write_draft draft;
     mola_write *end; /* the first member that is not of this group */
 } round_of;
 
@@ -65,7 +65,7 @@ static void drop_late(mola_commit *commit)
 static void evaluate(round_of *r)
 {
     r->end = r->commit->first;
-    while (r->end && mola_draft_take(&r->draft, r->end) == MOLA_TAKEN)
+    while (r->end && mola_write_draft_take(&r->draft, r->end) == MOLA_TAKEN)
         r->end = r->end->next;
     MOLA_ASSERT(r->end != r->commit->first);
 }
@@ -74,7 +74,7 @@ static void evaluate(round_of *r)
 static mola_err offer(round_of *r)
 {
     mola_change change;
-    if (mola_draft_change(&r->draft, &change))
+    if (mola_write_draft_change(&r->draft, &change))
         return mola_fail(&r->why, MOLA_NO_MEMORY, "not enough memory to build the log entry");
     r->commit->put_ns = mola_boot_ns(r->commit->env);
     if (!r->on)
@@ -98,11 +98,8 @@ static void set_position(mola_write_answer *answer, mola_view *view)
 static void answer_members(round_of *r)
 {
     bool sealed = (r->draft.flags & MOLA_ENTRY_SEAL) != 0;
-    if (r->draft.has_effect) {
-        mola_count(r->commit->env->metrics, MOLA_M_write_groups_total, 1);
-        if (sealed)
-            mola_log_finish_deletion(&r->ctx, r->commit->name, r->after);
-    }
+    if (sealed)
+        mola_log_finish_deletion(&r->ctx, r->commit->name, r->after);
     bool any_refused = false;
     while (r->commit->first != r->end) {
         mola_write *write = r->commit->first;
@@ -132,7 +129,6 @@ static void answer_unknown(round_of *r)
     int64_t members = 0;
     for (mola_write *write = r->commit->first; write != r->end; write = write->next)
         members++;
-    mola_count(r->commit->env->metrics, MOLA_M_write_unknown_total, members);
     mola_log(r->commit->env, MOLA_LOG_WARN, "write_outcome_unknown", "members=%lld",
              (long long)members);
     fail_until(r->commit, r->end, MOLA_UNKNOWN,
@@ -151,8 +147,10 @@ static mola_err definite(mola_err err)
 static mola_err run_round(round_of *r)
 {
     mola_commit *commit = r->commit;
-    mola_err err = mola_log_open(&r->ctx, commit->name, &r->on);
+    mola_view *on = NULL;
+    mola_err err = mola_log_open(&r->ctx, commit->name, &on);
     r->end = NULL;
+    r->on = err ? NULL : on;
     if (err == MOLA_CONFLICT)
         return err;
     if (err && err != MOLA_NOT_FOUND) { /* nothing was offered */
@@ -160,7 +158,7 @@ static mola_err run_round(round_of *r)
         return err;
     }
     mola_why_clear(&r->why);
-    mola_draft_open(&r->draft, commit->env->heap, commit->group_bytes_max, r->on);
+    mola_write_draft_open(&r->draft, commit->env->heap, commit->group_bytes_max, r->on);
     evaluate(r);
     /* I12: a refusal, and an answer that nothing had to be done, is an answer about the newest
      * state. */
@@ -181,7 +179,7 @@ static mola_err run_round(round_of *r)
 
 static void close_round(round_of *r)
 {
-    mola_draft_close(&r->draft);
+    mola_write_draft_close(&r->draft);
     if (r->on)
         mola_view_unref(r->on);
     if (r->after)

@@ -5,10 +5,11 @@
 #include "write/kept.h"
 #include "write/settings.h"
 
-void mola_draft_open(mola_draft *draft, mola_heap *heap, uint64_t bytes_max, const mola_view *view)
+void mola_write_draft_open(mola_write_draft *draft, mola_heap *heap, uint64_t bytes_max,
+                           const mola_view *view)
 {
     MOLA_IMPLIES(view != NULL, !view->sealed);
-    *draft = (mola_draft){.heap = heap, .bytes_max = bytes_max, .view = view};
+    *draft = (mola_write_draft){.heap = heap, .bytes_max = bytes_max, .view = view};
     mola_id_map_init(&draft->ids, heap);
     if (view) {
         draft->state = view->state;
@@ -16,7 +17,7 @@ void mola_draft_open(mola_draft *draft, mola_heap *heap, uint64_t bytes_max, con
     }
 }
 
-void mola_draft_close(mola_draft *draft)
+void mola_write_draft_close(mola_write_draft *draft)
 {
     if (draft->state)
         mola_state_unref(draft->state);
@@ -24,7 +25,7 @@ void mola_draft_close(mola_draft *draft)
         mola_rows_builder_free(draft->joined);
     mola_id_map_free(&draft->ids);
     mola_free(draft->heap, draft->batches, draft->batch_room * sizeof *draft->batches);
-    *draft = (mola_draft){.heap = draft->heap};
+    *draft = (mola_write_draft){.heap = draft->heap};
 }
 
 void mola_write_answer_clear(mola_write_answer *answer)
@@ -70,7 +71,7 @@ static mola_taken refuse_no_memory(mola_write *write)
  */
 
 /* Brings the map up to all batches. Groups that only upsert never need it. */
-static bool map_batches(mola_draft *draft)
+static bool map_batches(mola_write_draft *draft)
 {
     for (; draft->mapped < draft->batch_count; draft->mapped++) {
         const mola_rows *rows = draft->batches[draft->mapped].rows;
@@ -84,7 +85,7 @@ static bool map_batches(mola_draft *draft)
 
 /* The document is there, seen behind all members taken so far. Patches in a batch are of documents
  * that are there, so only a delete makes it missing. */
-static bool is_there(const mola_draft *draft, const mola_value *id)
+static bool is_there(const mola_write_draft *draft, const mola_value *id)
 {
     MOLA_ASSERT(draft->mapped == draft->batch_count);
     const mola_id_place *place = mola_id_map_find(&draft->ids, id);
@@ -97,11 +98,11 @@ static bool is_there(const mola_draft *draft, const mola_value *id)
 /* -- rows into the entry -------------------------------------------------------------------------
  */
 
-static bool add_batch(mola_draft *draft, const mola_rows *rows)
+static bool add_batch(mola_write_draft *draft, const mola_rows *rows)
 {
     if (draft->batch_count == draft->batch_room) {
         uint32_t room = draft->batch_room ? draft->batch_room * 2 : 16;
-        mola_draft_batch *batches =
+        mola_write_draft_batch *batches =
             mola_realloc(draft->heap, draft->batches, draft->batch_room * sizeof *batches,
                          room * sizeof *batches);
         if (!batches)
@@ -138,7 +139,7 @@ static bool state_extends(const mola_state *old, const mola_state *new)
     return true;
 }
 
-static void set_state(mola_draft *draft, mola_state *state)
+static void set_state(mola_write_draft *draft, mola_state *state)
 {
     mola_state_ref(state);
     if (draft->state)
@@ -164,7 +165,7 @@ static mola_taken write_to_missing(mola_write *write, const mola_write_request *
 
 /* What can be said before rows are looked at, in the order of rulings.md. MOLA_NOT_FOUND: the
  * namespace is missing and this write does not create it. */
-static mola_err admit(const mola_draft *draft, mola_write *write, const mola_write_request *r)
+static mola_err admit(const mola_write_draft *draft, mola_write *write, const mola_write_request *r)
 {
     mola_why *why = &write->answer.why;
     bool forbids = r->create_namespace.doc && !mola_json_bool(r->create_namespace);
@@ -189,7 +190,7 @@ static mola_err admit(const mola_draft *draft, mola_write *write, const mola_wri
 /* Which rows take effect on the draft, and what to count. Patches of missing documents are ignored
  * and not counted; deletes count in any case (reference 7.10), but only those of documents that are
  * there reach the log. */
-static mola_err resolve(mola_draft *draft, mola_write *write, uint64_t *keep, uint32_t *kept)
+static mola_err resolve(mola_write_draft *draft, mola_write *write, uint64_t *keep, uint32_t *kept)
 {
     mola_write_plan *plan = write->plan;
     mola_write_answer *answer = &write->answer;
@@ -248,7 +249,7 @@ static mola_err list_affected(mola_write *write, const uint64_t *keep)
 }
 
 /* The decoded member into the entry, or before the next one. */
-static mola_taken merge(mola_draft *draft, mola_write *write, const mola_write_request *r,
+static mola_taken merge(mola_write_draft *draft, mola_write *write, const mola_write_request *r,
                         uint32_t kept)
 {
     mola_write_plan *plan = write->plan;
@@ -279,7 +280,8 @@ static mola_taken merge(mola_draft *draft, mola_write *write, const mola_write_r
     return MOLA_TAKEN;
 }
 
-static mola_err decode(const mola_draft *draft, mola_write *write, const mola_write_request *r)
+static mola_err decode(const mola_write_draft *draft, mola_write *write,
+                       const mola_write_request *r)
 {
     mola_write_plan *plan = write->plan;
     if (!mola_write_plan_fits(plan, draft->state)) {
@@ -295,7 +297,7 @@ static mola_err decode(const mola_draft *draft, mola_write *write, const mola_wr
     return plan->err;
 }
 
-static mola_taken take_rows(mola_draft *draft, mola_write *write)
+static mola_taken take_rows(mola_write_draft *draft, mola_write *write)
 {
     mola_write_request r = mola_write_request_read(write->kind, write->body);
     mola_err err = admit(draft, write, &r);
@@ -335,7 +337,7 @@ static mola_taken take_rows(mola_draft *draft, mola_write *write)
 
 /* Settings are ordered with the writes (I12); a namespace that is read-only can be made writable
  * again. */
-static mola_taken take_settings(mola_draft *draft, mola_write *write)
+static mola_taken take_settings(mola_write_draft *draft, mola_write *write)
 {
     if (!draft->state)
         return refuse_missing(write);
@@ -353,7 +355,7 @@ static mola_taken take_settings(mola_draft *draft, mola_write *write)
 }
 
 /* A SEAL stands alone in its entry, and nothing stands behind it (I8). */
-static mola_taken take_delete(mola_draft *draft, mola_write *write)
+static mola_taken take_delete(mola_write_draft *draft, mola_write *write)
 {
     if (!draft->state)
         return refuse_missing(write);
@@ -367,7 +369,7 @@ static mola_taken take_delete(mola_draft *draft, mola_write *write)
     return MOLA_TAKEN;
 }
 
-mola_taken mola_draft_take(mola_draft *draft, mola_write *write)
+mola_taken mola_write_draft_take(mola_write_draft *draft, mola_write *write)
 {
     if (draft->is_closed)
         return MOLA_CUT;
@@ -384,7 +386,7 @@ mola_taken mola_draft_take(mola_draft *draft, mola_write *write)
     return take_delete(draft, write);
 }
 
-mola_err mola_draft_change(mola_draft *draft, mola_change *out)
+mola_err mola_write_draft_change(mola_write_draft *draft, mola_change *out)
 {
     MOLA_ASSERT(draft->has_effect);
     *out = (mola_change){.flags = draft->flags,

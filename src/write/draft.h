@@ -10,7 +10,7 @@
 
 typedef struct {
     const mola_rows *rows;
-} mola_draft_batch;
+} mola_write_draft_batch;
 
 typedef struct {
     mola_heap *heap;       /* the environment's: of states, and of what the group needs */
@@ -21,26 +21,27 @@ typedef struct {
     bool is_closed;        /* nothing may follow in this entry */
     uint32_t flags;        /* MOLA_ENTRY_... */
     bool state_changed, data_written;
-    uint64_t bytes;            /* of rows, about */
-    mola_draft_batch *batches; /* rows of the members that have some; theirs */
+    uint64_t bytes;                  /* of rows, about */
+    mola_write_draft_batch *batches; /* rows of the members that have some; theirs */
     uint32_t batch_count, batch_room;
     mola_rows_builder *joined; /* the batches as one, when there are several */
     mola_id_map ids;           /* last operation by id, of the first `mapped` batches */
     uint32_t mapped;
-} mola_draft;
+} mola_write_draft;
 
-void mola_draft_open(mola_draft *draft, mola_heap *heap, uint64_t bytes_max, const mola_view *view);
-void mola_draft_close(mola_draft *draft);
+void mola_write_draft_open(mola_write_draft *draft, mola_heap *heap, uint64_t bytes_max,
+                           const mola_view *view);
+void mola_write_draft_close(mola_write_draft *draft);
 
 typedef enum {
     MOLA_TAKEN, /* write->answer says what became of it, should the entry be appended */
     MOLA_CUT,   /* it does not fit in behind the others: the next entry is for it */
 } mola_taken;
 /* The first member is never cut. What was taken must outlive the draft. */
-mola_taken mola_draft_take(mola_draft *draft, mola_write *write);
+mola_taken mola_write_draft_take(mola_write_draft *draft, mola_write *write);
 
 /* What to append; borrows from the draft. MOLA_NO_MEMORY. */
-mola_err mola_draft_change(mola_draft *draft, mola_change *out) MOLA_NODISCARD;
+mola_err mola_write_draft_change(mola_write_draft *draft, mola_change *out) MOLA_NODISCARD;
 
 /* Forgets an earlier evaluation's answer. */
 void mola_write_answer_clear(mola_write_answer *answer);

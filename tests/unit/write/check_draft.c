@@ -125,7 +125,7 @@ static void print_docs(mola_buf *out, const mola_state *state, mola_json expecte
 
 /* -- scenarios --------------------------------------------------------------------------------- */
 
-static void check_end(mola_draft *draft, mola_json expected, uint32_t scenario)
+static void check_end(mola_write_draft *draft, mola_json expected, uint32_t scenario)
 {
     if (mola_json_kind_of(expected) == MOLA_JSON_NULL) {
         ck_assert_ptr_null(draft->state);
@@ -134,7 +134,7 @@ static void check_end(mola_draft *draft, mola_json expected, uint32_t scenario)
     }
     ck_assert_ptr_nonnull(draft->state);
     mola_change change;
-    ck_assert_int_eq(mola_draft_change(draft, &change), MOLA_OK);
+    ck_assert_int_eq(mola_write_draft_change(draft, &change), MOLA_OK);
     ck_assert_ptr_eq(change.state, draft->state);
     apply(&change.rows);
     mola_buf out;
@@ -158,30 +158,30 @@ enum { STEPS_MAX = 16 };
 /* true: the whole scenario went into one entry. */
 static bool replay(mola_json scenario, uint32_t number)
 {
-    static request requests[STEPS_MAX];
-    mola_draft draft;
-    mola_draft_open(&draft, &heap, 1 << 24, NULL);
+    static client clients[STEPS_MAX];
+    mola_write_draft draft;
+    mola_write_draft_open(&draft, &heap, 1 << 24, NULL);
     mola_json steps = member(scenario, "steps");
     uint32_t at = 0;
     bool whole = true;
     for (mola_json step = mola_json_first(steps); step.doc && whole;
          step = mola_json_next(steps, step), at++) {
-        request *r = &requests[at];
-        open_request(r, kind_of(step), text_of(member(step, "body")));
-        mola_write *w = &r->write;
+        client *c = &clients[at];
+        open_client(c, kind_of(step), MOLA_STR("ns"), text_of(member(step, "body")));
+        mola_write *w = &c->write;
         w->answer.err = mola_write_check_shape(w->kind, w->body, w->arena, &w->answer.why);
         w->plan = mola_write_plan_new(&heap);
         if (!w->answer.err)
-            whole = mola_draft_take(&draft, w) == MOLA_TAKEN;
+            whole = mola_write_draft_take(&draft, w) == MOLA_TAKEN;
         if (whole)
             check_answer(&w->answer, step, number, at);
     }
     if (whole)
         check_end(&draft, member(scenario, "namespace"), number);
-    mola_draft_close(&draft);
+    mola_write_draft_close(&draft);
     while (at-- > 0) {
-        mola_write_plan_free(requests[at].write.plan);
-        close_request(&requests[at]);
+        mola_write_plan_free(clients[at].write.plan);
+        close_client(&clients[at]);
     }
     drop_docs();
     return whole;

@@ -1,21 +1,15 @@
 /* recording.h - reads golden.json: scenarios of requests and what the model server answered to them
  * (record.py). Shared by the tests that replay it, each in its own way. */
 #pragma once
-#include "mola/base/check.h"
-#include "mola/write/write.h"
-#include <check.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include "node.h"
 
-static mola_heap heap;
 static mola_arena arena;
 static mola_json_doc recording;
 static char *recording_text;
 
-static void read_recording(void)
+static inline void read_recording(void)
 {
-    mola_heap_init(&heap, (size_t)4 << 30);
+    open_world();
     mola_arena_init(&arena, &heap, (size_t)1 << 30);
     FILE *file = fopen(GOLDEN_JSON, "rb");
     ck_assert_ptr_nonnull(file);
@@ -31,34 +25,34 @@ static void read_recording(void)
                   "%s", why.text);
 }
 
-static void drop_recording(void)
+static inline void drop_recording(void)
 {
     mola_json_free(&recording);
     free(recording_text);
     mola_arena_reset(&arena);
-    ck_assert_uint_eq(atomic_load(&heap.used), 0);
+    close_world();
 }
 
-static mola_json member(mola_json object, const char *name)
+static inline mola_json member(mola_json object, const char *name)
 {
     return mola_json_get(object, mola_str_of(name));
 }
 
-static mola_str text_of(mola_json value)
+static inline mola_str text_of(mola_json value)
 {
     mola_str text;
     MOLA_ASSERT(mola_json_string(value, &arena, &text));
     return text;
 }
 
-static __attribute__((unused)) uint64_t number_of(mola_json value)
+static inline uint64_t number_of(mola_json value)
 {
     uint64_t number = 0;
     MOLA_ASSERT(!value.doc || mola_json_u64(value, &number));
     return number;
 }
 
-static bool same_number(mola_json a, mola_json b)
+static inline bool same_number(mola_json a, mola_json b)
 {
     double x, y;
     if (mola_json_is_integer(a) && mola_json_is_integer(b))
@@ -67,7 +61,7 @@ static bool same_number(mola_json a, mola_json b)
 }
 
 /* Equal values; members of objects in any order, 1.0 equals 1. */
-static bool same(mola_json a, mola_json b)
+static inline bool same(mola_json a, mola_json b)
 {
     if (mola_json_kind_of(a) != mola_json_kind_of(b))
         return false;
@@ -99,8 +93,8 @@ static bool same(mola_json a, mola_json b)
 }
 
 /* `out`, printed by us, is the JSON value `expected`. */
-static void check_same(const mola_buf *out, mola_json expected, const char *what, uint32_t scenario,
-                       uint32_t step)
+static inline void check_same(const mola_buf *out, mola_json expected, const char *what,
+                              uint32_t scenario, uint32_t step)
 {
     mola_buf padded;
     mola_buf_init(&padded, &heap);
@@ -121,7 +115,7 @@ static void check_same(const mola_buf *out, mola_json expected, const char *what
 
 /* -- one step ---------------------------------------------------------------------------------- */
 
-static mola_write_kind kind_of(mola_json step)
+static inline mola_write_kind kind_of(mola_json step)
 {
     static const char *const kinds[] = {"rows", "schema", "settings", "delete"};
     for (int i = 0; i < 4; i++)
@@ -131,7 +125,7 @@ static mola_write_kind kind_of(mola_json step)
     return MOLA_WRITE_ROWS;
 }
 
-static int status_of(mola_err err)
+static inline int status_of(mola_err err)
 {
     switch (err) {
     case MOLA_OK:
@@ -147,16 +141,16 @@ static int status_of(mola_err err)
     }
 }
 
-static void check_ids(const mola_buf *ids, mola_json expected, const char *what, uint32_t scenario,
-                      uint32_t step)
+static inline void check_ids(const mola_buf *ids, mola_json expected, const char *what,
+                             uint32_t scenario, uint32_t step)
 {
     if (ids->len || expected.doc)
         check_same(ids, expected, what, scenario, step);
 }
 
 /* The answer is the recorded one: status, words, counts, ids, bytes. */
-static void check_answer(const mola_write_answer *answer, mola_json step, uint32_t scenario,
-                         uint32_t at)
+static inline void check_answer(const mola_write_answer *answer, mola_json step, uint32_t scenario,
+                                uint32_t at)
 {
     mola_str body = mola_json_raw(member(step, "body"));
     int expected = (int)number_of(member(step, "status"));
@@ -186,35 +180,4 @@ static void check_answer(const mola_write_answer *answer, mola_json step, uint32
         ck_assert_msg(answer->bytes_written == number_of(member(step, "bytes")),
                       "scenario %u step %u: %llu bytes, for " MOLA_FMT, scenario, at,
                       (unsigned long long)answer->bytes_written, MOLA_ARG(body));
-}
-
-/* A request of its own: body text, document, arena, heap. */
-typedef struct {
-    mola_write write;
-    mola_json_doc doc;
-    mola_arena arena;
-    mola_buf text;
-} request;
-
-static void open_request(request *r, mola_write_kind kind, mola_str body)
-{
-    *r = (request){.write = {.kind = kind, .name = MOLA_STR("ns"), .heap = &heap}};
-    r->write.deadline_ns = UINT64_MAX;
-    mola_arena_init(&r->arena, &heap, (size_t)1 << 30);
-    r->write.arena = &r->arena;
-    mola_buf_init(&r->text, &heap);
-    mola_buf_add_str(&r->text, body);
-    mola_buf_add_zeros(&r->text, MOLA_JSON_PADDING);
-    mola_why why = {0};
-    mola_err err = mola_json_parse(&heap, (mola_str){r->text.data, body.len}, &r->doc, &why);
-    ck_assert_msg(err == MOLA_OK, "%s in " MOLA_FMT, why.text, MOLA_ARG(body));
-    r->write.body = mola_json_root(&r->doc);
-}
-
-static void close_request(request *r)
-{
-    mola_write_answer_free(&r->write.answer);
-    mola_json_free(&r->doc);
-    mola_arena_reset(&r->arena);
-    mola_buf_free(&r->text);
 }
