@@ -52,6 +52,17 @@ static bool texts_ok(const mola_column *c, uint32_t first, uint32_t until)
     return mola_utf8_ok((mola_str){(const char *)data + from, to - from});
 }
 
+/* Years 0001 to 9999: what can be written. */
+static bool datetimes_ok(const mola_column *c, uint32_t first, uint32_t until)
+{
+    bool good = true;
+    for (uint32_t e = first; e < until; e++) {
+        int64_t ms = (int64_t)mola_load_u64(c->data + (size_t)e * 8);
+        good = good && ms >= INT64_C(-62135596800000) && ms < INT64_C(253402300800000);
+    }
+    return good;
+}
+
 /* Elements [first, until) of a column that holds scalars. */
 static bool scalars_ok(const mola_column *c, uint32_t first, uint32_t until)
 {
@@ -61,6 +72,8 @@ static bool scalars_ok(const mola_column *c, uint32_t first, uint32_t until)
         return texts_ok(c, first, until);
     if (c->type.elem == MOLA_ELEM_FLOAT)
         return finite_f64(c->data + (size_t)first * 8, until - first);
+    if (c->type.elem == MOLA_ELEM_DATETIME)
+        return datetimes_ok(c, first, until);
     bool good = true;
     if (c->type.elem == MOLA_ELEM_BOOL)
         for (uint32_t e = first; e < until; e++)
