@@ -25,6 +25,12 @@ static mola_err list_page(mola_ask *ask, mola_str prefix, mola_str *last, mola_s
     return MOLA_OK;
 }
 
+static bool may_start_a_name(mola_str prefix)
+{
+    return prefix.len == 0 || mola_name_ok(prefix) || mola_str_eq(prefix, MOLA_STR(".")) ||
+           mola_str_eq(prefix, MOLA_STR(".."));
+}
+
 mola_err mola_namespace_list(mola_ctx *ctx, mola_namespaces *all, mola_str prefix, mola_str after,
                              uint32_t max, mola_str **names, uint32_t *count, bool *more)
 {
@@ -34,9 +40,14 @@ mola_err mola_namespace_list(mola_ctx *ctx, mola_namespaces *all, mola_str prefi
     *names = mola_new(ctx->arena, mola_str, max);
     if (!*names)
         return MOLA_NO_MEMORY;
+    if (!may_start_a_name(prefix))
+        return MOLA_OK;
     mola_key under = mola_key_names_prefix(all->org, prefix);
-    mola_key start = mola_key_manifest(all->org, after);
-    mola_str last = after.len ? mola_key_str(&start) : (mola_str){0};
+    mola_key start = {
+        .len = 0}; /* any text may be a cursor; one that is no name costs a longer walk */
+    if (mola_name_ok(after))
+        start = mola_key_manifest(all->org, after);
+    mola_str last = mola_key_str(&start);
     mola_ask ask;
     mola_ask_begin(&ask, ctx);
     mola_err err;
@@ -46,7 +57,8 @@ mola_err mola_namespace_list(mola_ctx *ctx, mola_namespaces *all, mola_str prefi
         for (uint32_t i = 0; !err && !*more && i < op.entry_count; i++) {
             mola_str name;
             if (!is_live(&op.entries[i]) ||
-                !mola_key_parse_manifest(all->org, op.entries[i].key, &name))
+                !mola_key_parse_manifest(all->org, op.entries[i].key, &name) ||
+                mola_str_cmp(name, after) <= 0)
                 continue;
             *more = *count == max;
             if (!*more && !mola_arena_copy(ctx->arena, name, &(*names)[(*count)++]))

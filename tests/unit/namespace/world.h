@@ -2,6 +2,7 @@
  * test can make lose, repeat, delay and damage chosen requests. Clocks move only forward, by the
  * test's hand, on top of the real ones. */
 #pragma once
+#include "mola/format/entry.h"
 #include "mola/format/key.h"
 #include "mola/format/manifest.h"
 #include "mola/store/store.h"
