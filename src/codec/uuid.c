@@ -1,6 +1,6 @@
 #include "mola/codec/uuid.h"
 
-enum { UUID_BYTES = 16, HYPHENATED = 36 };
+enum { UUID_BYTES = 16, HEX_DIGITS = 32, HYPHENATED = 36 };
 
 static int hex_value(char c)
 {
@@ -19,9 +19,11 @@ static bool hyphen_before(size_t byte)
 bool mola_uuid_parse(mola_str text, uint8_t out[16])
 {
     mola_str prefix = MOLA_STR("urn:uuid:");
-    bool bare = text.len == 2 * UUID_BYTES;
+    bool bare = false; /* without hyphens */
     if (mola_str_starts(text, prefix))
         text = mola_str_from(text, prefix.len);
+    else if (text.len == HEX_DIGITS)
+        bare = true;
     else if (text.len == HYPHENATED + 2 && text.data[0] == '{' && text.data[HYPHENATED + 1] == '}')
         text = (mola_str){text.data + 1, HYPHENATED};
     if (text.len != HYPHENATED && !bare)

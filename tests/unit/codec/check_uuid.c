@@ -54,6 +54,7 @@ START_TEST(other_spellings_are_refused)
         "{urn:uuid:01234567-89ab-cdef-fedc-ba9876543210}",
         "urn:uuid:urn:uuid:01234567-89ab-cdef-fedc-ba9876543210",
         "urn:uuid:",
+        "urn:uuid:77777777777777777777700",
         "uuid:01234567-89ab-cdef-fedc-ba9876543210",
         " 01234567-89ab-cdef-fedc-ba9876543210",
         "01234567-89ab-cdef-fedc-ba9876543210 ",
