@@ -8,6 +8,8 @@
  *         A -key           the caller is about to delete this key: nothing is promised any more
  *         A !key body      a put of this body was refused: it is nowhere
  *       body is the random id in it. Exit status 0 also when operations fail: they promise nothing.
+ *   store_exerciser script URL PROMISES
+ *       one operation after the other, each followed by a line `number verb key outcome` on stdout
  *   store_exerciser look < list of URLs
  *       for each: one line `key tag body` per object; `key DAMAGED`; `FAILED words`; at the end `.`
  *
@@ -265,6 +267,78 @@ static int work_on(char **arguments)
     return close(fd) == 0 ? 0 : 3;
 }
 
+/* --- Script --- */
+
+typedef struct {
+    const char *verb, *key;
+} step;
+
+/* It wants an empty store for the first half, and finds its own objects in the second: the tags and
+ * directories of another process, which have to be shown to be durable. */
+static const step steps[] = {
+    {"new", "s/1/a"}, {"new", "s/1/b"},   {"new", "s/1/a"},  {"match", "s/1/a"},  {"put", "q/1"},
+    {"put", "q/1"},   {"delete", "q/2"},  {"get", "s/none"}, {"get", "s/1/none"}, {"reopen", "-"},
+    {"get", "s/1/a"}, {"reopen", "-"},    {"list", "s/"},    {"reopen", "-"},     {"new", "s/1/b"},
+    {"reopen", "-"},  {"match", "s/1/b"}, {"new", "s/2/a"},  {"delete", "s/2/a"}, {"get", "s/2/a"},
+    {"list", "q/"},   {"put", "q/1"},     {"get", "q/1"},
+};
+
+static mola_err match(worker *w, const char *key)
+{
+    uint64_t version = 0;
+    mola_err err = get(w, key, &version);
+    return err ? err : put(w, key, MOLA_PUT_IF_MATCH, w->op.new_etag, version + 1);
+}
+
+static mola_err reopen(worker *w, const char *url)
+{
+    mola_why why = {0};
+    mola_store_close(w->store);
+    return mola_store_open(env, mola_str_of(url), &w->store, &why);
+}
+
+static mola_err take_step(worker *w, const char *url, step s, uint64_t version)
+{
+    mola_etag none = {0};
+    if (strcmp(s.verb, "new") == 0)
+        return put(w, s.key, MOLA_PUT_IF_ABSENT, none, version);
+    if (strcmp(s.verb, "put") == 0)
+        return put(w, s.key, MOLA_PUT_ALWAYS, none, version);
+    if (strcmp(s.verb, "match") == 0)
+        return match(w, s.key);
+    if (strcmp(s.verb, "get") == 0)
+        return get(w, s.key, &version);
+    if (strcmp(s.verb, "reopen") == 0)
+        return reopen(w, url);
+    if (strcmp(s.verb, "list") == 0) {
+        mola_err err = run_op(w, (mola_store_op){.verb = MOLA_LIST, .key = mola_str_of(s.key)});
+        for (uint32_t i = 0; !err && i < w->op.entry_count; i++)
+            promise(w, "A " MOLA_FMT "\n", MOLA_ARG(w->op.entries[i].key));
+        return err;
+    }
+    promise(w, "A -%s\n", s.key);
+    return run_op(w, (mola_store_op){.verb = MOLA_DELETE, .key = mola_str_of(s.key)});
+}
+
+static int script(char **arguments)
+{
+    static worker w;
+    int fd = open(arguments[1], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    MOLA_ASSERT(fd >= 0);
+    start_worker(&w, NULL, fd, 1, 0);
+    mola_err err = reopen(&w, arguments[0]);
+    (void)printf("0 open - %s\n", mola_err_name(err));
+    (void)fflush(stdout);
+    for (size_t i = 0; w.store && i < sizeof steps / sizeof *steps; i++) {
+        err = take_step(&w, arguments[0], steps[i], i + 1);
+        (void)printf("%zu %s %s %s\n", i + 1, steps[i].verb, steps[i].key, mola_err_name(err));
+        (void)fflush(stdout); /* one write per step: the tests tell the steps apart by them */
+        mola_arena_reset(&w.arena);
+    }
+    mola_store_close(w.store);
+    return close(fd) == 0 ? 0 : 3;
+}
+
 /* --- Look --- */
 
 static void look_at_object(worker *w, mola_str key)
@@ -343,11 +417,13 @@ int main(int argc, char **argv)
     int status = 2;
     if (argc == 8 && strcmp(argv[1], "work") == 0)
         status = work_on(argv + 2);
+    else if (argc == 4 && strcmp(argv[1], "script") == 0)
+        status = script(argv + 2);
     else if (argc == 2 && strcmp(argv[1], "look") == 0)
         status = look();
     else
         (void)fprintf(stderr, "usage: store_exerciser work URL PROMISES SEED STORES THREADS "
-                              "OPERATIONS | look\n");
+                              "OPERATIONS | script URL PROMISES | look\n");
     mola_env_real_free(env);
     return status;
 }
