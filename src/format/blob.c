@@ -1,7 +1,7 @@
 #include "format/blob.h"
 #include "mola/codec/block.h"
 
-enum { HEAD_BYTES = 16, WORTH_PACKING = 64, RATIO_MAX = 32768, LEVEL = 1 };
+enum { HEAD_BYTES = 16, WORTH_PACKING = 256, RATIO_MAX = 32768, LEVEL = 1 };
 
 void mola_blob_add(mola_buf *out, mola_str plain)
 {

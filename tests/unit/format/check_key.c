@@ -1,0 +1,139 @@
+#include "../model/common.h"
+#include "mola/format/key.h"
+
+/* Keys are for ever: a changed letter would lose a bucket. */
+
+static const uint8_t nsid[16] = {0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77,
+                                 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff};
+#define NSID "00112233445566778899aabbccddeeff"
+
+static const char *text_of(mola_key key)
+{
+    static char text[257];
+    memcpy(text, key.text, key.len);
+    text[key.len] = '\0';
+    return text;
+}
+
+START_TEST(keys_are_those_of_the_protocol)
+{
+    mola_str none = {0}, acme = MOLA_STR("acme");
+    ck_assert_str_eq(text_of(mola_key_manifest(none, MOLA_STR("a-B_9.x"))), "ns/a-B_9.x");
+    ck_assert_str_eq(text_of(mola_key_manifest(acme, MOLA_STR("x"))), "o/acme/ns/x");
+    ck_assert_str_eq(text_of(mola_key_entry(none, nsid, 0)), "d/" NSID "/w/7fffffffffffffff");
+    ck_assert_str_eq(text_of(mola_key_entry(none, nsid, 1)), "d/" NSID "/w/7ffffffffffffffe");
+    ck_assert_str_eq(text_of(mola_key_entry(acme, nsid, INT64_MAX)),
+                     "o/acme/d/" NSID "/w/0000000000000000");
+    ck_assert_str_eq(text_of(mola_key_payload(none, nsid, 0x12, 0xfedcba9876543210U)),
+                     "d/" NSID "/p/0000000000000012.fedcba9876543210");
+    ck_assert_str_eq(text_of(mola_key_log_prefix(none, nsid)), "d/" NSID "/w/");
+    ck_assert_str_eq(text_of(mola_key_names_prefix(none, none)), "ns/");
+    ck_assert_str_eq(text_of(mola_key_names_prefix(acme, MOLA_STR("ab"))), "o/acme/ns/ab");
+}
+END_TEST
+
+START_TEST(newer_entries_come_first_in_a_list)
+{
+    chance c = {1};
+    for (int i = 0; i < 1000; i++) {
+        uint64_t a = next_u64(&c) >> (1 + below(&c, 63)), b = next_u64(&c) >> (1 + below(&c, 63));
+        mola_key first = mola_key_entry((mola_str){0}, nsid, a),
+                 second = mola_key_entry((mola_str){0}, nsid, b);
+        int order = mola_str_cmp(mola_key_str(&first), mola_key_str(&second));
+        ck_assert_int_eq((order > 0) - (order < 0), (a < b) - (a > b));
+    }
+}
+END_TEST
+
+START_TEST(entry_keys_read_back_and_others_do_not)
+{
+    static const char *const others[] = {
+        "",
+        "d/",
+        "ns/x",
+        "d/" NSID "/w/",
+        "d/" NSID "/w/7ffffffffffffff",
+        "d/" NSID "/w/7fffffffffffffff0",
+        "d/" NSID "/w/8000000000000000",
+        "d/" NSID "/w/7FFFFFFFFFFFFFFF",
+        "d/" NSID "/p/7fffffffffffffff",
+        "d/0011/w/7fffffffffffffff",
+        "o/acme/d/" NSID "/w/7fffffffffffffff",
+        "d/" NSID "/w/7ffffffffffffff/",
+        "d/0011223344556677 899aabbccddeeff/w/7fffffffffffffff",
+    };
+    chance c = {2};
+    uint8_t id[16];
+    uint64_t seq;
+    for (int i = 0; i < 1000; i++) {
+        uint64_t want = next_u64(&c) >> (1 + below(&c, 63));
+        mola_str org = i % 2 ? MOLA_STR("acme") : (mola_str){0};
+        mola_key key = mola_key_entry(org, nsid, want);
+        ck_assert(mola_key_parse_entry(org, mola_key_str(&key), id, &seq));
+        ck_assert_uint_eq(seq, want);
+        ck_assert_mem_eq(id, nsid, 16);
+    }
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        ck_assert_msg(!mola_key_parse_entry((mola_str){0}, mola_str_of(others[i]), id, &seq), "%s",
+                      others[i]);
+}
+END_TEST
+
+START_TEST(manifest_keys_read_back_and_others_do_not)
+{
+    mola_str name;
+    ck_assert(mola_key_parse_manifest((mola_str){0}, MOLA_STR("ns/a.b"), &name));
+    ck_assert(mola_str_eq(name, MOLA_STR("a.b")));
+    ck_assert(mola_key_parse_manifest(MOLA_STR("acme"), MOLA_STR("o/acme/ns/x"), &name));
+    ck_assert(mola_str_eq(name, MOLA_STR("x")));
+    static const char *const others[] = {"",       "ns/", "ns/a/b",      "ns/..",
+                                         "ns/a b", "d/x", "o/acme/ns/x", "NS/x"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        ck_assert_msg(!mola_key_parse_manifest((mola_str){0}, mola_str_of(others[i]), &name), "%s",
+                      others[i]);
+}
+END_TEST
+
+START_TEST(names_are_letters_digits_and_three_marks)
+{
+    char name[129];
+    memset(name, 'n', sizeof name);
+    ck_assert(mola_name_ok((mola_str){name, 128}));
+    ck_assert(!mola_name_ok((mola_str){name, 129}));
+    ck_assert(mola_name_ok(MOLA_STR("...")) && mola_name_ok(MOLA_STR("-")));
+    ck_assert(!mola_name_ok((mola_str){0}) && !mola_name_ok(MOLA_STR(".")) &&
+              !mola_name_ok(MOLA_STR("..")));
+    for (int byte = 0; byte < 256; byte++) {
+        char one = (char)byte;
+        bool good = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+                    (byte >= '0' && byte <= '9') || byte == '-' || byte == '_';
+        ck_assert_msg(mola_name_ok((mola_str){&one, 1}) == good, "byte %d", byte);
+    }
+}
+END_TEST
+
+/* A prefix comes from a client: however long, it makes a key, and one that no name starts with. */
+START_TEST(overlong_prefixes_match_no_name)
+{
+    char prefix[1000];
+    memset(prefix, 'n', sizeof prefix);
+    mola_key key = mola_key_names_prefix(MOLA_STR("acme"), (mola_str){prefix, sizeof prefix});
+    ck_assert_uint_eq(key.len, strlen("o/acme/ns/") + 129);
+    key = mola_key_names_prefix((mola_str){0}, (mola_str){prefix, 128});
+    ck_assert_uint_eq(key.len, 3 + 128);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("key");
+    TCase *keys = tcase_create("keys");
+    tcase_add_test(keys, keys_are_those_of_the_protocol);
+    tcase_add_test(keys, newer_entries_come_first_in_a_list);
+    tcase_add_test(keys, entry_keys_read_back_and_others_do_not);
+    tcase_add_test(keys, manifest_keys_read_back_and_others_do_not);
+    tcase_add_test(keys, names_are_letters_digits_and_three_marks);
+    tcase_add_test(keys, overlong_prefixes_match_no_name);
+    suite_add_tcase(suite, keys);
+    return run(suite);
+}
