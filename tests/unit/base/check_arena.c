@@ -27,6 +27,16 @@ static uint64_t next_random(uint64_t *state)
     return *state >> 33;
 }
 
+/* One assertion for all: Check tells its parent about each. */
+static bool all_are(const unsigned char *bytes, size_t size, unsigned char value)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (bytes[i] != value)
+            return false;
+    }
+    return true;
+}
+
 typedef struct {
     unsigned char *bytes;
     size_t size;
@@ -47,8 +57,7 @@ START_TEST(pieces_are_zeroed_aligned_and_apart)
             break;
         bytes += size;
         ck_assert_msg((uintptr_t)got % align == 0, "seed %lu", (unsigned long)seed);
-        for (size_t i = 0; i < size; i++)
-            ck_assert_msg(got[i] == 0, "seed %lu", (unsigned long)seed);
+        ck_assert_msg(all_are(got, size, 0), "seed %lu", (unsigned long)seed);
         pieces[count] = (piece){got, size, (unsigned char)(count % 255 + 1)};
         memset(got, pieces[count].mark, size);
     }
@@ -56,8 +65,8 @@ START_TEST(pieces_are_zeroed_aligned_and_apart)
     ck_assert_uint_le(bytes, arena.used);
     ck_assert_uint_le(arena.used, LIMIT);
     for (size_t i = 0; i < count; i++)
-        for (size_t j = 0; j < pieces[i].size; j++)
-            ck_assert_msg(pieces[i].bytes[j] == pieces[i].mark, "seed %lu", (unsigned long)seed);
+        ck_assert_msg(all_are(pieces[i].bytes, pieces[i].size, pieces[i].mark), "seed %lu",
+                      (unsigned long)seed);
 }
 END_TEST
 

@@ -48,9 +48,8 @@ END_TEST
 START_TEST(it_grows_without_losing_a_byte)
 {
     for (size_t i = 0; i < 100000; i++) {
-        if (i % 3 == 0) {
-            char *at = mola_buf_reserve(&buf, 1);
-            ck_assert_ptr_nonnull(at);
+        char *at = i % 3 == 0 ? mola_buf_reserve(&buf, 1) : NULL;
+        if (at) {
             *at = (char)(i * 7);
             buf.len++;
         } else {
@@ -58,8 +57,10 @@ START_TEST(it_grows_without_losing_a_byte)
         }
     }
     ck_assert_uint_eq(buf.len, 100000);
+    size_t same = 0; /* Check tells its parent about each assertion: one is enough */
     for (size_t i = 0; i < buf.len; i++)
-        ck_assert_int_eq(buf.data[i], (char)(i * 7));
+        same += buf.data[i] == (char)(i * 7);
+    ck_assert_uint_eq(same, buf.len);
     ck_assert_uint_le(buf.room, 2 * buf.len);
 }
 END_TEST
@@ -121,11 +122,13 @@ START_TEST(when_memory_ends_anywhere_the_front_is_intact)
         ck_assert(failed || !b.failed);
         ck_assert_uint_eq(b.len % 4, 0);
         ck_assert(b.failed || b.len == 12000);
+        size_t same = 0;
         for (size_t i = 0; i < b.len; i += 4) {
             char number[5];
-            (void)snprintf(number, sizeof number, "%04u", (unsigned)(i / 4));
-            ck_assert_int_eq(memcmp(b.data + i, number, 4), 0);
+            (void)snprintf(number, sizeof number, "%04u", (unsigned)(i / 4) % 10000);
+            same += memcmp(b.data + i, number, 4) == 0;
         }
+        ck_assert_uint_eq(same * 4, b.len);
         mola_buf_free(&b);
         countdown_check_empty(&c);
     }
