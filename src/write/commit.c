@@ -3,6 +3,7 @@
 #include "write/commit.h"
 #include "mola/format/entry.h"
 #include "write/draft.h"
+#include <stdio.h>
 
 /* One evaluation of a group and what became of it. */
 typedef struct {
@@ -136,11 +137,16 @@ static void answer_unknown(round_of *r)
                         "upserts and deletes by id is safe"));
 }
 
-/* What the client hears of an error that is certain: the request itself was in order, so it is
- * never a 4xx. */
-static mola_err definite(mola_err err)
+/* Nothing was written, for certain. The requests were in order, so it is never a 4xx. */
+static void answer_definite(round_of *r, mola_err err)
 {
-    return err == MOLA_NO_MEMORY || err == MOLA_CORRUPT ? err : MOLA_UNAVAILABLE;
+    char words[MOLA_WHY_BYTES];
+    mola_str reason = mola_why_text(&r->why);
+    int size = snprintf(words, sizeof words, "not written: " MOLA_FMT, MOLA_ARG(reason));
+    MOLA_ASSERT(size > 0);
+    if (err != MOLA_NO_MEMORY && err != MOLA_CORRUPT)
+        err = MOLA_UNAVAILABLE;
+    fail_until(r->commit, r->end, err, mola_str_of(words));
 }
 
 /* One pass of the loop. MOLA_CONFLICT: the state has moved under it and nobody was answered. */
@@ -154,7 +160,7 @@ static mola_err run_round(round_of *r)
     if (err == MOLA_CONFLICT)
         return err;
     if (err && err != MOLA_NOT_FOUND) { /* nothing was offered */
-        fail_until(commit, NULL, definite(err), mola_why_text(&r->why));
+        answer_definite(r, err);
         return err;
     }
     mola_why_clear(&r->why);
@@ -172,7 +178,7 @@ static mola_err run_round(round_of *r)
     } else if (err == MOLA_UNKNOWN && r->draft.has_effect) {
         answer_unknown(r);
     } else if (err != MOLA_CONFLICT) {
-        fail_until(commit, r->end, definite(err), mola_why_text(&r->why));
+        answer_definite(r, err);
     }
     return err;
 }

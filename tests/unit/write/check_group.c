@@ -1,0 +1,714 @@
+/* Commit groups over a real log on a mem: store: who is answered what when writes meet, when nodes
+ * meet, and when the store does not answer. */
+#include "node.h"
+
+static node nodes[2];
+
+static void open_two(void)
+{
+    open_world();
+    open_node(&nodes[0]);
+    open_node(&nodes[1]);
+}
+
+static void close_two(void)
+{
+    close_node(&nodes[0]);
+    close_node(&nodes[1]);
+    close_world();
+}
+
+/* The first node again, with another configuration of its writer. */
+static void reopen(uint64_t window_ns, uint64_t bytes_max, uint64_t commit_ns, uint32_t waiting_max)
+{
+    mola_writer_close(nodes[0].writer);
+    mola_writer_config config = writer_config(&nodes[0]);
+    config.window_ns = window_ns;
+    config.group_bytes_max = bytes_max;
+    config.commit_ns_max = commit_ns;
+    config.waiting_max = waiting_max;
+    ck_assert_int_eq(mola_writer_open(&config, &nodes[0].writer), MOLA_OK);
+}
+
+static void must(int at, const char *body)
+{
+    ck_assert_int_eq(write_now(&nodes[at], MOLA_WRITE_ROWS, "ns", body), MOLA_OK);
+}
+
+static void open_rows(client *c, const char *body)
+{
+    open_client(c, MOLA_WRITE_ROWS, MOLA_STR("ns"), mola_str_of(body));
+}
+
+/* The document `id` as the second node sees it: the value of `attr`, or "missing". */
+static void check_value(uint64_t id, const char *attr, const char *expected)
+{
+    mola_view *view = read_now(&nodes[1], "ns");
+    ck_assert_ptr_nonnull(view);
+    mola_buf out;
+    mola_buf_init(&out, &heap);
+    const mola_attr *a = mola_state_find(view->state, mola_str_of(attr));
+    mola_value value = {.elem = MOLA_ELEM_UINT, .u = id};
+    if (!a || !print_cell(&out, view, &value, a))
+        mola_buf_add_str(&out, MOLA_STR("missing"));
+    ck_assert_msg(mola_str_eq(mola_buf_str(&out), mola_str_of(expected)), MOLA_FMT,
+                  MOLA_ARG(mola_buf_str(&out)));
+    mola_buf_free(&out);
+    mola_view_unref(view);
+}
+
+static uint64_t seq_now(void)
+{
+    mola_view *view = read_now(&nodes[1], "ns");
+    uint64_t seq = view ? view->seq : 0;
+    if (view)
+        mola_view_unref(view);
+    return seq;
+}
+
+static bool is_entry_put(const mola_store_op *op)
+{
+    return op->verb == MOLA_PUT && mola_str_starts(op->key, MOLA_STR("d/"));
+}
+
+/* -- a gate before the store: PUTs of entries wait until it is opened ----------------------------
+ */
+
+typedef struct {
+    mola_lock lock; /* guards the rest */
+    mola_event event;
+    bool open;
+    uint32_t waiting;
+} gate;
+static gate the_gate;
+
+static fate wait_at_gate(const mola_store_op *op, void *argument)
+{
+    gate *g = argument;
+    if (!is_entry_put(op))
+        return PASS;
+    mola_lock_take(&g->lock);
+    g->waiting++;
+    mola_event_wake_all(&g->event);
+    while (!g->open)
+        (void)mola_event_wait(&g->event, &g->lock, MOLA_NEVER);
+    mola_lock_give(&g->lock);
+    return PASS;
+}
+
+static void shut_gate(void)
+{
+    memset(&the_gate, 0, sizeof the_gate);
+    mola_lock_init(&the_gate.lock, env, MOLA_RANK_LOG);
+    mola_event_init(&the_gate.event, env);
+    judge_argument = &the_gate;
+    the_judge = wait_at_gate;
+}
+
+static void await_at_gate(void)
+{
+    mola_lock_take(&the_gate.lock);
+    while (the_gate.waiting == 0)
+        (void)mola_event_wait(&the_gate.event, &the_gate.lock, MOLA_NEVER);
+    mola_lock_give(&the_gate.lock);
+}
+
+static void open_gate(void)
+{
+    mola_lock_take(&the_gate.lock);
+    the_gate.open = true;
+    mola_event_wake_all(&the_gate.event);
+    mola_lock_give(&the_gate.lock);
+}
+
+static void free_gate(void)
+{
+    the_judge = NULL;
+    mola_event_free(&the_gate.event);
+    mola_lock_free(&the_gate.lock);
+}
+
+/* Sends the first client and, while its PUT is under way, the others: they form one group. */
+static void send_as_group(client *clients, uint32_t count)
+{
+    shut_gate();
+    send(&nodes[0], &clients[0]);
+    await_at_gate();
+    for (uint32_t i = 1; i < count; i++)
+        send(&nodes[0], &clients[i]);
+    open_gate();
+    for (uint32_t i = 0; i < count; i++)
+        (void)answer_of(&clients[i]);
+    free_gate();
+}
+
+static void close_clients(client *clients, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        close_client(&clients[i]);
+}
+
+/* -- one node ---------------------------------------------------------------------------------- */
+
+enum { MANY = 200 };
+
+START_TEST(of_200_concurrent_writes_each_gets_its_own_answer_from_few_entries)
+{
+    static client clients[MANY];
+    reopen(50 * MOLA_MILLISECOND, 16 << 20, 10 * MOLA_SECOND, 10000);
+    must(0, "{\"upsert_rows\":[{\"id\":0,\"n\":0}]}");
+    uint64_t before = seq_now();
+    for (uint32_t i = 0; i < MANY; i++) {
+        char body[128];
+        (void)snprintf(body, sizeof body, "{\"upsert_rows\":[{\"id\":%u,\"n\":%s}]}", i + 1,
+                       i % 10 == 9 ? "\"text\"" : "7");
+        open_rows(&clients[i], body);
+    }
+    for (uint32_t i = 0; i < MANY; i++)
+        send(&nodes[0], &clients[i]);
+    for (uint32_t i = 0; i < MANY; i++) {
+        mola_write_answer *answer = answer_of(&clients[i]);
+        ck_assert_int_eq(answer->err, i % 10 == 9 ? MOLA_INVALID : MOLA_OK);
+        ck_assert_uint_gt(answer->seq, before - (i % 10 == 9));
+        ck_assert_uint_eq(answer->rows_upserted, i % 10 != 9);
+    }
+    close_clients(clients, MANY);
+    mola_view *view = read_now(&nodes[1], "ns");
+    ck_assert_uint_eq(view->live_rows, 181);
+    ck_assert_uint_lt(view->seq - before, 10);
+    mola_view_unref(view);
+}
+END_TEST
+
+START_TEST(members_see_the_effects_of_those_before_them)
+{
+    client c[7];
+    must(0, "{\"upsert_rows\":[{\"id\":1,\"n\":1}]}");
+    uint64_t before = seq_now();
+    open_rows(&c[0], "{\"upsert_rows\":[{\"id\":2,\"n\":1}]}");
+    open_rows(&c[1], "{\"upsert_rows\":[{\"id\":3,\"n\":1,\"s\":\"new\"}]}");
+    open_rows(&c[2], "{\"patch_rows\":[{\"id\":3,\"n\":2},{\"id\":9,\"n\":2}]}");
+    open_rows(&c[3], "{\"deletes\":[1,3],\"return_affected_ids\":true}");
+    open_rows(&c[4], "{\"patch_rows\":[{\"id\":1,\"n\":5},{\"id\":3,\"n\":5}]}");
+    open_rows(&c[5], "{\"upsert_rows\":[{\"id\":1,\"s\":\"again\"}]}");
+    open_rows(&c[6], "{\"upsert_rows\":[{\"id\":4,\"s\":5}]}");
+    send_as_group(c, 7);
+    ck_assert_uint_eq(c[2].write.answer.rows_patched, 1);
+    ck_assert_uint_eq(c[3].write.answer.rows_deleted, 2);
+    ck_assert(mola_str_eq(mola_buf_str(&c[3].write.answer.deleted_ids), MOLA_STR("[1,3]")));
+    ck_assert_int_eq(c[4].write.answer.err, MOLA_OK);
+    ck_assert_uint_eq(c[4].write.answer.rows_patched, 0);
+    ck_assert_int_eq(c[6].write.answer.err, MOLA_INVALID);
+    ck_assert_uint_eq(c[5].write.answer.seq, before + 2);
+    ck_assert_uint_eq(c[6].write.answer.seq,
+                      before + 1); /* refused on the state before the entry */
+    close_clients(c, 7);
+    ck_assert_uint_eq(seq_now(), before + 2);
+    check_value(1, "s", "\"again\"");
+    check_value(1, "n", "missing");
+    check_value(3, "n", "missing");
+}
+END_TEST
+
+START_TEST(of_two_members_that_infer_different_types_the_first_wins)
+{
+    client c[3];
+    must(0, "{\"upsert_rows\":[{\"id\":1}]}");
+    open_rows(&c[0], "{\"upsert_rows\":[{\"id\":2}]}");
+    open_rows(&c[1], "{\"upsert_rows\":[{\"id\":3,\"x\":\"text\"}]}");
+    open_rows(&c[2], "{\"upsert_rows\":[{\"id\":4,\"x\":5}]}");
+    send_as_group(c, 3);
+    ck_assert_int_eq(c[1].write.answer.err, MOLA_OK);
+    ck_assert_int_eq(c[2].write.answer.err, MOLA_INVALID);
+    close_clients(c, 3);
+    check_value(3, "x", "\"text\"");
+    check_value(4, "x", "missing");
+}
+END_TEST
+
+START_TEST(a_group_that_finds_nothing_creates_the_namespace_once)
+{
+    client c[4];
+    must(0, "{\"deletes\":[1]}"); /* creates nothing */
+    ck_assert_uint_eq(seq_now(), 0);
+    open_rows(&c[0], "{\"upsert_rows\":[{\"id\":1}]}");
+    open_rows(&c[1], "{\"upsert_rows\":[{\"id\":2}],\"create_namespace\":true}");
+    open_rows(&c[2], "{\"upsert_rows\":[{\"id\":\"x\"}]}");
+    open_rows(&c[3], "{\"upsert_rows\":[{\"id\":3}],\"create_namespace\":false}");
+    send_as_group(c, 4);
+    ck_assert_int_eq(c[1].write.answer.err, MOLA_OK);
+    ck_assert_int_eq(c[2].write.answer.err, MOLA_INVALID);
+    ck_assert_int_eq(c[3].write.answer.err, MOLA_OK);
+    ck_assert_uint_eq(c[3].write.answer.view->live_rows, 3);
+    close_clients(c, 4);
+}
+END_TEST
+
+START_TEST(a_deletion_stands_alone_and_those_behind_it_write_to_a_new_life)
+{
+    client c[6];
+    must(0, "{\"upsert_rows\":[{\"id\":1,\"n\":1}]}");
+    open_rows(&c[0], "{\"upsert_rows\":[{\"id\":2,\"n\":2}]}");
+    open_rows(&c[1], "{\"upsert_rows\":[{\"id\":3,\"n\":3}]}");
+    open_client(&c[2], MOLA_WRITE_DELETE, MOLA_STR("ns"), MOLA_STR("null"));
+    open_rows(&c[3], "{\"patch_rows\":[{\"id\":3,\"n\":3}]}");
+    open_rows(&c[4], "{\"upsert_rows\":[{\"id\":4,\"n\":\"text\"}]}");
+    open_client(&c[5], MOLA_WRITE_SETTINGS, MOLA_STR("ns"), MOLA_STR("{\"read_only\":true}"));
+    send_as_group(c, 6);
+    for (int i = 0; i < 6; i++)
+        ck_assert_int_eq(c[i].write.answer.err, i == 3 ? MOLA_NOT_FOUND : MOLA_OK);
+    ck_assert_ptr_null(c[2].write.answer.view);
+    ck_assert_uint_eq(c[2].write.answer.epoch, 1);
+    ck_assert_uint_eq(c[4].write.answer.epoch, 2);
+    close_clients(c, 6);
+    check_value(4, "n", "\"text\"");
+    check_value(3, "n", "missing");
+    ck_assert_int_eq(write_now(&nodes[1], MOLA_WRITE_ROWS, "ns", "{\"deletes\":[4]}"),
+                     MOLA_INVALID);
+    ck_assert_int_eq(write_now(&nodes[1], MOLA_WRITE_DELETE, "ns", "null"), MOLA_OK);
+    ck_assert_int_eq(write_now(&nodes[0], MOLA_WRITE_DELETE, "ns", "null"), MOLA_NOT_FOUND);
+}
+END_TEST
+
+START_TEST(settings_take_their_place_among_the_writes)
+{
+    client c[5];
+    must(0, "{\"upsert_rows\":[{\"id\":1}]}");
+    open_rows(&c[0], "{\"upsert_rows\":[{\"id\":2}]}");
+    open_client(&c[1], MOLA_WRITE_SETTINGS, MOLA_STR("ns"), MOLA_STR("{\"read_only\":true}"));
+    open_rows(&c[2], "{\"upsert_rows\":[{\"id\":3}]}");
+    open_client(&c[3], MOLA_WRITE_SETTINGS, MOLA_STR("ns"),
+                MOLA_STR("{\"read_only\":false,\"pinning\":{\"replicas\":2}}"));
+    open_rows(&c[4], "{\"upsert_rows\":[{\"id\":4}]}");
+    send_as_group(c, 5);
+    for (int i = 0; i < 5; i++)
+        ck_assert_int_eq(c[i].write.answer.err, i == 2 ? MOLA_INVALID : MOLA_OK);
+    ck_assert_uint_eq(c[4].write.answer.view->state->pinned_replicas, 2);
+    ck_assert_uint_eq(c[4].write.answer.view->live_rows, 3);
+    close_clients(c, 5);
+}
+END_TEST
+
+/* An attribute that is dropped or gets its type starts a new entry: rows of one entry share one
+ * schema. */
+START_TEST(a_change_of_type_cuts_the_group)
+{
+    client c[5];
+    must(0, "{\"upsert_rows\":[{\"id\":1,\"l\":[],\"a\":1}]}");
+    uint64_t before = seq_now();
+    open_rows(&c[0], "{\"upsert_rows\":[{\"id\":2}]}");
+    open_rows(&c[1], "{\"upsert_rows\":[{\"id\":3,\"l\":[],\"a\":2}]}");
+    open_rows(&c[2], "{\"upsert_rows\":[{\"id\":4,\"l\":[\"s\"]}]}");
+    open_rows(&c[3], "{\"schema\":{\"a\":{\"drop\":true}}}");
+    open_rows(&c[4], "{\"upsert_rows\":[{\"id\":5,\"a\":\"text\"}]}");
+    send_as_group(c, 5);
+    for (int i = 0; i < 5; i++)
+        ck_assert_int_eq(c[i].write.answer.err, MOLA_OK);
+    close_clients(c, 5);
+    ck_assert_uint_eq(seq_now(), before + 4);
+    check_value(3, "l", "[]");
+    check_value(4, "l", "[\"s\"]");
+    check_value(3, "a", "missing");
+    check_value(5, "a", "\"text\"");
+}
+END_TEST
+
+START_TEST(an_entry_is_cut_before_it_grows_too_large)
+{
+    static client c[40];
+    reopen(0, 2000, 10 * MOLA_SECOND, 10000);
+    must(0, "{\"upsert_rows\":[{\"id\":0,\"t\":\"\"}]}");
+    uint64_t before = seq_now();
+    for (uint32_t i = 0; i < 40; i++) {
+        char body[6000];
+        int size = i == 20 ? 5000 : 500; /* one is too large for any entry: it goes alone */
+        (void)snprintf(body, sizeof body,
+                       "{\"upsert_rows\":[{\"id\":%u,\"t\":\"%0*d\"}],"
+                       "\"schema\":{\"t\":{\"type\":\"string\",\"filterable\":false}}}",
+                       i + 1, size, 7);
+        open_rows(&c[i], body);
+    }
+    send_as_group(c, 40);
+    uint32_t in_entry = 0;
+    for (uint32_t i = 0; i < 40; i++) {
+        mola_write_answer *answer = &c[i].write.answer;
+        ck_assert_int_eq(answer->err, MOLA_OK);
+        in_entry = i && answer->seq == c[i - 1].write.answer.seq ? in_entry + 1 : 1;
+        ck_assert_uint_le(in_entry, 4);
+    }
+    ck_assert_uint_ne(c[20].write.answer.seq, c[19].write.answer.seq);
+    ck_assert_uint_ne(c[20].write.answer.seq, c[21].write.answer.seq);
+    ck_assert_uint_ge(seq_now(), before + 12);
+    ck_assert_uint_le(seq_now(), before + 20);
+    close_clients(c, 40);
+}
+END_TEST
+
+START_TEST(a_write_soon_after_another_waits_for_the_window)
+{
+    reopen(100 * MOLA_MILLISECOND, 16 << 20, 10 * MOLA_SECOND, 10);
+    uint64_t start = mola_boot_ns(env);
+    must(0, "{\"upsert_rows\":[{\"id\":1}]}");
+    must(0, "{\"upsert_rows\":[{\"id\":2}]}");
+    must(0, "{\"upsert_rows\":[{\"id\":3}]}");
+    ck_assert_uint_ge(mola_boot_ns(env) - start, 200 * MOLA_MILLISECOND);
+    start = mola_boot_ns(env); /* what writes nothing needs no window */
+    ck_assert_int_eq(write_now(&nodes[0], MOLA_WRITE_ROWS, "elsewhere", "{\"deletes\":[1]}"),
+                     MOLA_OK);
+    ck_assert_int_eq(write_now(&nodes[0], MOLA_WRITE_ROWS, "elsewhere", "{\"deletes\":[1]}"),
+                     MOLA_OK);
+    ck_assert_uint_lt(mola_boot_ns(env) - start, 90 * MOLA_MILLISECOND);
+}
+END_TEST
+
+START_TEST(too_many_waiting_writes_are_pushed_back)
+{
+    client c[5];
+    reopen(0, 16 << 20, 10 * MOLA_SECOND, 3);
+    for (int i = 0; i < 5; i++)
+        open_rows(&c[i], "{\"upsert_rows\":[{\"id\":1}]}");
+    send_as_group(c, 5);
+    for (int i = 0; i < 5; i++)
+        ck_assert_int_eq(c[i].write.answer.err, i == 4 ? MOLA_BUSY : MOLA_OK);
+    close_clients(c, 5);
+}
+END_TEST
+
+START_TEST(a_member_whose_time_is_over_is_not_written)
+{
+    client c[3];
+    for (int i = 0; i < 3; i++) {
+        char body[64];
+        (void)snprintf(body, sizeof body, "{\"upsert_rows\":[{\"id\":%d}]}", i);
+        open_rows(&c[i], body);
+    }
+    c[1].write.deadline_ns = mola_boot_ns(env);
+    send_as_group(c, 3);
+    ck_assert_int_eq(c[0].write.answer.err, MOLA_OK);
+    ck_assert_int_eq(c[1].write.answer.err, MOLA_UNAVAILABLE);
+    ck_assert_int_eq(c[2].write.answer.err, MOLA_OK);
+    ck_assert_uint_eq(c[2].write.answer.view->live_rows, 2);
+    close_clients(c, 3);
+}
+END_TEST
+
+static void close_writer(void *argument)
+{
+    gate *closed = argument;
+    mola_writer_close(nodes[0].writer);
+    mola_lock_take(&closed->lock);
+    closed->open = true;
+    mola_event_wake_all(&closed->event);
+    mola_lock_give(&closed->lock);
+}
+
+START_TEST(closing_lets_a_step_end_and_answers_what_waits)
+{
+    client c[6];
+    for (int i = 0; i < 5; i++)
+        open_rows(&c[i], "{\"upsert_rows\":[{\"id\":1}]}");
+    open_client(&c[5], MOLA_WRITE_ROWS, MOLA_STR("other"), MOLA_STR("{\"deletes\":[1]}"));
+    shut_gate();
+    send(&nodes[0], &c[0]);
+    await_at_gate();
+    for (int i = 1; i < 6; i++)
+        send(&nodes[0], &c[i]);
+    (void)answer_of(&c[5]);
+    gate closed = {.open = false};
+    mola_lock_init(&closed.lock, env, MOLA_RANK_LOG);
+    mola_event_init(&closed.event, env);
+    ck_assert_int_eq(env->ops->spawn(env, "closer", close_writer, &closed), MOLA_OK);
+    mola_sleep_ns(env, 20 * MOLA_MILLISECOND); /* mostly enough for it to be in the middle */
+    open_gate();
+    for (int i = 0; i < 5; i++) {
+        mola_err err = answer_of(&c[i])->err;
+        if (i == 0)
+            ck_assert_int_eq(err, MOLA_OK);
+        else
+            ck_assert(err == MOLA_UNAVAILABLE || err == MOLA_OK);
+    }
+    mola_lock_take(&closed.lock);
+    while (!closed.open)
+        (void)mola_event_wait(&closed.event, &closed.lock, MOLA_NEVER);
+    mola_lock_give(&closed.lock);
+    mola_event_free(&closed.event);
+    mola_lock_free(&closed.lock);
+    free_gate();
+    close_clients(c, 6);
+    mola_writer_config config = writer_config(&nodes[0]);
+    ck_assert_int_eq(mola_writer_open(&config, &nodes[0].writer), MOLA_OK);
+}
+END_TEST
+
+/* -- a store that does not answer ----------------------------------------------------------------
+ */
+
+/* What the next `times` PUTs of entries meet. */
+typedef struct {
+    fate fate;
+    uint32_t times;
+} omen;
+
+static fate entries_meet(const mola_store_op *op, void *argument)
+{
+    omen *o = argument;
+    if (!is_entry_put(op) || o->times == 0)
+        return PASS;
+    o->times--;
+    return o->fate;
+}
+
+/* Whether the entry landed is not known: nobody is told "done", nobody "not done" (I5). */
+START_TEST(an_unknown_outcome_is_told_to_every_member_also_to_the_refused)
+{
+    client c[3];
+    reopen(0, 16 << 20, 300 * MOLA_MILLISECOND, 100);
+    must(0, "{\"upsert_rows\":[{\"id\":1,\"n\":1}]}");
+    open_rows(&c[0], "{\"upsert_rows\":[{\"id\":2,\"n\":2}]}");
+    open_rows(&c[1], "{\"upsert_rows\":[{\"id\":3,\"n\":3}]}");
+    open_rows(&c[2], "{\"upsert_rows\":[{\"id\":4,\"n\":\"text\"}]}");
+    static omen lost = {LOSE_REQUEST, UINT32_MAX};
+    shut_gate();
+    send(&nodes[0], &c[0]);
+    await_at_gate();
+    send(&nodes[0], &c[1]);
+    send(&nodes[0], &c[2]);
+    judge_argument = &lost;
+    the_judge = entries_meet;
+    open_gate();
+    ck_assert_int_eq(answer_of(&c[0])->err, MOLA_OK);
+    for (int i = 1; i < 3; i++) {
+        ck_assert_int_eq(answer_of(&c[i])->err, MOLA_UNKNOWN);
+        ck_assert_ptr_nonnull(strstr(c[i].write.answer.why.text, "outcome unknown"));
+        ck_assert_ptr_null(c[i].write.answer.view);
+    }
+    free_gate();
+    close_clients(c, 3);
+    must(0, "{\"upsert_rows\":[{\"id\":5,\"n\":5}]}");
+    check_value(5, "n", "5");
+}
+END_TEST
+
+START_TEST(an_entry_that_landed_without_an_answer_is_found_to_be_ours)
+{
+    must(0, "{\"upsert_rows\":[{\"id\":1,\"n\":1}]}");
+    omen lost = {LOSE_ANSWER, 1};
+    judge_argument = &lost;
+    the_judge = entries_meet;
+    must(0, "{\"upsert_rows\":[{\"id\":1,\"n\":2}]}");
+    the_judge = NULL;
+    check_value(1, "n", "2");
+}
+END_TEST
+
+START_TEST(a_store_that_refuses_every_write_is_not_written)
+{
+    reopen(0, 16 << 20, 100 * MOLA_MILLISECOND, 100);
+    must(0, "{\"upsert_rows\":[{\"id\":1,\"n\":1}]}");
+    omen refused = {REFUSE, UINT32_MAX};
+    judge_argument = &refused;
+    the_judge = entries_meet;
+    ck_assert_int_eq(
+        write_now(&nodes[0], MOLA_WRITE_ROWS, "ns", "{\"upsert_rows\":[{\"id\":1,\"n\":2}]}"),
+        MOLA_UNAVAILABLE);
+    the_judge = NULL;
+    check_value(1, "n", "1");
+    must(0, "{\"upsert_rows\":[{\"id\":1,\"n\":3}]}");
+    check_value(1, "n", "3");
+}
+END_TEST
+
+/* -- two nodes --------------------------------------------------------------------------------- */
+
+/* The second node writes `body` just before an operation of the first one reaches the store. */
+typedef struct {
+    mola_store_verb verb;
+    const char *body;
+    uint32_t times; /* how often */
+    bool inside;
+    mola_err err;
+} intruder;
+
+static fate intrude(const mola_store_op *op, void *argument)
+{
+    intruder *i = argument;
+    bool wanted = i->verb == MOLA_PUT
+                      ? is_entry_put(op)
+                      : op->verb == i->verb && mola_str_starts(op->key, MOLA_STR("d/"));
+    if (i->inside || i->times == 0 || !wanted)
+        return PASS;
+    i->inside = true;
+    i->times--;
+    i->err = write_now(&nodes[1], MOLA_WRITE_ROWS, "ns", i->body);
+    i->inside = false;
+    return PASS;
+}
+
+START_TEST(a_lost_slot_is_evaluated_again_on_the_state_of_the_winner)
+{
+    must(0, "{\"upsert_rows\":[{\"id\":1,\"n\":1}]}");
+    intruder i = {.verb = MOLA_PUT,
+                  .body = "{\"upsert_rows\":[{\"id\":2,\"n\":1}],\"deletes\":[1]}",
+                  .times = 1};
+    judge_argument = &i;
+    the_judge = intrude;
+    client c;
+    open_rows(&c, "{\"upsert_rows\":[{\"id\":3,\"n\":1}],\"patch_rows\":[{\"id\":1,\"n\":7},"
+                  "{\"id\":2,\"n\":7}],\"return_affected_ids\":true}");
+    send(&nodes[0], &c);
+    mola_write_answer *answer = answer_of(&c);
+    the_judge = NULL;
+    ck_assert_int_eq(i.err, MOLA_OK);
+    ck_assert_uint_eq(i.times, 0);
+    ck_assert_int_eq(answer->err, MOLA_OK);
+    ck_assert_uint_eq(answer->rows_patched, 1);
+    ck_assert(mola_str_eq(mola_buf_str(&answer->patched_ids), MOLA_STR("[2]")));
+    ck_assert_uint_eq(answer->seq, 3);
+    close_client(&c);
+    check_value(1, "n", "missing");
+    check_value(2, "n", "7");
+}
+END_TEST
+
+START_TEST(a_lost_slot_may_turn_a_write_into_a_refusal)
+{
+    must(0, "{\"upsert_rows\":[{\"id\":1}]}");
+    intruder i = {
+        .verb = MOLA_PUT, .body = "{\"upsert_rows\":[{\"id\":2,\"x\":\"text\"}]}", .times = 1};
+    judge_argument = &i;
+    the_judge = intrude;
+    ck_assert_int_eq(
+        write_now(&nodes[0], MOLA_WRITE_ROWS, "ns", "{\"upsert_rows\":[{\"id\":3,\"x\":5}]}"),
+        MOLA_INVALID);
+    the_judge = NULL;
+    ck_assert_int_eq(i.err, MOLA_OK);
+    check_value(2, "x", "\"text\"");
+    check_value(3, "x", "missing");
+}
+END_TEST
+
+/* A refusal is an answer about the newest state, so it is proved like a strong read (I12). */
+START_TEST(a_refusal_on_an_old_state_is_evaluated_again)
+{
+    must(0, "{\"upsert_rows\":[{\"id\":1,\"x\":\"text\"}]}");
+    intruder i = {.verb = MOLA_GET, .body = "{\"schema\":{\"x\":{\"drop\":true}}}", .times = 1};
+    judge_argument = &i;
+    the_judge = intrude;
+    ck_assert_int_eq(
+        write_now(&nodes[0], MOLA_WRITE_ROWS, "ns", "{\"upsert_rows\":[{\"id\":3,\"x\":5}]}"),
+        MOLA_OK);
+    the_judge = NULL;
+    ck_assert_int_eq(i.err, MOLA_OK);
+    ck_assert_uint_eq(i.times, 0);
+    check_value(3, "x", "5");
+}
+END_TEST
+
+START_TEST(a_writer_that_loses_every_slot_says_that_nothing_was_written)
+{
+    reopen(0, 16 << 20, 60 * MOLA_MILLISECOND, 100);
+    must(0, "{\"upsert_rows\":[{\"id\":1,\"n\":1}]}");
+    intruder i = {
+        .verb = MOLA_PUT, .body = "{\"upsert_rows\":[{\"id\":2,\"n\":1}]}", .times = 100000};
+    judge_argument = &i;
+    the_judge = intrude;
+    client c;
+    open_rows(&c, "{\"upsert_rows\":[{\"id\":3,\"n\":1}]}");
+    send(&nodes[0], &c);
+    ck_assert_int_eq(answer_of(&c)->err, MOLA_UNAVAILABLE);
+    ck_assert_ptr_nonnull(strstr(c.write.answer.why.text, "not written"));
+    close_client(&c);
+    the_judge = NULL;
+    ck_assert_uint_lt(i.times, 99999);
+    check_value(3, "n", "missing");
+}
+END_TEST
+
+enum { EACH = 100 };
+
+START_TEST(two_nodes_write_to_one_namespace_and_nothing_is_lost)
+{
+    static client clients[2][EACH];
+    for (uint32_t i = 0; i < EACH; i++) {
+        for (uint32_t n = 0; n < 2; n++) {
+            char body[128];
+            (void)snprintf(body, sizeof body,
+                           "{\"upsert_rows\":[{\"id\":%u,\"from\":%u}],\"deletes\":[%u]}",
+                           1 + 2 * i + n, n, 100000 + i);
+            open_rows(&clients[n][i], body);
+        }
+    }
+    for (uint32_t i = 0; i < EACH; i++) {
+        send(&nodes[0], &clients[0][i]);
+        send(&nodes[1], &clients[1][i]);
+    }
+    for (uint32_t i = 0; i < EACH; i++) {
+        ck_assert_int_eq(answer_of(&clients[0][i])->err, MOLA_OK);
+        ck_assert_int_eq(answer_of(&clients[1][i])->err, MOLA_OK);
+    }
+    close_clients(clients[0], EACH);
+    close_clients(clients[1], EACH);
+    mola_view *view = read_now(&nodes[0], "ns");
+    ck_assert_uint_eq(view->live_rows, 2 * EACH);
+    ck_assert_uint_eq(view->epoch, 1);
+    mola_view_unref(view);
+}
+END_TEST
+
+START_TEST(of_two_nodes_that_infer_different_types_exactly_one_wins)
+{
+    for (uint32_t round = 0; round < 50; round++) {
+        client c[2];
+        char name[32];
+        (void)snprintf(name, sizeof name, "race-%u", round);
+        open_client(&c[0], MOLA_WRITE_ROWS, mola_str_of(name),
+                    MOLA_STR("{\"upsert_rows\":[{\"id\":1,\"x\":5}]}"));
+        open_client(&c[1], MOLA_WRITE_ROWS, mola_str_of(name),
+                    MOLA_STR("{\"upsert_rows\":[{\"id\":2,\"x\":\"text\"}]}"));
+        send(&nodes[0], &c[0]);
+        send(&nodes[1], &c[1]);
+        mola_err first = answer_of(&c[0])->err, second = answer_of(&c[1])->err;
+        ck_assert((first == MOLA_OK && second == MOLA_INVALID) ||
+                  (first == MOLA_INVALID && second == MOLA_OK));
+        close_clients(c, 2);
+        mola_view *view = read_now(&nodes[0], name);
+        ck_assert_uint_eq(view->live_rows, 1);
+        mola_view_unref(view);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("group");
+    TCase *all = tcase_create("groups");
+    tcase_add_checked_fixture(all, open_two, close_two);
+    tcase_set_timeout(all, 60);
+    tcase_add_test(all, of_200_concurrent_writes_each_gets_its_own_answer_from_few_entries);
+    tcase_add_test(all, members_see_the_effects_of_those_before_them);
+    tcase_add_test(all, of_two_members_that_infer_different_types_the_first_wins);
+    tcase_add_test(all, a_group_that_finds_nothing_creates_the_namespace_once);
+    tcase_add_test(all, a_deletion_stands_alone_and_those_behind_it_write_to_a_new_life);
+    tcase_add_test(all, settings_take_their_place_among_the_writes);
+    tcase_add_test(all, a_change_of_type_cuts_the_group);
+    tcase_add_test(all, an_entry_is_cut_before_it_grows_too_large);
+    tcase_add_test(all, a_write_soon_after_another_waits_for_the_window);
+    tcase_add_test(all, too_many_waiting_writes_are_pushed_back);
+    tcase_add_test(all, a_member_whose_time_is_over_is_not_written);
+    tcase_add_test(all, closing_lets_a_step_end_and_answers_what_waits);
+    tcase_add_test(all, an_unknown_outcome_is_told_to_every_member_also_to_the_refused);
+    tcase_add_test(all, an_entry_that_landed_without_an_answer_is_found_to_be_ours);
+    tcase_add_test(all, a_store_that_refuses_every_write_is_not_written);
+    tcase_add_test(all, a_lost_slot_is_evaluated_again_on_the_state_of_the_winner);
+    tcase_add_test(all, a_lost_slot_may_turn_a_write_into_a_refusal);
+    tcase_add_test(all, a_refusal_on_an_old_state_is_evaluated_again);
+    tcase_add_test(all, a_writer_that_loses_every_slot_says_that_nothing_was_written);
+    tcase_add_test(all, two_nodes_write_to_one_namespace_and_nothing_is_lost);
+    tcase_add_test(all, of_two_nodes_that_infer_different_types_exactly_one_wins);
+    suite_add_tcase(suite, all);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
