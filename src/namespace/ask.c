@@ -50,6 +50,20 @@ mola_err mola_fail_late(mola_ctx *ctx)
     return mola_fail(ctx->why, MOLA_UNAVAILABLE, "the object store did not answer in time");
 }
 
+mola_err mola_fail_object(mola_ctx *ctx, mola_err err, mola_str key)
+{
+    if (err == MOLA_CORRUPT) {
+        mola_count(ctx->env->metrics, MOLA_M_store_corrupt_total, 1);
+        mola_log(ctx->env, MOLA_LOG_ERROR, "corrupt_object", "object=%.*s", MOLA_ARG(key));
+    }
+    mola_why detail = *ctx->why;
+    if (!detail.len)
+        (void)mola_fail(&detail, err, "%s", mola_err_name(err));
+    mola_why_clear(ctx->why);
+    return mola_fail(ctx->why, err, "object '%.*s' cannot be used: %.*s", MOLA_ARG(key),
+                     MOLA_ARG(mola_why_text(&detail)));
+}
+
 mola_err mola_ask_get(mola_ask *ask, mola_store_op *ops, size_t count)
 {
     bool corrupt_before = false;
@@ -65,8 +79,7 @@ mola_err mola_ask_get(mola_ask *ask, mola_store_op *ops, size_t count)
             MOLA_SOMETIMES(reread_corrupt);
             corrupt_before = true;
         } else if (!mola_answer_missing(open->err)) {
-            return mola_fail(ask->ctx.why, open->err, "the object store could not read '%.*s': %s",
-                             MOLA_ARG(open->key), mola_err_name(open->err));
+            return mola_fail_object(&ask->ctx, open->err, open->key);
         } else if (!mola_ask_again(ask)) {
             return mola_fail_late(&ask->ctx);
         }

@@ -85,6 +85,8 @@ typedef struct {
     uint32_t count, width; /* operations; slots, which come first */
     uint32_t list_at, hold_at;
     mola_hold_ask hold;
+    mola_key payload_key;
+    mola_str suspect; /* the object to be named when something is corrupt */
 } batch;
 enum { NOT_ASKED = UINT32_MAX };
 
@@ -181,14 +183,6 @@ static mola_err run(chase *c, batch *b)
 }
 
 /* ------------------------------------------------------------------ one entry */
-static mola_err fail_corrupt(chase *c, mola_str key, mola_why *why)
-{
-    mola_env *env = c->ctx->env;
-    mola_count(env->metrics, MOLA_M_store_corrupt_total, 1);
-    mola_log(env, MOLA_LOG_ERROR, "corrupt_object", "key=%.*s", MOLA_ARG(key));
-    return mola_fail(why, MOLA_CORRUPT, "object '%.*s' is corrupt", MOLA_ARG(key));
-}
-
 /* The rows of a LARGE entry. MOLA_NOT_FOUND: the object is gone. */
 static mola_err read_payload(chase *c, batch *b, mola_record *record)
 {
@@ -196,16 +190,17 @@ static mola_err read_payload(chase *c, batch *b, mola_record *record)
     mola_name *name = c->name;
     if (large->bytes > name->all->views.heap.limit)
         return mola_fail_room(name, b->ask.ctx.why);
-    mola_key key = mola_key_payload(name->all->org, record->entry.nsid, large->base, large->rand);
+    b->payload_key = mola_key_payload(name->all->org, record->entry.nsid, large->base, large->rand);
+    b->suspect = mola_key_str(&b->payload_key);
     mola_err err = MOLA_CORRUPT;
     for (int attempt = 0; attempt < 2 && err == MOLA_CORRUPT; attempt++) {
-        mola_store_op op = {.verb = MOLA_GET, .key = mola_key_str(&key)};
+        mola_store_op op = {.verb = MOLA_GET, .key = b->suspect};
         err = mola_ask_get(&b->ask, &op, 1);
         if (err || op.err == MOLA_NOT_FOUND)
             return err ? err : MOLA_NOT_FOUND;
         err = mola_record_add_payload(name, record, op.bytes, b->ask.ctx.why);
     }
-    return err == MOLA_CORRUPT ? fail_corrupt(c, mola_key_str(&key), b->ask.ctx.why) : err;
+    return err;
 }
 
 static mola_err read_entry(chase *c, batch *b, mola_store_op *op, uint64_t seq, mola_record *out)
@@ -221,8 +216,6 @@ static mola_err read_entry(chase *c, batch *b, mola_store_op *op, uint64_t seq, 
         if (!err)
             err = mola_record_decode(c->name, op->bytes, owner, seq, out, b->ask.ctx.why);
     }
-    if (err == MOLA_CORRUPT)
-        return fail_corrupt(c, op->key, b->ask.ctx.why);
     return err;
 }
 
@@ -263,8 +256,10 @@ static mola_err judge(chase *c, batch *b, mola_store_op *op, uint64_t seq, mola_
         const uint8_t *owner = mola_log_owner(&c->held->manifest, seq);
         return mola_same_nsid(owner, c->view->nsid) ? MOLA_NOT_FOUND : MOLA_CONFLICT;
     }
-    if (payload_gone || !is_next(c->view, &record->entry))
-        return fail_corrupt(c, op->key, b->ask.ctx.why);
+    if (payload_gone)
+        return mola_fail(b->ask.ctx.why, MOLA_CORRUPT, "its payload is gone");
+    if (!is_next(c->view, &record->entry))
+        return mola_fail(b->ask.ctx.why, MOLA_CORRUPT, "it does not follow the entry before it");
     return MOLA_OK;
 }
 
@@ -272,11 +267,15 @@ static mola_err judge(chase *c, batch *b, mola_store_op *op, uint64_t seq, mola_
 static mola_err step(chase *c, batch *b, mola_store_op *op)
 {
     mola_record record = {0};
+    mola_why_clear(&b->ask.why);
+    b->suspect = op->key;
     mola_err err = judge(c, b, op, c->view->seq + 1, &record);
     mola_view *next;
     if (!err)
         err = mola_record_apply(c->name, c->view, &record, &next, b->ask.ctx.why);
     mola_record_free(&record);
+    if (err == MOLA_CORRUPT)
+        return mola_fail_object(&b->ask.ctx, err, b->suspect);
     if (err)
         return err;
     mola_view_unref(c->view);
@@ -299,6 +298,8 @@ static mola_err advance(chase *c)
             err = mola_ask_get(&b->ask, &b->ops[i], 1);
     for (uint32_t i = 0; i < b->width && !err && !c->view->sealed; i++)
         err = step(c, b, &b->ops[i]);
+    if (err == MOLA_NOT_FOUND || err == MOLA_CONFLICT)
+        mola_why_clear(&b->ask.why); /* not errors of the request */
     err = mola_ask_end(&b->ask, err);
     mola_free(c->ctx->env->heap, b, sizeof *b);
     return err;

@@ -154,8 +154,7 @@ mola_err mola_hold_refresh(mola_ctx *ctx, mola_name *name)
                 mola_fail(ask.ctx.why, MOLA_UNAVAILABLE,
                           "the object store keeps answering with an old '%.*s'", MOLA_ARG(op.key));
         else if (err && !mola_answer_missing(err))
-            err = mola_fail(ask.ctx.why, err, "object '%.*s' cannot be used: %s", MOLA_ARG(op.key),
-                            mola_err_name(err));
+            err = mola_fail_object(&ask.ctx, err, op.key);
         if (err != MOLA_CONFLICT && !mola_answer_missing(op.err))
             break;
         if (!mola_ask_again(&ask)) {

@@ -132,6 +132,8 @@ bool mola_ask_again(mola_ask *ask);
 void mola_ask_run(mola_ask *ask, mola_store_op *ops, size_t count);
 /* The answer says nothing: ask again. */
 bool mola_answer_missing(mola_err err);
+/* Puts the name of the object before the words there are; counts and logs what is corrupt. */
+mola_err mola_fail_object(mola_ctx *ctx, mola_err err, mola_str key);
 /* MOLA_UNAVAILABLE in words, for a deadline that is over. */
 mola_err mola_fail_late(mola_ctx *ctx);
 /* GETs until each is answered (OK or NOT_FOUND). Other errors of the first operation that has one.

@@ -50,6 +50,13 @@ static inline uint64_t world_wall_us(mola_env *env)
 {
     return the_world->real->wall_us(env) + (uint64_t)the_world->wall_ahead_us;
 }
+/* Nobody really waits between two attempts. */
+static inline void world_sleep_ns(mola_env *env, uint64_t duration)
+{
+    (void)env;
+    the_world->boot_ahead_ns += duration;
+    the_world->wall_ahead_us += (int64_t)(duration / 1000);
+}
 static inline bool world_event_wait(mola_event *event, mola_lock *lock, uint64_t deadline_ns)
 {
     uint64_t ahead = the_world->boot_ahead_ns;
@@ -115,6 +122,7 @@ static inline void world_open(world *w)
     w->ops.boot_ns = world_boot_ns;
     w->ops.wall_us = world_wall_us;
     w->ops.event_wait = world_event_wait;
+    w->ops.sleep_ns = world_sleep_ns;
     w->env->ops = &w->ops;
     mola_why why = {0};
     ck_assert_int_eq(mola_store_open(w->env, MOLA_STR("mem:"), &w->store, &why), MOLA_OK);
