@@ -105,3 +105,20 @@ void mola_loop_main(void *argument)
     h2o_evloop_destroy(loop->evloop);
     mola_http_loop_ended(loop->http, was_cut);
 }
+
+/* What libh2o 2.2.5 keeps for ever: a pool of buffers for each thread and the struct of each queue.
+ */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define HAS_ASAN 1
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define HAS_ASAN 1
+#endif
+#ifdef HAS_ASAN
+const char *__lsan_default_suppressions(void); /* NOLINT(bugprone-reserved-identifier) */
+const char *__lsan_default_suppressions(void)  /* NOLINT(bugprone-reserved-identifier) */
+{
+    return "leak:h2o_mem_alloc_recycle\nleak:h2o_multithread_create_queue\n";
+}
+#endif
