@@ -30,10 +30,10 @@ static char *map_first(mola_body *b, size_t bytes)
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (mapped == MAP_FAILED)
         return NULL;
-    if (b->len)
+    if (b->data) {
         memcpy(mapped, b->data, b->len);
-    if (b->data)
         mola_free(b->env->heap, b->data, b->room + MOLA_BODY_PADDING);
+    }
     return mapped;
 }
 
@@ -52,13 +52,14 @@ bool mola_body_reserve(mola_body *body, uint64_t size)
         return false;
     size_t bytes = (size_t)size + MOLA_BODY_PADDING;
     char *moved;
-    if (size < MAPPED_FROM)
+    if (size < MAPPED_FROM) {
         moved = mola_realloc(body->env->heap, body->data,
                              body->data ? body->room + MOLA_BODY_PADDING : 0, bytes);
-    else if (body->data && body->room >= MAPPED_FROM)
+    } else if (body->data && body->room >= MAPPED_FROM) {
         moved = map_more(body, bytes);
-    else
+    } else {
         moved = map_first(body, bytes);
+    }
     if (!moved) {
         discharge(body, charged_before);
         return false;
@@ -97,10 +98,11 @@ mola_str mola_body_finish(mola_body *body)
 
 void mola_body_free(mola_body *body)
 {
-    if (body->data && body->room >= MAPPED_FROM)
+    if (body->data && body->room >= MAPPED_FROM) {
         (void)munmap(body->data, body->room + MOLA_BODY_PADDING);
-    else if (body->data)
+    } else if (body->data) {
         mola_free(body->env->heap, body->data, body->room + MOLA_BODY_PADDING);
+    }
     discharge(body, 0);
     body->data = NULL;
     body->len = body->room = 0;

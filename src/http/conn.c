@@ -99,6 +99,7 @@ void mola_conn_make_progress(mola_conn *c, size_t bytes)
 
 void mola_conn_wait_readable(mola_conn *c)
 {
+    MOLA_ASSERT(c->sock);
     if (!h2o_socket_is_reading(c->sock))
         h2o_socket_read_start(c->sock, on_readable);
 }
@@ -226,10 +227,11 @@ static void read_some(mola_conn *c)
             mola_conn_close(c);
             return;
         }
-        if (place)
+        if (place) {
             mola_request_placed(c, (size_t)n);
-        else
+        } else {
             feed(c, (mola_str){c->loop->scratch, (size_t)n});
+        }
         if ((size_t)n < room && !c->tls)
             return; /* the kernel has no more, and epoll is level-triggered */
     }

@@ -203,7 +203,7 @@ void mola_listen_stop(mola_loop *loop);
 
 /* loop.c - one thread's turns */
 
-void mola_loop_main(void *loop);
+void mola_loop_main(void *argument); /* a mola_loop */
 /* A loop thread has begun, or ended (drain.c). */
 void mola_http_loop_started(mola_http *http);
 void mola_http_loop_ended(mola_http *http, bool was_cut);

@@ -26,12 +26,13 @@ static mola_err check_config(const mola_http_config *config, mola_why *why)
     MOLA_ASSERT(config->env && config->api && config->bodies);
     if (!config->address || config->loops < 1 || config->loops > LOOPS_MAX)
         return mola_fail(why, MOLA_INVALID, "between 1 and %d HTTP loops", LOOPS_MAX);
-    if (config->connections_max < 1 || config->idle_s < 1)
+    if (config->connections_max < 1 || config->idle_s < 1) {
         return mola_fail(why, MOLA_INVALID,
                          "the limits of connections and of idle time are at least 1");
+    }
     if (config->notice_s > config->drain_s)
         return mola_fail(why, MOLA_INVALID, "the notice of a drain is a part of its time");
-    if (config->heads_bytes_max < 2 * MOLA_HEAD_BYTES_MAX)
+    if (config->heads_bytes_max < 2ull * MOLA_HEAD_BYTES_MAX)
         return mola_fail(why, MOLA_INVALID, "the memory of request heads is at least 128 KiB");
     return MOLA_OK;
 }

@@ -165,14 +165,15 @@ static int split_target(mola_head *h)
         if (!slash)
             return refuse(h, 400, "request target without a path");
         mola_str authority = {target.data, (size_t)(slash - target.data)};
-        if (authority.len == 0 || !same_word(authority, h->api.host))
+        if (authority.len == 0 || !h->api.host.data || !same_word(authority, h->api.host))
             return refuse(h, 400, "request target and Host name different servers");
         target = mola_str_from(target, authority.len);
     }
-    if (cut(&target, '?', &h->api.path))
+    if (cut(&target, '?', &h->api.path)) {
         h->api.query = target;
-    else
+    } else {
         h->api.path = target;
+    }
     return 0;
 }
 
@@ -247,10 +248,11 @@ static int read_connection(mola_head *h, mola_str value)
 
 static int read_expect(mola_head *h, mola_str value)
 {
-    if (same_word(value, MOLA_STR("100-continue")))
+    if (same_word(value, MOLA_STR("100-continue"))) {
         h->expects_continue = true;
-    else
+    } else {
         h->api.expects_other = true;
+    }
     return 0;
 }
 
@@ -309,10 +311,11 @@ static int read_field(mola_head *h, mola_str line)
     mola_str name, value = line;
     if (!cut(&value, ':', &name))
         return refuse(h, 400, "header line without a colon");
-    if (!is_token(name)) /* also catches folded lines and "Name :" */
+    if (!is_token(name)) { /* also catches folded lines and "Name :" */
         return refuse(
             h, 400,
             "header name is not a token (folded lines and space before the colon are refused)");
+    }
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         if (!same_word(name, fields[i].name))
             continue;
@@ -353,17 +356,20 @@ int mola_head_parse(mola_head *head, mola_str in)
 
 void mola_head_move(mola_api_head *head, const char *from, const char *to)
 {
-    mola_str *views[] = {&head->method,
-                         &head->target,
-                         &head->path,
-                         &head->query,
-                         &head->host,
-                         &head->authorization,
-                         &head->prefer,
-                         &head->accept_encoding,
-                         &head->content_encoding,
-                         &head->request_id};
-    for (size_t i = 0; i < sizeof views / sizeof *views; i++) {
+    enum { VIEWS = 10 };
+    mola_str *const views[VIEWS] = {
+        &head->method,
+        &head->target,
+        &head->path,
+        &head->query,
+        &head->host,
+        &head->authorization,
+        &head->prefer,
+        &head->accept_encoding,
+        &head->content_encoding,
+        &head->request_id,
+    };
+    for (size_t i = 0; i < VIEWS; i++) {
         if (views[i]->data)
             views[i]->data = to + (views[i]->data - from);
     }

@@ -54,11 +54,13 @@ static void on_arrivals(h2o_multithread_receiver_t *receiver, h2o_linklist_t *me
     while (!h2o_linklist_is_empty(messages)) { /* h2o asserts that nothing is left */
         h2o_multithread_message_t *message =
             MOLA_OWNER(h2o_multithread_message_t, link, messages->next);
+        MOLA_ASSERT(h2o_linklist_is_linked(&message->link));
         h2o_linklist_unlink(&message->link);
-        if (message == &loop->drain_message)
+        if (message == &loop->drain_message) {
             begin_drain(loop);
-        else
+        } else {
             mola_request_arrive(MOLA_OWNER(mola_request, message, message));
+        }
     }
 }
 

@@ -92,10 +92,11 @@ void mola_reply_flush(mola_conn *c)
             mola_conn_make_progress(c, (size_t)n);
     }
     mola_reply_free(c);
-    if (c->closes_after)
+    if (c->closes_after) {
         mola_reply_linger(c);
-    else
+    } else {
         mola_conn_await_head(c);
+    }
 }
 
 /* The output of a reply, whose body it takes over when that is large. NULL: no memory; the reply is

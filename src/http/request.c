@@ -29,10 +29,11 @@ void mola_request_abandon(mola_conn *c)
         return;
     c->request = NULL;
     r->conn = NULL;
-    if (r->is_travelling)
+    if (r->is_travelling) {
         atomic_store(&r->call.abandoned, true);
-    else
+    } else {
         free_request(r);
+    }
 }
 
 /* ---- to the api and back ---- */
@@ -206,10 +207,11 @@ static void grew(mola_conn *c, size_t bytes)
     mola_request *r = c->request;
     bool is_complete = r->head.api.is_chunked ? r->chunks.state == MOLA_CHUNKS_DONE
                                               : r->body.len == r->head.api.content_length;
-    if (is_complete)
+    if (is_complete) {
         start(c);
-    else if (bytes)
+    } else if (bytes) {
         mola_conn_make_progress(c, bytes);
+    }
 }
 
 size_t mola_request_feed_body(mola_conn *c, mola_str in)

@@ -23,10 +23,11 @@ mola_err mola_wire_open_tls(const mola_http_config *config, SSL_CTX **out, mola_
                                     SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
     ERR_clear_error();
     const char *wrong = NULL;
-    if (SSL_CTX_use_certificate_chain_file(tls, config->tls_cert_file) != 1)
+    if (SSL_CTX_use_certificate_chain_file(tls, config->tls_cert_file) != 1) {
         wrong = config->tls_cert_file;
-    else if (SSL_CTX_use_PrivateKey_file(tls, config->tls_key_file, SSL_FILETYPE_PEM) != 1)
+    } else if (SSL_CTX_use_PrivateKey_file(tls, config->tls_key_file, SSL_FILETYPE_PEM) != 1) {
         wrong = config->tls_key_file;
+    }
     if (wrong) {
         const char *reason = ERR_reason_error_string(ERR_peek_last_error());
         SSL_CTX_free(tls);

@@ -81,9 +81,10 @@ START_TEST(every_split_of_a_body_gives_the_same_answer)
     decode(&whole, in, SIZE_MAX);
     ck_assert_int_eq(whole.chunks.status, table[_i].status);
     ck_assert_int_eq(whole.chunks.state == MOLA_CHUNKS_DONE, table[_i].out != NULL);
-    if (table[_i].out)
+    if (table[_i].out) {
         ck_assert(whole.len == strlen(table[_i].out) &&
                   memcmp(whole.out, table[_i].out, whole.len) == 0);
+    }
     for (size_t piece = 1; piece <= in.len; piece++) {
         decode(&pieces, in, piece);
         assert_same(&whole, &pieces);

@@ -21,9 +21,10 @@ static void open_wheel(void)
 START_TEST(nothing_fires_early_and_nothing_a_tick_late)
 {
     uint64_t now = 1000 * TICK + 7;
-    for (size_t i = 0; i < TIMERS; i++)
+    for (size_t i = 0; i < TIMERS; i++) {
         mola_wheel_set(&wheel, &timers[i],
                        now + i * TICK / 2); /* up to 100 ticks: more than a round */
+    }
     size_t fired = 0;
     for (int step = 0; step < 110; step++, now += TICK) {
         for (mola_timer *t; (t = mola_wheel_next(&wheel, now)); fired++) {

@@ -235,34 +235,35 @@ static void set(settings *s, const char *argument)
     MOLA_ASSERT(value);
     mola_str name = {argument, (size_t)(value++ - argument)};
     uint32_t number = (uint32_t)strtoul(value, NULL, 10);
-    if (mola_str_eq(name, MOLA_STR("cert")))
+    if (mola_str_eq(name, MOLA_STR("cert"))) {
         s->http.tls_cert_file = value;
-    else if (mola_str_eq(name, MOLA_STR("key")))
+    } else if (mola_str_eq(name, MOLA_STR("key"))) {
         s->http.tls_key_file = value;
-    else if (mola_str_eq(name, MOLA_STR("address")))
+    } else if (mola_str_eq(name, MOLA_STR("address"))) {
         s->http.address = value;
-    else if (mola_str_eq(name, MOLA_STR("port")))
+    } else if (mola_str_eq(name, MOLA_STR("port"))) {
         s->http.port = (uint16_t)number;
-    else if (mola_str_eq(name, MOLA_STR("loops")))
+    } else if (mola_str_eq(name, MOLA_STR("loops"))) {
         s->http.loops = number;
-    else if (mola_str_eq(name, MOLA_STR("connections")))
+    } else if (mola_str_eq(name, MOLA_STR("connections"))) {
         s->http.connections_max = number;
-    else if (mola_str_eq(name, MOLA_STR("idle_s")))
+    } else if (mola_str_eq(name, MOLA_STR("idle_s"))) {
         s->http.idle_s = number;
-    else if (mola_str_eq(name, MOLA_STR("drain_s")))
+    } else if (mola_str_eq(name, MOLA_STR("drain_s"))) {
         s->http.drain_s = number;
-    else if (mola_str_eq(name, MOLA_STR("notice_s")))
+    } else if (mola_str_eq(name, MOLA_STR("notice_s"))) {
         s->http.notice_s = number;
-    else if (mola_str_eq(name, MOLA_STR("heads_kb")))
+    } else if (mola_str_eq(name, MOLA_STR("heads_kb"))) {
         s->http.heads_bytes_max = (uint64_t)number << 10;
-    else if (mola_str_eq(name, MOLA_STR("bodies_mb")))
+    } else if (mola_str_eq(name, MOLA_STR("bodies_mb"))) {
         s->bodies_mb = number;
-    else if (mola_str_eq(name, MOLA_STR("threads")))
+    } else if (mola_str_eq(name, MOLA_STR("threads"))) {
         s->threads = number;
-    else if (mola_str_eq(name, MOLA_STR("queue")))
+    } else if (mola_str_eq(name, MOLA_STR("queue"))) {
         s->queue = number;
-    else
+    } else {
         mola_panic(__FILE__, __LINE__, argument);
+    }
 }
 
 static int fail(const mola_why *why)
