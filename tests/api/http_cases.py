@@ -117,6 +117,8 @@ def table(quick, executed, took, no_name):
         ('no length', post(), [411], OPEN),
         # --- chunks
         ('chunk size empty', chunked(b'\r\nabc\r\n' + ZERO), [400], CLOSED),
+        ('chunk size empty, and the end', chunked(b'\r\n\r\n' + follow), [400], CLOSED),
+        ('extension without a chunk size', chunked(b';a\r\n\r\n' + follow), [400], CLOSED),
         ('chunk size 0x3', chunked(b'0x3\r\nabc\r\n' + ZERO + evil), [400], CLOSED),
         ('chunk size +3', chunked(b'+3\r\nabc\r\n' + ZERO + evil), [400], CLOSED),
         ('chunk size -1', chunked(b'-1\r\nabc\r\n' + ZERO + evil), [400], CLOSED),

@@ -54,6 +54,8 @@ static const struct {
     {"3e7\r\n", NULL, 0}, /* 999: fits, and is not over */
     {"3e9\r\n", NULL, 413},
     {"\r\nabc", NULL, 400},
+    {"\r\n\r\n", NULL, 400},
+    {";a\r\n\r\n", NULL, 400},
     {"0x3\r\n", NULL, 400},
     {"+3\r\n", NULL, 400},
     {"3 \r\n", NULL, 400},
