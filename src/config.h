@@ -24,6 +24,8 @@
       "open connections; at the cap the longest idle one makes room")                              \
     U(idle_seconds, 75, 1, 86400,                                                                  \
       "an idle connection is closed after this; longer than the load balancer's")                  \
+    U(notice_seconds, 1, 0, 600,                                                                   \
+      "after SIGTERM, new connections are still taken this long, for load balancers to notice")    \
     U(drain_seconds, 25, 0, 3600, "after SIGTERM, requests under way may take this long")          \
     U(view_bytes_max, 0, 16 << 20, UINT64_MAX,                                                     \
       "memory for namespaces; 0 takes half of what the machine or cgroup has")                     \

@@ -156,7 +156,7 @@ static mola_err start_front(server *s)
         http.loops = (uint32_t)c->loops;
     http.connections_max = (uint32_t)c->connections_max;
     http.idle_s = (uint32_t)c->idle_seconds;
-    http.notice_s = NOTICE_SECONDS;
+    http.notice_s = (uint32_t)c->notice_seconds;
     http.drain_s = (uint32_t)c->drain_seconds;
     http.heads_bytes_max = HEADS_BYTES_MAX;
     http.tls_cert_file = c->tls_cert[0] ? c->tls_cert : NULL;

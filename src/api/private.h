@@ -65,6 +65,7 @@ struct request {
     mola_buf plain; /* the body, inflated */
     mola_json_doc doc;
     bool has_doc;
+    int refused_status; /* instead of the one that belongs to the error; 0: none */
     mola_json body;
     mola_write write;
 };
@@ -73,9 +74,9 @@ static inline mola_str request_name(const request *r)
     return (mola_str){r->match.name, r->match.name_len};
 }
 
-/* The answer of a request: 200, or the status of `err` with r->why for its words. Sets content and
- * fields, gzips when asked, calls done, frees the request. `body` is taken over (may be NULL for
- * errors). */
+/* The answer of a request: `status`, or the one of `err` (r->refused_status, when set) with r->why
+ * for its words. Sets content and fields, gzips when asked, calls done, frees the request. `body`
+ * is taken over (may be NULL for errors). */
 void mola_request_finish(request *r, mola_err err, int status, mola_buf *body,
                          const mola_view *view);
 static inline handled finish(request *r, mola_err err, int status, mola_buf *body,

@@ -71,7 +71,9 @@ mola_err mola_gzip_inflate(mola_str packed, size_t size_max, mola_buf *out)
         err = inflate_member(d, &packed, size_max, out);
     libdeflate_free_decompressor(d);
     if (err) {
+        bool no_room = out->failed;
         mola_buf_free(out);
+        out->failed = no_room;
         return err;
     }
     memset(out->data + out->len, 0, PADDING);

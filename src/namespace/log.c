@@ -74,6 +74,7 @@ mola_err mola_log_open(mola_ctx *ctx, mola_name *name, mola_view **view)
         if (!err)
             return MOLA_OK;
         mola_view_unref(*view);
+        *view = NULL;
         if (err != MOLA_CONFLICT)
             return err;
         mola_hold_drop(name);

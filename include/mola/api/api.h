@@ -1,10 +1,12 @@
 /* api.h - a request, give me a reply: routes, keys, limits, error bodies (reference sections 1-9).
  *
- * http/ reads bytes; this floor says what they mean, in two steps. mola_api_judge looks at a head alone,
- * before a body byte is kept. mola_api_start runs the request on the executor; its answer comes through
- * call->done, from any thread, exactly once. A write leaves its thread while its commit group is under way.
+ * http/ reads bytes; this floor says what they mean, in two steps. mola_api_judge looks at a head
+ * alone, before a body byte is kept. mola_api_start runs the request on the executor; its answer
+ * comes through call->done, from any thread, exactly once. A write leaves its thread while its
+ * commit group is under way.
  *
- * Threads: judge and answer_now never block and may run on event loops; start may be called anywhere. */
+ * Threads: judge and answer_now never block and may run on event loops; start may be called
+ * anywhere. */
 #pragma once
 #include "mola/base/budget.h"
 #include "mola/base/buf.h"
@@ -20,8 +22,9 @@ typedef struct {
     mola_str method, target; /* target as sent */
     mola_str path, query;    /* of the target: before and after the first '?' */
     mola_str host, authorization, accept_encoding, content_encoding, prefer, request_id;
-    bool has_telemetry;      /* X-turbopuffer-Client-Telemetry was sent */
-    bool has_length, is_chunked, expects_other; /* expects_other: an Expect that is not 100-continue */
+    bool has_telemetry; /* X-turbopuffer-Client-Telemetry was sent */
+    bool has_length, is_chunked,
+        expects_other; /* expects_other: an Expect that is not 100-continue */
     uint64_t content_length;
 } mola_api_head;
 
@@ -32,15 +35,18 @@ typedef struct {
 } mola_api_verdict;
 
 /* 0 and the verdict, or the status to refuse with; `why` says what is wrong (fixed text, valid JSON
- * without escapes). Order: method 501, key 401, route and name 400/404/405, Expect 417, length 411/413. */
-int mola_api_judge(mola_api *api, const mola_api_head *head, mola_api_verdict *out, const char **why);
+ * without escapes). Order: method 501, key 401, route and name 400/404/405, Expect 417, length
+ * 411/413. */
+int mola_api_judge(mola_api *api, const mola_api_head *head, mola_api_verdict *out,
+                   const char **why);
 
 enum { MOLA_REPLY_FIELDS_BYTES = 640 };
 typedef struct {
     int status;
     const char *content_type;
     mola_buf body; /* owned by the reply; freed with mola_buf_free by whoever sends it */
-    char fields[MOLA_REPLY_FIELDS_BYTES]; /* further header lines, each ending in CR LF; includes X-Request-Id */
+    char fields[MOLA_REPLY_FIELDS_BYTES]; /* further header lines, each ending in CR LF; includes
+                                             X-Request-Id */
     size_t fields_len;
 } mola_api_reply;
 
@@ -62,13 +68,14 @@ struct mola_api_call {
     void *state;
 };
 
-/* Hands the call to the executor. false: the queue is full; the reply (503) is filled in, done is not
- * called. */
+/* Hands the call to the executor. false: the queue is full; the reply (503) is filled in, done is
+ * not called. */
 bool mola_api_start(mola_api *api, mola_api_call *call) MOLA_NODISCARD;
 /* Fills in call->reply at once, for verdicts with in_loop. */
 void mola_api_answer_now(mola_api *api, mola_api_call *call);
 /* The error body and its fields, for requests that http/ refuses by itself. */
-void mola_api_refuse(mola_api *api, const mola_api_head *head, int status, const char *why, mola_api_reply *out);
+void mola_api_refuse(mola_api *api, const mola_api_head *head, int status, const char *why,
+                     mola_api_reply *out);
 
 /* SIGTERM has come: readiness answers 503 from now on. */
 void mola_api_drain(mola_api *api);
@@ -77,17 +84,17 @@ struct mola_namespaces;
 struct mola_writer;
 typedef struct {
     mola_env *env;
-    const mola_kernel *kernel;   /* for vector search */
+    const mola_kernel *kernel; /* for vector search */
     mola_executor *executor;
     struct mola_namespaces *namespaces;
     struct mola_writer *writer;
-    mola_budget *bodies;         /* what inflated request bodies are charged to; shared with http/ */
-    mola_str keys;               /* accepted bearer keys, one a line; empty: any key is accepted */
-    const char *keys_file;       /* read again when it changes; NULL: none */
-    uint64_t request_bytes_max;  /* 512 MiB */
-    uint64_t query_bytes_max;    /* 8 MiB */
-    size_t request_memory_max;   /* arena of one request */
-    uint32_t gzip_from_bytes;    /* replies above this are gzipped when asked for; 1,024 */
+    mola_budget *bodies;        /* what inflated request bodies are charged to; shared with http/ */
+    mola_str keys;              /* accepted bearer keys, one a line; empty: any key is accepted */
+    const char *keys_file;      /* read again when it changes; NULL: none */
+    uint64_t request_bytes_max; /* 512 MiB */
+    uint64_t query_bytes_max;   /* 8 MiB */
+    size_t request_memory_max;  /* arena of one request */
+    uint32_t gzip_from_bytes;   /* replies above this are gzipped when asked for; 1,024 */
 } mola_api_config;
 mola_err mola_api_open(const mola_api_config *config, mola_api **out, mola_why *why) MOLA_NODISCARD;
 void mola_api_close(mola_api *api); /* after the executor is closed */

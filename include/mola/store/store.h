@@ -1,16 +1,13 @@
 /* store.h - a key, give me bytes: the contract of an object store (protocol section 3).
  *
- * Everything is a batch: the operations of one batch run at once, the caller waits once. Outcomes are
- * exact; what each mola_err means for an operation:
- *   MOLA_OK           done (also DELETE of a missing key)
- *   MOLA_NOT_FOUND    GET: absent
- *   MOLA_CONFLICT     the condition did not hold (HTTP 412) - which may be the work of an earlier copy
- *                     of the same request: read the key back before believing in a loss
- *   MOLA_UNAVAILABLE  definite: nothing happened, the same operation may be sent again
- *   MOLA_UNKNOWN      PUT, DELETE: sent, answer not known; it may have landed and may still land
- *   MOLA_INVALID      definite: refused by configuration or by a bad key; report it
- *   MOLA_CORRUPT      GET: the stored bytes are damaged
- *   MOLA_NO_MEMORY    the answer does not fit the arena's budget
+ * Everything is a batch: the operations of one batch run at once, the caller waits once. Outcomes
+ * are exact; what each mola_err means for an operation: MOLA_OK           done (also DELETE of a
+ * missing key) MOLA_NOT_FOUND    GET: absent MOLA_CONFLICT     the condition did not hold (HTTP
+ * 412) - which may be the work of an earlier copy of the same request: read the key back before
+ * believing in a loss MOLA_UNAVAILABLE  definite: nothing happened, the same operation may be sent
+ * again MOLA_UNKNOWN      PUT, DELETE: sent, answer not known; it may have landed and may still
+ * land MOLA_INVALID      definite: refused by configuration or by a bad key; report it MOLA_CORRUPT
+ * GET: the stored bytes are damaged MOLA_NO_MEMORY    the answer does not fit the arena's budget
  *
  * Threads: any; a batch is used by one thread at a time. Keys: see mola_store_key_ok. */
 #pragma once
@@ -35,25 +32,25 @@ typedef struct {
 typedef struct {
     /* what is asked; the views must live until the batch is done */
     mola_store_verb verb;
-    mola_str key;          /* LIST: the prefix, may be empty */
-    uint64_t offset;       /* GET: first byte */
-    uint64_t length;       /* GET: bytes; 0 = to the end. A range beyond the end is cut short */
-    mola_str body;         /* PUT */
-    mola_put_when when;    /* PUT */
-    mola_etag etag;        /* PUT IF_MATCH: the expected one. GET: len > 0 = If-None-Match */
-    mola_str start_after;  /* LIST: keys (and prefixes) strictly after this one */
-    char delimiter;        /* LIST: 0 = none */
-    uint32_t keys_max;     /* LIST: 0 = MOLA_LIST_KEYS_MAX, which is also the most */
+    mola_str key;         /* LIST: the prefix, may be empty */
+    uint64_t offset;      /* GET: first byte */
+    uint64_t length;      /* GET: bytes; 0 = to the end. A range beyond the end is cut short */
+    mola_str body;        /* PUT */
+    mola_put_when when;   /* PUT */
+    mola_etag etag;       /* PUT IF_MATCH: the expected one. GET: len > 0 = If-None-Match */
+    mola_str start_after; /* LIST: keys (and prefixes) strictly after this one */
+    char delimiter;       /* LIST: 0 = none */
+    uint32_t keys_max;    /* LIST: 0 = MOLA_LIST_KEYS_MAX, which is also the most */
 
     /* what came back; in the arena of the ctx given to mola_store_run */
     mola_err err;
-    bool not_modified;     /* GET: the ETag given is still the current one; no body */
-    mola_etag new_etag;    /* GET, PUT: of the object as it is now */
-    mola_str bytes;        /* GET */
-    uint64_t object_size;  /* GET: bytes of the whole object, whatever the range */
+    bool not_modified;         /* GET: the ETag given is still the current one; no body */
+    mola_etag new_etag;        /* GET, PUT: of the object as it is now */
+    mola_str bytes;            /* GET */
+    uint64_t object_size;      /* GET: bytes of the whole object, whatever the range */
     mola_store_entry *entries; /* LIST: in byte order of the keys */
     uint32_t entry_count;
-    bool truncated;        /* LIST: there is more after the last entry */
+    bool truncated; /* LIST: there is more after the last entry */
 } mola_store_op;
 
 typedef struct mola_store mola_store;
@@ -75,5 +72,6 @@ bool mola_store_key_ok(mola_str key);
 
 /* Opens what a URL names: `mem:`, `file:DIR` (made when missing), later `s3://bucket/prefix`.
  * MOLA_INVALID with words when the URL is not understood or the place unusable. */
-mola_err mola_store_open(mola_env *env, mola_str url, mola_store **out, mola_why *why) MOLA_NODISCARD;
+mola_err mola_store_open(mola_env *env, mola_str url, mola_store **out,
+                         mola_why *why) MOLA_NODISCARD;
 void mola_store_close(mola_store *store);
