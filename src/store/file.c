@@ -24,9 +24,10 @@ static mola_err parse_location(mola_str place, mola_file_location *out, mola_why
     out->force = mark != NULL;
     if (mola_str_starts(place, MOLA_STR("///")))
         place = mola_str_from(place, 2);
-    if (place.len == 0 || place.len >= sizeof out->path || memchr(place.data, '\0', place.len))
+    if (place.len == 0 || place.len >= sizeof out->path || memchr(place.data, '\0', place.len)) {
         return mola_fail(why, MOLA_INVALID,
                          "store file: needs a directory, as in file:./mola-data");
+    }
     memcpy(out->path, place.data, place.len);
     out->path[place.len] = '\0';
     return MOLA_OK;
@@ -52,9 +53,10 @@ static mola_err run_one(mola_file_store *file, mola_ctx *ctx, mola_store_op *op)
 static void run(mola_store *store, mola_ctx *ctx, mola_store_op *ops, size_t count)
 {
     mola_file_store *file = (mola_file_store *)store;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         if (!ops[i].err)
             ops[i].err = mola_store_late(ctx) ? MOLA_UNAVAILABLE : run_one(file, ctx, &ops[i]);
+    }
 }
 
 static void close_store(mola_store *store)

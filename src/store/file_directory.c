@@ -74,11 +74,13 @@ static mola_file_directory *find(mola_file_store *file, mola_str path)
 static mola_file_directory *evict_locked(mola_file_directories *table)
 {
     mola_file_directory **oldest = NULL;
-    for (size_t i = 0; i < MOLA_FILE_BUCKETS; i++)
-        for (mola_file_directory **d = &table->buckets[i]; *d; d = &(*d)->next)
+    for (size_t i = 0; i < MOLA_FILE_BUCKETS; i++) {
+        for (mola_file_directory **d = &table->buckets[i]; *d; d = &(*d)->next) {
             if (atomic_load(&(*d)->ref.count) == 1 && !(*d)->poisoned &&
                 (!oldest || (*d)->used < (*oldest)->used))
                 oldest = d;
+        }
+    }
     if (!oldest)
         return NULL;
     mola_file_directory *victim = *oldest;
@@ -171,10 +173,11 @@ static mola_err descend(mola_file_store *file, mola_file_directory *parent, mola
     if (!fresh)
         return MOLA_UNAVAILABLE;
     err = mola_file_directory_confirm(file, parent);
-    if (err)
+    if (err) {
         drop(file, fresh);
-    else
+    } else {
         *out = enter(file, fresh);
+    }
     return err;
 }
 

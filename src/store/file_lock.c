@@ -51,9 +51,10 @@ mola_err mola_file_lock_take(mola_file_store *file, mola_ctx *ctx, mola_str key,
     *which = (uint32_t)(XXH3_64bits(key.data, key.len) % MOLA_FILE_LOCKS);
     {
         MOLA_LOCKED(&locks->lock);
-        while (locks->taken[*which])
+        while (locks->taken[*which]) {
             if (!mola_event_wait(&locks->given[*which], &locks->lock, ctx->deadline_ns))
                 return MOLA_UNAVAILABLE;
+        }
         locks->taken[*which] = true;
     }
     mola_err err = lock_file(file, ctx, locks->fd[*which]);

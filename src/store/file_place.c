@@ -76,9 +76,10 @@ static bool is_network(long type)
         0x19830326 /* beegfs */,
         0x47504653 /* gpfs */,
     };
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         if ((uint32_t)type == types[i])
             return true;
+    }
     return false;
 }
 
@@ -123,11 +124,12 @@ static mola_err probe(mola_file_store *file, const char *place, bool *fold_case,
     }
     (void)unlinkat(file->tmp_fd, names.a, 0);
     (void)unlinkat(file->tmp_fd, names.b, 0);
-    if (!creates)
+    if (!creates) {
         return mola_fail(why, MOLA_INVALID,
                          "store file:%s: the file system has neither hard links nor "
                          "RENAME_NOREPLACE, so two writers could both win",
                          place);
+    }
     return MOLA_OK;
 }
 
@@ -147,9 +149,10 @@ static mola_err read_format(mola_file_store *file, const char *place, mola_why *
     (void)close(fd);
     mola_str found = {text, got > 0 ? (size_t)got : 0};
     file->fold_case = mola_str_eq(found, mola_str_of(format_folded));
-    if (!file->fold_case && !mola_str_eq(found, mola_str_of(format_plain)))
+    if (!file->fold_case && !mola_str_eq(found, mola_str_of(format_plain))) {
         return mola_fail(why, MOLA_INVALID,
                          "store file:%s: its FORMAT is not one this version of mola knows", place);
+    }
     return MOLA_OK;
 }
 
@@ -198,10 +201,11 @@ static mola_err check_empty(mola_file_store *file, const char *place, mola_why *
         }
     }
     (void)close(fd);
-    if (strange)
+    if (strange) {
         return mola_fail(why, MOLA_INVALID,
                          "store file:%s: the directory is neither empty nor a store of mola",
                          place);
+    }
     return MOLA_OK;
 }
 
@@ -253,11 +257,12 @@ static mola_err open_directories(mola_file_store *file, mola_file_location *wher
     file->root_fd = open(place, OPEN_DIRECTORY);
     if (file->root_fd < 0 || fstatfs(file->root_fd, &system) != 0)
         return refuse(why, "cannot be opened", place, errno);
-    if (!where->force && is_network(system.f_type))
+    if (!where->force && is_network(system.f_type)) {
         return mola_fail(why, MOLA_INVALID,
                          "store file:%s: a network file system; ?force=1 if you trust its fsync, "
                          "link and locks",
                          place);
+    }
     return MOLA_OK;
 }
 
@@ -284,11 +289,12 @@ mola_err mola_file_place_open(mola_file_store *file, mola_file_location *where, 
         err = write_format(file, place, fold_case, why);
     if (err)
         return err;
-    if (fold_case && !file->fold_case)
+    if (fold_case && !file->fold_case) {
         return mola_fail(why, MOLA_INVALID,
                          "store file:%s: was made where 'A' and 'a' are two names, and here they "
                          "are one",
                          place);
+    }
     if (fsync(file->root_fd) != 0)
         return refuse(why, "fsync", place, errno);
     remove_old_temporaries(file);
@@ -298,7 +304,8 @@ mola_err mola_file_place_open(mola_file_store *file, mola_file_location *where, 
 void mola_file_place_close(mola_file_store *file)
 {
     const int fds[] = {file->lock_fd, file->tmp_fd, file->objects_fd, file->root_fd};
-    for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
+    for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {
         if (fds[i] >= 0)
             (void)close(fds[i]);
+    }
 }

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 /* --- The temporary --- */
@@ -13,28 +12,15 @@ typedef struct {
     char name[33]; /* in {root}/tmp; empty: none */
 } temporary;
 
-static bool write_all(int fd, struct iovec *part, int count)
+static bool write_all(int fd, const void *bytes, size_t size, uint64_t offset)
 {
-    while (count > 0) {
-        ssize_t wrote = writev(fd, part, count);
-        if (wrote < 0 && errno == EINTR)
-            continue;
-        if (wrote < 0)
+    for (size_t done = 0; done < size;) {
+        ssize_t wrote = pwrite(fd, (const char *)bytes + done, size - done, (off_t)(offset + done));
+        if (wrote < 0 && errno != EINTR)
             return false;
-        size_t done = (size_t)wrote;
-        for (; count > 0 && done >= part->iov_len; part++, count--)
-            done -= part->iov_len;
-        if (count > 0) {
-            part->iov_base = (char *)part->iov_base + done;
-            part->iov_len -= done;
-        }
+        done += wrote > 0 ? (size_t)wrote : 0;
     }
     return true;
-}
-
-static void *unconst(const void *bytes)
-{
-    return (void *)(uintptr_t)bytes; /* struct iovec is for reading and for writing */
 }
 
 static mola_err write_temporary(mola_file_store *file, const mola_store_op *op,
@@ -52,8 +38,8 @@ static mola_err write_temporary(mola_file_store *file, const mola_store_op *op,
     }
     uint8_t trailer[MOLA_FILE_TRAILER_BYTES];
     mola_file_trailer_encode(tag, op->body.len, trailer);
-    struct iovec parts[2] = {{unconst(op->body.data), op->body.len}, {trailer, sizeof trailer}};
-    bool ok = write_all(fd, parts, 2);
+    bool ok = write_all(fd, op->body.data, op->body.len, 0) &&
+              write_all(fd, trailer, sizeof trailer, op->body.len);
     if (!ok)
         mola_file_log(file, "write", errno);
     if (ok && fsync(fd) != 0) {
@@ -191,10 +177,11 @@ mola_err mola_file_put(mola_file_store *file, mola_ctx *ctx, mola_store_op *op)
     mola_chance(file->env, tag.bytes, MOLA_FILE_TAG_BYTES);
     temporary temp;
     err = write_temporary(file, op, &tag, &temp);
-    if (!err)
+    if (!err) {
         err = op->when == MOLA_PUT_IF_ABSENT
                   ? place(file, ctx, op, &temp, directory, path.text + path.name)
                   : place_locked(file, ctx, op, &temp, directory, &path);
+    }
     remove_temporary(file, &temp);
     mola_file_directory_release(file, directory);
     if (!err) {

@@ -42,9 +42,9 @@ mola_err mola_file_trailer_read(int fd, mola_etag *tag, uint64_t *size)
     uint8_t in[MOLA_FILE_TRAILER_BYTES];
     off_t at = status.st_size - MOLA_FILE_TRAILER_BYTES;
     ssize_t got;
-    do
+    do {
         got = pread(fd, in, sizeof in, at);
-    while (got < 0 && errno == EINTR);
+    } while (got < 0 && errno == EINTR);
     if (got < 0)
         return MOLA_UNAVAILABLE;
     if (got != sizeof in || !trailer_ok(in) || mola_load_u64(in + SIZE) != (uint64_t)at)

@@ -44,10 +44,11 @@ static size_t find(const mem_store *mem, mola_str key)
     size_t from = 0, until = mem->count;
     while (from < until) {
         size_t middle = from + (until - from) / 2;
-        if (mola_str_cmp(key_of(mem->objects[middle]), key) < 0)
+        if (mola_str_cmp(key_of(mem->objects[middle]), key) < 0) {
             from = middle + 1;
-        else
+        } else {
             until = middle;
+        }
     }
     return from;
 }
@@ -145,10 +146,11 @@ static mola_err put(mem_store *mem, mola_store_op *op)
     object *old = NULL;
     mola_etag etag = o->etag; /* once inserted, `o` may be replaced and freed at any moment */
     mola_err err = insert(mem, op, o, &old);
-    if (err)
+    if (err) {
         drop(mem, o);
-    else
+    } else {
         op->new_etag = etag;
+    }
     drop(mem, old);
     return err;
 }
@@ -201,9 +203,10 @@ static mola_err run_one(mem_store *mem, mola_ctx *ctx, mola_store_op *op)
 static void run(mola_store *store, mola_ctx *ctx, mola_store_op *ops, size_t count)
 {
     mem_store *mem = (mem_store *)store;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         if (!ops[i].err)
             ops[i].err = mola_store_late(ctx) ? MOLA_UNAVAILABLE : run_one(mem, ctx, &ops[i]);
+    }
 }
 
 static void close_store(mola_store *store)

@@ -3,9 +3,10 @@
 
 static bool printable(mola_str text)
 {
-    for (size_t i = 0; i < text.len; i++)
+    for (size_t i = 0; i < text.len; i++) {
         if (text.data[i] < 0x20 || text.data[i] > 0x7e)
             return false;
+    }
     return true;
 }
 

@@ -23,7 +23,7 @@ from check_crash_states import Fail, Looker, judge
 
 ERRORS = {
     "fsync": ["EIO"],
-    "writev": ["ENOSPC", "EIO"],
+    "pwrite64": ["ENOSPC", "EIO"],
     "linkat": ["ENOSPC", "EIO"],
     "renameat": ["ENOSPC", "EIO"],
     "renameat2": ["ENOSPC", "EIO"],
@@ -129,8 +129,8 @@ def check_one(args, root, clean, name, ordinal, error, looker):
     return None
 
 
-def script_calls(clean):
-    """(name, ordinal) of every call that the script makes on the store."""
+def script_calls(clean, store):
+    """(name, ordinal) of every call that the script makes on the store in this directory."""
     counts = {}
     for step in clean:
         for line in step.lines:
@@ -141,18 +141,19 @@ def script_calls(clean):
             counts[name] = counts.get(name, 0) + 1
             # 64 locks are opened and asked for at each start: the first stands for all.
             alike = re.search(r"/store/lock>, \"(?!00)|F_OFD_GETLK|F_DUPFD", line)
-            if "/store" in line and not alike:
+            if store in line and not alike:
                 yield name, counts[name]
 
 
 def check_script(args, root):
     clean = run_script(args, root + "-clean")
+    store = os.path.join(root + "-clean", "store")
     if [s.outcome for s in clean if s.verb == "reopen"] != ["ok"] * 4:
         raise Fail("the script does not run without faults")
     for step in clean:
         if step.verb == "get" and step.outcome == "not_found" and len(step.lines) != 1:
             raise Fail("a GET of a missing key made more than one system call: " + "".join(step.lines))
-    jobs = [(name, ordinal, error) for name, ordinal in script_calls(clean) for error in ERRORS[name]]
+    jobs = [(name, ordinal, error) for name, ordinal in script_calls(clean, store) for error in ERRORS[name]]
     lanes = 4
 
     def lane(number):
@@ -176,7 +177,7 @@ def check_work(args, root, seed):
     """Threads, and every few calls an error."""
     ok = True
     for inject in ("fsync:error=EIO:when=60+37", "linkat,renameat,mkdirat:error=ENOSPC:when=30+5",
-                   "writev:error=ENOSPC:when=20+3", "openat:error=EMFILE:when=150+23",
+                   "pwrite64:error=ENOSPC:when=20+7", "openat:error=EMFILE:when=150+23",
                    "pread64:error=EIO:when=40+11", "fcntl:error=ENOLCK:when=100+9"):
         shutil.rmtree(root, ignore_errors=True)
         os.makedirs(root)
