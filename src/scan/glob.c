@@ -118,6 +118,15 @@ static bool in_empty_branch(const compiler *p)
     return last == TOKEN_OPEN || last == TOKEN_NEXT;
 }
 
+/* The separator after a `**` belongs to it. */
+static void skip_slash(compiler *p)
+{
+    if (at_end(p))
+        return;
+    p->at++;
+    p->previous = '/';
+}
+
 /* After a '*'. `**` is special as a whole component only; as globset does it. */
 static void parse_star(compiler *p, uint32_t before)
 {
@@ -126,11 +135,12 @@ static void parse_star(compiler *p, uint32_t before)
         return;
     }
     p->at++;
+    p->previous = '*';
     if (in_empty_branch(p)) {
         bool whole = at_end(p) || ahead(p) == '/';
         push(p, (token){.kind = whole ? TOKEN_PREFIX : TOKEN_RUN});
-        if (whole && !at_end(p))
-            p->at++;
+        if (whole)
+            skip_slash(p);
         return;
     }
     bool ends = at_end(p) || (p->depth && (ahead(p) == ',' || ahead(p) == '}'));
@@ -139,7 +149,7 @@ static void parse_star(compiler *p, uint32_t before)
         return;
     }
     if (!ends)
-        p->at++;
+        skip_slash(p);
     token *last = &p->tokens[p->token_count - 1]; /* the separator, or a ** before it */
     if (last->kind != TOKEN_PREFIX && last->kind != TOKEN_SUFFIX)
         *last = (token){.kind = ends ? TOKEN_SUFFIX : TOKEN_MIDDLE};

@@ -1,0 +1,282 @@
+#include "query/ask.h"
+
+/* Whole answers, byte for byte: what is printed, in which order, what is billed; and that none of
+ * it depends on how the rows lie in parts. */
+
+static fixture f;
+
+static void set_up(void)
+{
+    fixture_open(&f);
+}
+
+static void tear_down(void)
+{
+    fixture_close(&f);
+}
+
+static const char schema[] =
+    "{\"id\":\"uint\",\"s\":\"string\",\"n\":\"int\",\"u\":\"uint\",\"x\":\"float\",\"b\":\"bool\","
+    "\"d\":\"datetime\","
+    "\"g\":\"uuid\",\"tags\":\"[]string\",\"blob\":\"bytes\",\"vector\":{\"type\":\"[2]f32\","
+    "\"ann\":true},"
+    "\"h\":{\"type\":\"[2]f16\",\"ann\":true},\"mv\":{\"type\":\"[][2]f32\",\"ann\":{\"late_"
+    "interaction\":true}},"
+    "\"sp\":{\"type\":\"{}f16\",\"sparse_knn\":{\"distance_metric\":\"dot_product\"}}}";
+static const char rows[] =
+    "[{\"id\":3,\"s\":\"b\\\"\\u00e9\",\"n\":-7,\"u\":8,\"x\":1.5,\"b\":true,\"d\":\"2024-03-02\","
+    "\"g\":\"00000001000040008000000000000001\",\"tags\":[\"a\",\"b\"],\"blob\":\"AA==\","
+    "\"vector\":[0.5,1],\"h\":[0.5,1],"
+    "\"mv\":[[0,0],[3,4]],\"sp\":{\"k\":0.5,\"a\":2}},"
+    "{\"id\":1,\"s\":\"a\",\"n\":5,\"u\":2,\"x\":-2,\"b\":false,\"d\":\"2024-03-02T06:00:00Z\","
+    "\"tags\":[],\"vector\":[0,0],"
+    "\"h\":[0,0.7],\"mv\":[[1,0]],\"sp\":{\"a\":-1}},"
+    "{\"id\":2,\"s\":\"a\",\"vector\":[1,1],\"h\":[2,2]},"
+    "{\"id\":18446744073709551615,\"n\":5,\"u\":0,\"vector\":[3,4],\"h\":[0,0],\"sp\":{\"k\":4}}]";
+
+typedef struct {
+    const char *body, *members;
+    uint64_t bytes;
+} example;
+#define BIG "18446744073709551615"
+static const example examples[] = {
+    /* none, orders */
+    {"{\"limit\":10}", "\"rows\":[{\"id\":1},{\"id\":2},{\"id\":3},{\"id\":" BIG "}]", 32},
+    {"{\"rank_by\":[\"id\",\"desc\"],\"limit\":2}", "\"rows\":[{\"id\":" BIG "},{\"id\":3}]", 16},
+    {"{\"rank_by\":[\"n\",\"asc\"],\"top_k\":10}",
+     "\"rows\":[{\"id\":2},{\"id\":3},{\"id\":1},{\"id\":" BIG "}]", 32},
+    {"{\"rank_by\":[\"n\",\"desc\"],\"top_k\":10}",
+     "\"rows\":[{\"id\":1},{\"id\":" BIG "},{\"id\":3},{\"id\":2}]", 32},
+    {"{\"rank_by\":[[\"s\",\"asc\"],[\"n\",\"desc\"]],\"limit\":{\"total\":3},\"offset\":1}",
+     "\"rows\":[{\"id\":1},{\"id\":2},{\"id\":3}]", 24},
+    {"{\"rank_by\":[\"x\",\"asc\"],\"limit\":2,\"offset\":3,\"disable_cache\":true}",
+     "\"rows\":[{\"id\":3}]", 8},
+    {"{\"limit\":10,\"filters\":[\"id\",\"Gt\",3]}", "\"rows\":[{\"id\":" BIG "}]", 8},
+    {"{\"limit\":10,\"filters\":[\"n\",\"Gt\",100]}", "\"rows\":[]", 0},
+    {"{\"limit\":1,\"rank_by\":null,\"filters\":null,\"include_attributes\":null,\"offset\":null,"
+     "\"consistency\":null}",
+     "\"rows\":[{\"id\":1}]", 8},
+    /* columns */
+    {"{\"limit\":3,\"filters\":[\"id\",\"Eq\",3],\"include_attributes\":true}",
+     "\"rows\":[{\"id\":3,\"s\":\"b\\\"\u00e9\",\"n\":-7,\"u\":8,\"x\":1.5,\"b\":true,\"d\":\"2024-"
+     "03-02T00:00:00.000000000Z\","
+     "\"g\":\"00000001-0000-4000-8000-000000000001\",\"tags\":[\"a\",\"b\"],\"blob\":\"AA==\","
+     "\"vector\":[0.5,1.0],\"h\":[0.5,1.0],"
+     "\"mv\":[[0.0,0.0],[3.0,4.0]],\"sp\":{\"a\":2.0,\"k\":0.5}}]",
+     8 + 4 + 8 + 8 + 8 + 1 + 8 + 16 + 2 + 1 + 8 + 4 + 16 + 6},
+    {"{\"limit\":3,\"filters\":[\"id\",\"Eq\",3],\"include_attributes\":[\"vector\",\"h\",\"id\"],"
+     "\"vector_encoding\":\"base64\"}",
+     "\"rows\":[{\"id\":3,\"vector\":\"AAAAPwAAgD8=\",\"h\":\"ADgAPA==\"}]", 20},
+    {"{\"limit\":1,\"rank_by\":[\"id\",\"asc\"],\"include_attributes\":[\"tags\",\"g\",\"tags\"]}",
+     "\"rows\":[{\"id\":1,\"tags\":[]}]", 8},
+    {"{\"limit\":1,\"exclude_attributes\":[\"vector\",\"h\",\"mv\",\"sp\",\"d\",\"zz\"]}",
+     "\"rows\":[{\"id\":1,\"s\":\"a\",\"n\":5,\"u\":2,\"x\":-2.0,\"b\":false,\"tags\":[]}]",
+     8 + 1 + 8 + 8 + 8 + 1},
+    {"{\"limit\":1,\"include_attributes\":[]}", "\"rows\":[{\"id\":1}]", 8},
+    /* vectors; reference 11 */
+    {"{\"rank_by\":[\"vector\",\"ANN\",[0,0]],\"limit\":2}",
+     "\"rows\":[{\"id\":1,\"$dist\":0.0},{\"id\":3,\"$dist\":1.25}]", 24},
+    {"{\"rank_by\":[\"vector\",\"ANN\",\"AAAAAAAAAAA=\"],\"limit\":1,\"include_attributes\":["
+     "\"vector\",\"s\"]}",
+     "\"rows\":[{\"id\":1,\"$dist\":0.0,\"vector\":[0.0,0.0],\"s\":\"a\"}]", 21},
+    {"{\"rank_by\":[\"vector\",\"kNN\",[0,0]],\"limit\":9,\"filters\":[\"n\",\"Eq\",5]}",
+     "\"rows\":[{\"id\":1,\"$dist\":0.0},{\"id\":" BIG ",\"$dist\":25.0}]", 24},
+    {"{\"rank_by\":[\"mv\",\"ANN\",[[0,0],[3,3]]],\"limit\":9}",
+     "\"rows\":[{\"id\":3,\"$dist\":1.0},{\"id\":1,\"$dist\":14.0}]", 24},
+    {"{\"rank_by\":[\"sp\",\"SparseKNN\",{\"k\":1,\"a\":0.5}],\"limit\":9}",
+     "\"rows\":[{\"id\":" BIG ",\"$dist\":4.0},{\"id\":3,\"$dist\":1.5}]", 24},
+    /* scores */
+    {"{\"rank_by\":[\"Attribute\",\"u\"],\"limit\":9}",
+     "\"rows\":[{\"id\":3,\"$dist\":8.0},{\"id\":1,\"$dist\":2.0},{\"id\":2,\"$dist\":0.0},{"
+     "\"id\":" BIG ",\"$dist\":0.0}]",
+     48},
+    {"{\"rank_by\":[\"n\",\"Eq\",5],\"limit\":9}",
+     "\"rows\":[{\"id\":1,\"$dist\":1.0},{\"id\":" BIG ",\"$dist\":1.0}]", 24},
+    {"{\"rank_by\":[\"Not\",[\"n\",\"Eq\",5]],\"limit\":9}",
+     "\"rows\":[{\"id\":2,\"$dist\":1.0},{\"id\":3,\"$dist\":1.0}]", 24},
+    {"{\"rank_by\":[\"Sum\",[[\"n\",\"Eq\",5],[\"Product\",0.5,[\"s\",\"Eq\",\"a\"]]]],\"limit\":"
+     "9}",
+     "\"rows\":[{\"id\":1,\"$dist\":1.5},{\"id\":" BIG ",\"$dist\":1.0},{\"id\":2,\"$dist\":0.5}]",
+     36},
+    {"{\"rank_by\":[\"Max\",[0.75,[\"Product\",[\"s\",\"Eq\",\"a\"],0.5]]],\"limit\":9}",
+     "\"rows\":[{\"id\":1,\"$dist\":0.75},{\"id\":2,\"$dist\":0.75}]", 24},
+    {"{\"rank_by\":[\"Product\",0,[\"n\",\"Eq\",5]],\"limit\":9}", "\"rows\":[]", 0},
+    {"{\"rank_by\":[\"Max\",0,[\"Attribute\",\"n\"]],\"limit\":2}",
+     "\"rows\":[{\"id\":1,\"$dist\":5.0},{\"id\":" BIG ",\"$dist\":5.0}]", 24},
+    {"{\"rank_by\":[\"Saturate\",[\"Attribute\",\"n\"],{\"midpoint\":5}],\"limit\":9}",
+     "\"rows\":[{\"id\":1,\"$dist\":0.5},{\"id\":" BIG
+     ",\"$dist\":0.5},{\"id\":2,\"$dist\":0.0},{\"id\":3,\"$dist\":0.0}]",
+     48},
+    {"{\"rank_by\":[\"Decay\",[\"Dist\",[\"Attribute\",\"d\"],\"2024-03-02\"],{\"midpoint\":\"2h\","
+     "\"exponent\":2}],\"limit\":9}",
+     "\"rows\":[{\"id\":3,\"$dist\":1.0},{\"id\":1,\"$dist\":0.1},{\"id\":2,\"$dist\":0.0},{"
+     "\"id\":" BIG ",\"$dist\":0.0}]",
+     48},
+    {"{\"rank_by\":[\"Dist\",[\"Attribute\",\"u\"],3],\"limit\":2}",
+     "\"rows\":[{\"id\":2,\"$dist\":null},{\"id\":3,\"$dist\":5.0}]", 24},
+    {"{\"rank_by\":[\"Saturate\",[\"Dist\",[\"Attribute\",\"n\"],-9223372036854775808],{"
+     "\"midpoint\":1e-300}],\"limit\":1}",
+     "\"rows\":[{\"id\":1,\"$dist\":1.0}]", 12},
+    {"{\"rank_by\":[\"Sum\",[[\"Attribute\",\"u\"],[\"sp\",\"SparseKNN\",{\"k\":1}]]],\"limit\":2}",
+     "\"rows\":[{\"id\":3,\"$dist\":8.5},{\"id\":" BIG ",\"$dist\":4.0}]", 24},
+    /* limit.per */
+    {"{\"rank_by\":[\"id\",\"asc\"],\"limit\":{\"total\":9,\"per\":{\"attributes\":[\"s\"],"
+     "\"limit\":1}}}",
+     "\"rows\":[{\"id\":1},{\"id\":3},{\"id\":" BIG "}]", 24},
+    {"{\"rank_by\":[\"id\",\"asc\"],\"limit\":{\"total\":2,\"per\":{\"attributes\":[\"n\"],"
+     "\"limit\":1}},\"offset\":1}",
+     "\"rows\":[{\"id\":2},{\"id\":3}]", 16},
+    {"{\"rank_by\":[\"id\",\"asc\"],\"limit\":{\"total\":9,\"per\":{\"attributes\":[\"n\",\"id\"],"
+     "\"limit\":1}}}",
+     "\"rows\":[{\"id\":1},{\"id\":2},{\"id\":3},{\"id\":" BIG "}]", 32},
+    {"{\"rank_by\":[\"vector\",\"ANN\",[0,0]],\"limit\":{\"total\":2,\"per\":{\"attributes\":["
+     "\"s\"],\"limit\":1}}}",
+     "\"rows\":[{\"id\":1,\"$dist\":0.0},{\"id\":3,\"$dist\":1.25}]", 24},
+    /* compute_attributes */
+    {"{\"rank_by\":[\"id\",\"asc\"],\"limit\":2,\"compute_attributes\":{\"is\":[\"n\",\"Gt\",0],"
+     "\"near\":[\"vector\",\"VectorDist\",[1,0]],"
+     "\"some\":[\"Saturate\",[\"Attribute\",\"u\"],{\"midpoint\":2}],\"mvd\":[\"mv\","
+     "\"VectorDist\",[[1,0]]]}}",
+     "\"rows\":[{\"id\":1,\"is\":true,\"near\":1.0,\"some\":0.5,\"mvd\":0.0},{\"id\":2,\"is\":"
+     "false,\"near\":1.0,\"some\":0.0,\"mvd\":null}]",
+     16},
+};
+
+START_TEST(answers_are_what_they_should_be)
+{
+    const example *e = &examples[_i];
+    static const cut cuts[][3] = {{{0}}, {{1, 0}, {2, 1}}, {{1, 1}, {1, 1}, {1, 1}}, {{4, 2}}};
+    static const uint32_t counts[] = {0, 2, 3, 1};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        world w;
+        world_open(&w, &f, schema, rows, MOLA_METRIC_EUCLIDEAN, cuts[i], counts[i]);
+        answer a = ask(&w, e->body);
+        ck_assert_msg(a.err == MOLA_OK, "%s: %s", e->body, a.text);
+        ck_assert_msg(strcmp(a.text, e->members) == 0, "%s in parts %zu gives\n%s, not\n%s",
+                      e->body, i, a.text, e->members);
+        ck_assert_uint_eq(a.bytes, e->bytes);
+        ck_assert_uint_eq(a.exhausted, 4);
+        world_close(&w);
+    }
+}
+END_TEST
+
+START_TEST(cosine_with_a_zero_vector_is_null_and_last)
+{
+    world w;
+    world_open(&w, &f, schema, rows, MOLA_METRIC_COSINE, NULL, 0);
+    answer a = ask(&w, "{\"rank_by\":[\"vector\",\"ANN\",[2,2]],\"limit\":9}");
+    ck_assert_str_eq(a.text,
+                     "\"rows\":[{\"id\":2,\"$dist\":0.0},{\"id\":" BIG ",\"$dist\":0.010050535},"
+                     "{\"id\":3,\"$dist\":0.05131668},{\"id\":1,\"$dist\":null}]");
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(an_empty_view_answers_with_no_rows)
+{
+    world w;
+    world_open(&w, &f, schema, "[]", MOLA_METRIC_EUCLIDEAN, NULL, 0);
+    static const char *const bodies[] = {
+        "{\"limit\":3}", "{\"limit\":3,\"rank_by\":[\"vector\",\"ANN\",[1,2]]}",
+        "{\"limit\":3,\"rank_by\":[\"Attribute\",\"u\"]}",
+        "{\"limit\":{\"total\":3,\"per\":{\"attributes\":[\"n\"],\"limit\":1}},\"rank_by\":[\"n\","
+        "\"asc\"],\"filters\":[\"n\",\"Eq\",1]}"};
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++)
+        ck_assert_str_eq(ask(&w, bodies[i]).text, "\"rows\":[]");
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(string_and_uuid_ids_are_billed_by_their_size)
+{
+    world w;
+    world_open(&w, &f, "{\"id\":\"string\"}", "[{\"id\":\"\"},{\"id\":\"b\"},{\"id\":\"\\u00e9\"}]",
+               MOLA_METRIC_NONE, NULL, 0);
+    answer a = ask(&w, "{\"limit\":9}");
+    ck_assert_str_eq(a.text, "\"rows\":[{\"id\":\"\"},{\"id\":\"b\"},{\"id\":\"\u00e9\"}]");
+    ck_assert_uint_eq(a.bytes, 3);
+    world_close(&w);
+    world_open(&w, &f, "{\"id\":\"uuid\"}", "[{\"id\":\"00000002000040008000000000000001\"}]",
+               MOLA_METRIC_NONE, NULL, 0);
+    a = ask(&w,
+            "{\"limit\":9,\"filters\":[\"id\",\"Eq\",\"{00000002-0000-4000-8000-000000000001}\"]}");
+    ck_assert_str_eq(a.text, "\"rows\":[{\"id\":\"00000002-0000-4000-8000-000000000001\"}]");
+    ck_assert_uint_eq(a.bytes, 16);
+    world_close(&w);
+}
+END_TEST
+
+/* Diversity must look past the first rows when one key fills them. */
+START_TEST(a_rare_key_deep_in_the_ranking_is_found)
+{
+    enum { ROWS = 6000 };
+    mola_buf text;
+    world w;
+    mola_buf_init(&text, &f.heap);
+    for (int i = 0; i < ROWS; i++)
+        mola_buf_print(&text, "%s{\"id\":%d,\"n\":%d}", i ? "," : "[", i,
+                       i == ROWS - 1 ? 2
+                       : i == 5000   ? 3
+                                     : 1);
+    mola_buf_print(&text, "]%c", 0);
+    world_open(&w, &f, "{\"id\":\"uint\",\"n\":\"int\"}", text.data, MOLA_METRIC_NONE,
+               &(cut){3000, 0}, 1);
+    answer a = ask(&w, "{\"rank_by\":[\"id\",\"asc\"],\"limit\":{\"total\":3,\"per\":{"
+                       "\"attributes\":[\"n\"],\"limit\":1}}}");
+    ck_assert_str_eq(a.text, "\"rows\":[{\"id\":0},{\"id\":5000},{\"id\":5999}]");
+    ck_assert_uint_eq(a.exhausted, 0); /* over 128 rows */
+    world_close(&w);
+    mola_buf_free(&text);
+}
+END_TEST
+
+START_TEST(freshness_is_what_the_request_says)
+{
+    static const struct {
+        const char *body;
+        mola_consistency level;
+        uint64_t staleness_ns;
+    } cases[] = {
+        {"{\"limit\":1}", MOLA_READ_STRONG, 0},
+        {"{\"limit\":1,\"consistency\":{\"level\":\"strong\",\"max_staleness_seconds\":3}}",
+         MOLA_READ_STRONG, 3 * MOLA_SECOND},
+        {"{\"limit\":1,\"consistency\":{\"level\":\"eventual\"}}", MOLA_READ_EVENTUAL,
+         MOLA_STALENESS_SECONDS * MOLA_SECOND},
+        {"{\"limit\":1,\"consistency\":{\"level\":\"eventual\",\"max_staleness_seconds\":0}}",
+         MOLA_READ_EVENTUAL, 0},
+        {"{\"limit\":1,\"consistency\":{\"level\":\"eventual\",\"max_staleness_seconds\":"
+         "18446744073709551616}}",
+         MOLA_READ_EVENTUAL, MOLA_NEVER},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mola_json_doc *doc = parse_text(&f, cases[i].body, strlen(cases[i].body));
+        mola_query *query;
+        ck_assert_int_eq(mola_query_parse(&f.ctx, mola_json_root(doc), &query), MOLA_OK);
+        const mola_freshness *freshness = mola_query_freshness(query);
+        ck_assert_int_eq(freshness->level, cases[i].level);
+        ck_assert_uint_eq(freshness->staleness_ns, cases[i].staleness_ns);
+        mola_json_free(doc);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("answers");
+    TCase *cases = tcase_create("answers");
+    tcase_add_checked_fixture(cases, set_up, tear_down);
+    tcase_add_loop_test(cases, answers_are_what_they_should_be, 0,
+                        sizeof examples / sizeof *examples);
+    tcase_add_test(cases, cosine_with_a_zero_vector_is_null_and_last);
+    tcase_add_test(cases, an_empty_view_answers_with_no_rows);
+    tcase_add_test(cases, string_and_uuid_ids_are_billed_by_their_size);
+    tcase_add_test(cases, a_rare_key_deep_in_the_ranking_is_found);
+    tcase_add_test(cases, freshness_is_what_the_request_says);
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
