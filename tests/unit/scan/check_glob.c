@@ -178,7 +178,7 @@ END_TEST
 /* Backtracking would need more steps than there are atoms. */
 START_TEST(hostile_patterns_take_linear_time)
 {
-    static char pattern[2 * 60 + 1], text[8192];
+    static char pattern[2 * 60 + 2], text[8192];
     for (int i = 0; i < 60; i++)
         memcpy(pattern + (ptrdiff_t)2 * i, "a*", 2);
     memset(text, 'a', sizeof text);

@@ -209,8 +209,10 @@ static inline const char *random_value(dice *d, const char *elem)
 static inline void random_list(dice *d, mola_buf *out, const char *elem, uint32_t most)
 {
     mola_buf_add_char(out, '[');
-    for (uint32_t i = 0, n = roll(d, most + 1); i < n; i++)
-        mola_buf_print(out, "%s%s", i ? "," : "", random_value(d, elem));
+    for (uint32_t i = 0, n = roll(d, most + 1); i < n; i++) {
+        mola_buf_print(out, i ? "," : "");
+        mola_buf_add_str(out, mola_str_of(random_value(d, elem)));
+    }
     mola_buf_add_char(out, ']');
 }
 
@@ -232,7 +234,7 @@ static inline void random_rows(dice *d, mola_buf *out, uint32_t rows, const char
             else if (oracle_attrs[a].is_array)
                 random_list(d, out, oracle_attrs[a].elem, 3);
             else
-                mola_buf_print(out, "%s", random_value(d, oracle_attrs[a].elem));
+                mola_buf_add_str(out, mola_str_of(random_value(d, oracle_attrs[a].elem)));
         }
         mola_buf_add_char(out, '}');
     }
@@ -268,7 +270,7 @@ static inline void random_filter(dice *d, mola_buf *out, uint32_t depth)
         else if (takes_list)
             random_list(d, out, a->elem, strstr(op, "In") && roll(d, 2) ? 12 : 3);
         else
-            mola_buf_print(out, "%s", random_value(d, a->elem));
+            mola_buf_add_str(out, mola_str_of(random_value(d, a->elem)));
     }
     mola_buf_add_char(out, ']');
 }
