@@ -69,7 +69,7 @@ class Looker:
 
 def judge(objects, promises):
     """Raises Fail when a promise is broken."""
-    least, exists, refused, tags = {}, set(), {}, {}
+    least, exists, refused, tags, bodies = {}, set(), {}, {}, {}
     for words in promises:
         key = words[0]
         if key.startswith("!"):
@@ -80,9 +80,11 @@ def judge(objects, promises):
         else:
             exists.add(key)
             if len(words) == 3:
-                version = int(words[2].split(":")[0])
+                version, identity = int(words[2].split(":")[0]), words[2].split(":")[1]
                 least[key] = max(least.get(key, 0), version)
-                tags[(key, version, words[2].split(":")[1])] = words[1]
+                tags[(key, version, identity)] = words[1]
+                if bodies.setdefault((key, version), identity) != identity:
+                    raise Fail(f"{key} had two winners for version {version}")
     for key in exists:
         if key not in objects:
             raise Fail(f"{key} was promised and is gone")
@@ -94,7 +96,7 @@ def judge(objects, promises):
             raise Fail(f"{key} has a body whose put was refused")
         if tags.get((key, version, identity), tag) != tag:
             raise Fail(f"{key} has another etag than promised")
-        if version == least.get(key) and (key, version, identity) not in tags and key.startswith("ns/"):
+        if bodies.get((key, version), identity) != identity:
             raise Fail(f"{key} has another body than promised for version {version}")
     slots = sorted(key for key in objects if key.startswith("log/"))
     for n, key in enumerate(slots, 1):

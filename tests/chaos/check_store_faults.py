@@ -10,6 +10,7 @@ limit, which makes real half-written files.
 
 import argparse
 import os
+import random
 import re
 import resource
 import shutil
@@ -203,6 +204,78 @@ def check_work(args, root, seed):
     return ok
 
 
+def check_without_links(args, root, seed):
+    """A file system without hard links: renameat2 creates instead; one with neither is refused."""
+    def run(*injected):
+        shutil.rmtree(root, ignore_errors=True)
+        os.makedirs(root)
+        command = ["strace", "-f", "--seccomp-bpf", "-o", "/dev/null"]
+        for inject in injected:
+            command += ["-e", "inject=" + inject]
+        command += [args.exerciser, "work", "file:" + os.path.join(root, "store"),
+                    os.path.join(root, "promises"), str(seed), "2", "4", "60"]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+    looker = Looker(args)
+    try:
+        done = run("linkat:error=EPERM")
+        if done.returncode != 0 or done.stdout:
+            raise Fail(f"exit status {done.returncode}: {done.stdout}{done.stderr}")
+        made = read_promises(root)
+        judge(looker.look(os.path.join(root, "store")), made)
+        if not any(words[0].startswith("log/") and len(words) == 3 for words in made):
+            raise Fail("nothing was written")
+        print(f"without hard links: {len(made)} promises kept")
+        done = run("linkat:error=EPERM", "renameat2:error=EINVAL")
+        if done.returncode != 3 or "hard links" not in done.stderr:
+            raise Fail(f"neither is available, and it starts: {done.returncode} {done.stderr}")
+        done = run("linkat:error=EPERM", "renameat2:retval=0")
+        if done.returncode != 3 or "hard links" not in done.stderr:
+            raise Fail(f"RENAME_NOREPLACE is ignored, and it starts: {done.returncode} {done.stderr}")
+    except Fail as words:
+        print(f"without hard links: {words}")
+        return False
+    finally:
+        looker.close()
+    return True
+
+
+def check_kills(args, root, seed):
+    """Processes that are killed at any instruction, while others work on: locks come back, nothing is
+    half there. (What a power cut takes, a kill does not: that is check_crash_states.py.)"""
+    shutil.rmtree(root, ignore_errors=True)
+    os.makedirs(root)
+    chance, promises = random.Random(seed), os.path.join(root, "promises")
+    command = [args.exerciser, "work", "file:" + os.path.join(root, "store"), promises, str(seed), "1", "3"]
+    survivor = subprocess.Popen(command + ["300"], stdout=subprocess.PIPE)
+    kills = 0
+    for _ in range(25):
+        victim = subprocess.Popen(command + ["1000000"], stdout=subprocess.PIPE)
+        try:
+            victim.wait(timeout=chance.uniform(0.01, 0.12))
+        except subprocess.TimeoutExpired:
+            victim.kill()
+            kills += 1
+        if victim.communicate()[0]:
+            print("kills: a victim saw something damaged")
+            return False
+    looker = Looker(args)
+    try:
+        out, _ = survivor.communicate(timeout=120)
+        if survivor.returncode != 0 or out:
+            raise Fail(f"the survivor ended with {survivor.returncode}: {out.decode()}")
+        # A line that the kill has cut short is not there: they are written in one piece.
+        made = read_promises(root)
+        judge(looker.look(os.path.join(root, "store")), made)
+        print(f"{kills} kills: {len(made)} promises kept")
+        return kills > 0
+    except Fail as words:
+        print(f"kills: {words}")
+        return False
+    finally:
+        looker.close()
+
+
 def check_file_size_limit(args, root, seed):
     """The kernel writes the first 4,096 bytes of a larger object and then no more."""
     def limit():
@@ -243,6 +316,8 @@ def main():
     with tempfile.TemporaryDirectory() as work:
         ok = check_script(args, os.path.join(work, "script"))
         ok &= check_work(args, os.path.join(work, "work"), args.seed)
+        ok &= check_without_links(args, os.path.join(work, "links"), args.seed)
+        ok &= check_kills(args, os.path.join(work, "kills"), args.seed)
         ok &= check_file_size_limit(args, os.path.join(work, "limit"), args.seed)
     sys.exit(0 if ok else 1)
 
