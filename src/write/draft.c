@@ -111,8 +111,7 @@ static bool add_batch(mola_write_draft *draft, const mola_rows *rows)
         draft->batch_room = room;
     }
     /* A single batch is appended as it is: a bulk load is not copied once more. */
-    if (draft->batch_count == 1) {
-        MOLA_ASSERT(!draft->joined);
+    if (draft->batch_count == 1 && !draft->joined) {
         draft->joined = mola_rows_builder_new(draft->heap);
         if (!draft->joined || mola_rows_append(draft->joined, draft->batches[0].rows)) {
             if (draft->joined)

@@ -47,7 +47,7 @@ void mola_write_plan_free(mola_write_plan *plan)
 
 bool mola_write_plan_fits(const mola_write_plan *plan, const mola_state *state)
 {
-    if (!plan->decoded)
+    if (!plan->decoded || plan->err == MOLA_NO_MEMORY) /* there may be enough by now */
         return false;
     if (plan->base == state)
         return true;

@@ -50,7 +50,8 @@ typedef struct {
 } mola_decode;
 /* Decodes anew. The outcome is in plan->err. */
 void mola_write_decode(mola_write_plan *plan, const mola_decode *what);
-/* The plan was decoded on this state, or on an equal one. */
+/* The plan was decoded on this state, or on an equal one, and decoding again would change nothing.
+ */
 bool mola_write_plan_fits(const mola_write_plan *plan, const mola_state *state);
 
 /* Building, for decode.c: the column of attribute `attr`, made when there is none. NULL: no memory.

@@ -108,17 +108,6 @@ static void stop_waiting(group *g)
     g->sooner = g->later = NULL;
 }
 
-static void run_step(mola_job *job);
-
-static bool activate(group *g)
-{
-    g->job = (mola_job){.run = run_step};
-    if (mola_executor_submit(g->writer->config.executor, MOLA_JOB_WRITE, &g->job))
-        return false;
-    g->writer->active++;
-    return true;
-}
-
 static mola_write *take_members(group *g)
 {
     mola_write *first = g->first;
@@ -152,19 +141,70 @@ static void refuse_all(mola_write *first)
     }
 }
 
-/* Where a group goes after a step: out, when it is idle and its window is over; else to its next
- * step. true: out. */
-static bool go_on(group *g, uint64_t due_ns)
+/* Where a group goes from here. */
+typedef enum {
+    GO_OUT,  /* idle, and its window is over */
+    GO_WAIT, /* into the list of windows */
+    GO_STEP, /* into the executor: start() */
+} way;
+
+/* With the lock held. A step that may follow is counted at once, so that close() waits for it. */
+static way choose_way(group *g, uint64_t due_ns)
 {
-    uint64_t now = mola_boot_ns(g->writer->config.env);
-    if (due_ns > now) {
+    mola_writer *w = g->writer;
+    if (due_ns > mola_boot_ns(w->config.env)) {
         wait_until(g, due_ns);
-    } else if (!g->first) {
-        return true;
-    } else if (!activate(g)) {
-        wait_until(g, now + RETRY_NS);
+        return GO_WAIT;
     }
-    return false;
+    if (!g->first) {
+        take_out(g);
+        return GO_OUT;
+    }
+    w->active++;
+    return GO_STEP;
+}
+
+static void run_step(mola_job *job);
+
+/* Without the lock: making a thread takes a while. false: the executor is full or closing, and the
+ * group is still the caller's. */
+static bool start(group *g)
+{
+    g->job = (mola_job){.run = run_step};
+    return mola_executor_submit(g->writer->config.executor, MOLA_JOB_WRITE, &g->job) == MOLA_OK;
+}
+
+/* Last of a step, for close() frees the writer when none is left. */
+static void end_step(mola_writer *w)
+{
+    w->active--;
+    mola_event_wake_all(&w->idle);
+}
+
+/* Without the lock, after choose_way(). Members that have joined wait for a place in a full
+ * executor; a closing writer has its own way with them. */
+static void go(group *g, way where)
+{
+    mola_writer *w = g->writer;
+    if (where == GO_OUT)
+        discard(g);
+    if (where != GO_STEP || start(g))
+        return;
+    MOLA_SOMETIMES(executor_was_full);
+    mola_lock_take(&w->lock);
+    bool closing = w->closing;
+    mola_write *unwanted = closing ? take_members(g) : NULL;
+    if (closing)
+        take_out(g);
+    else
+        wait_until(g, mola_boot_ns(w->config.env) + RETRY_NS);
+    mola_lock_give(&w->lock);
+    refuse_all(unwanted);
+    if (closing)
+        discard(g);
+    mola_lock_take(&w->lock);
+    end_step(w);
+    mola_lock_give(&w->lock);
 }
 
 /* One executor job: one step of one group. */
@@ -197,18 +237,14 @@ static void run_step(mola_job *job)
     put_back(g, commit.first);
     closing = w->closing;
     mola_write *unwanted = closing ? take_members(g) : NULL;
-    bool out = closing || go_on(g, commit.put_ns ? commit.put_ns + w->config.window_ns : 0);
-    if (out)
-        take_out(g);
+    uint64_t due_ns = commit.put_ns && !closing ? commit.put_ns + w->config.window_ns : 0;
+    way where = choose_way(g, due_ns);
     mola_lock_give(&w->lock);
     refuse_all(unwanted);
-    if (out)
-        discard(g);
+    go(g, where);
 
-    /* Last, for close() frees the writer when no step is left. */
     mola_lock_take(&w->lock);
-    w->active--;
-    mola_event_wake_all(&w->idle);
+    end_step(w);
     mola_lock_give(&w->lock);
 }
 
@@ -226,11 +262,9 @@ static void watch_windows(void *argument)
             continue;
         }
         stop_waiting(g);
-        if (!go_on(g, 0))
-            continue;
-        take_out(g);
+        way where = choose_way(g, 0);
         mola_lock_give(&w->lock);
-        discard(g);
+        go(g, where);
         mola_lock_take(&w->lock);
     }
     w->watching = false;
@@ -256,35 +290,31 @@ static void decode_ahead(mola_writer *w, mola_write *write)
     mola_state_unref(state);
 }
 
-/* Puts the member at the end of its group. MOLA_OK: from here on it belongs to the group. */
-static mola_err join(mola_writer *w, mola_write *write)
+/* Puts the member at the end of its group, with the lock held. *made: the group is new, and its
+ * first step to be started. */
+static mola_err join(mola_writer *w, mola_write *write, group **made)
 {
-    MOLA_LOCKED(&w->lock);
     mola_why *why = &write->answer.why;
     if (w->closing)
         return mola_fail(why, MOLA_UNAVAILABLE, "not written: the server is stopping");
     group *g = find(w, write->name);
-    bool idle = !g;
-    if (!g && !(g = make(w, write->name)))
-        return mola_fail(why, MOLA_NO_MEMORY, "not enough memory to open the namespace");
+    if (!g) {
+        g = *made = make(w, write->name);
+        if (!g)
+            return mola_fail(why, MOLA_NO_MEMORY, "not enough memory to open the namespace");
+        w->active++;
+    }
     if (g->waiting >= w->config.waiting_max) {
         MOLA_SOMETIMES(writes_pushed_back);
         return mola_fail(why, MOLA_BUSY, "too many writes are waiting for this namespace");
     }
-    if (g->last) {
+    if (g->last)
         g->last->next = write;
-    } else {
+    else
         g->first = write;
-    }
     g->last = write;
     g->waiting++;
-    if (!idle || activate(g))
-        return MOLA_OK;
-    (void)take_members(g);
-    take_out(g);
-    discard(g);
-    return mola_fail(why, MOLA_UNAVAILABLE,
-                     "not written: the server has too many requests waiting");
+    return MOLA_OK;
 }
 
 void mola_writer_submit(mola_writer *w, mola_job *job, mola_write *write)
@@ -303,8 +333,14 @@ void mola_writer_submit(mola_writer *w, mola_job *job, mola_write *write)
             err = mola_fail(why, MOLA_NO_MEMORY, "not enough memory to decode the write");
         }
     }
-    if (!err)
-        err = join(w, write);
+    group *made = NULL;
+    if (!err) {
+        mola_lock_take(&w->lock);
+        err = join(w, write, &made);
+        mola_lock_give(&w->lock);
+    }
+    if (made)
+        go(made, GO_STEP);
     if (err) {
         write->answer.err = err;
         mola_write_finish(write);

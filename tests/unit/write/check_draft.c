@@ -2,6 +2,7 @@
  * must get the answer that it gets from the model when the steps come one after the other, and the
  * rows and the state of the draft, applied by the simplest code there is, must be what the model
  * holds. */
+#include "../countdown.h"
 #include "recording.h"
 #include "write/commit.h"
 #include "write/draft.h"
@@ -198,6 +199,96 @@ START_TEST(every_recorded_request_gets_the_answer_of_the_model)
 }
 END_TEST
 
+/* -- memory that runs out ------------------------------------------------------------------------
+ */
+
+/* Everything that allocates: both forms, a divided vector, lists, sparse vectors, new attributes, a
+ * schema, patches and deletes that are kept and that are not, duplicates in a second request,
+ * affected ids. */
+static const char first_body[] =
+    "{\"upsert_rows\":[{\"id\":\"a\\u0041\",\"vector\":[1,2],\"s\":\"x\",\"l\":[\"p\",\"q\"]},"
+    "{\"id\":\"b\",\"vector\":\"AAAAPwAAgD8=\",\"w\":{\"k\":1}}],"
+    "\"upsert_columns\":{\"id\":[\"c\",\"d\"],\"vector\":[1,2,3,4],\"n\":[1,null]},"
+    "\"distance_metric\":\"cosine_distance\",\"schema\":{\"t\":\"datetime\"}}";
+static const char second_body[] =
+    "{\"patch_rows\":[{\"id\":\"b\",\"s\":\"y\",\"n\":null},{\"id\":\"missing\",\"s\":\"z\",\"n\":"
+    "null}],"
+    "\"patch_columns\":{\"id\":[\"c\"],\"l\":[[\"r\"]],\"new\":[true]},\"deletes\":[\"d\",\"e\"],"
+    "\"upsert_rows\":[{\"id\":\"f\",\"vector\":[0,1]}],\"return_affected_ids\":true}";
+
+typedef struct {
+    client client;
+    mola_heap *heap;
+} starved;
+
+static void open_starved(starved *s, mola_heap *on, const char *body)
+{
+    open_client(&s->client, MOLA_WRITE_ROWS, MOLA_STR("ns"), mola_str_of(body));
+    s->heap = on;
+    mola_arena_init(&s->client.arena, on, SIZE_MAX);
+    s->client.write.heap = on;
+    s->client.write.plan = mola_write_plan_new(&heap);
+    ck_assert_ptr_nonnull(s->client.write.plan);
+    s->client.write.plan->heap = on;
+}
+
+static void close_starved(starved *s)
+{
+    mola_write_plan_reset(s->client.write.plan);
+    s->client.write.plan->heap = &heap;
+    mola_write_plan_free(s->client.write.plan);
+    close_client(&s->client);
+}
+
+/* Takes both bodies with the n-th allocation failing; true: there was one to fail. Whoever met it
+ * is refused for it (or cut, which means: again, alone), and the draft is as if nothing had
+ * happened. */
+static bool starve(int n)
+{
+    countdown_heap poor;
+    countdown_init(&poor, n);
+    mola_write_draft draft;
+    mola_write_draft_open(&draft, &poor.heap, 1 << 24, NULL);
+    starved s[2];
+    open_starved(&s[0], &poor.heap, first_body);
+    open_starved(&s[1], &poor.heap, second_body);
+    for (int i = 0; i < 2; i++) {
+        mola_write *w = &s[i].client.write;
+        mola_state *state = draft.state;
+        uint32_t batches = draft.batch_count;
+        mola_taken taken = mola_write_draft_take(&draft, w);
+        if (taken == MOLA_TAKEN && !w->answer.err)
+            continue;
+        ck_assert(poor.failed);
+        ck_assert(taken == MOLA_CUT || w->answer.err == MOLA_NO_MEMORY);
+        ck_assert_uint_gt(taken == MOLA_CUT ? 1 : w->answer.why.len, 0);
+        ck_assert_ptr_eq(draft.state, state);
+        ck_assert_uint_eq(draft.batch_count, batches);
+        ck_assert_int_eq(mola_write_draft_take(&draft, w), MOLA_TAKEN); /* there is enough by now */
+        ck_assert_msg(w->answer.err == MOLA_OK, "%s", w->answer.why.text);
+    }
+    mola_change change;
+    if (mola_write_draft_change(&draft, &change) == MOLA_OK) {
+        apply(&change.rows);
+        ck_assert_uint_eq(doc_count, 5);
+        drop_docs();
+    }
+    mola_write_draft_close(&draft);
+    close_starved(&s[0]);
+    close_starved(&s[1]);
+    countdown_check_empty(&poor);
+    return poor.failed;
+}
+
+START_TEST(a_write_that_runs_out_of_memory_anywhere_leaves_no_trace)
+{
+    int n = 0;
+    while (starve(n))
+        n++;
+    ck_assert_int_gt(n, 50);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("draft");
@@ -205,6 +296,7 @@ int main(void)
     tcase_add_checked_fixture(replays, read_recording, drop_recording);
     tcase_set_timeout(replays, 60);
     tcase_add_test(replays, every_recorded_request_gets_the_answer_of_the_model);
+    tcase_add_test(replays, a_write_that_runs_out_of_memory_anywhere_leaves_no_trace);
     suite_add_tcase(suite, replays);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -440,6 +440,38 @@ START_TEST(closing_lets_a_step_end_and_answers_what_waits)
 }
 END_TEST
 
+enum { NAMES = 40 };
+
+START_TEST(a_full_executor_delays_writes_and_loses_none)
+{
+    static client clients[NAMES];
+    static char names[NAMES][16];
+    node small;
+    mola_namespaces_config config = {
+        .env = env, .view_bytes_max = (size_t)1 << 30, .fence_ns = 60 * MOLA_SECOND};
+    ck_assert_int_eq(mola_namespaces_open(&config, &small.namespaces), MOLA_OK);
+    mola_executor_config jobs = {.threads_max = 1, .permits = {1, 1, 1}, .queue_max = {1, 1, 1}};
+    ck_assert_int_eq(mola_executor_open(env, &jobs, &small.executor), MOLA_OK);
+    mola_writer_config writer = writer_config(&small);
+    ck_assert_int_eq(mola_writer_open(&writer, &small.writer), MOLA_OK);
+    for (uint32_t i = 0; i < NAMES; i++) {
+        (void)snprintf(names[i], sizeof names[i], "name-%u", i);
+        open_client(&clients[i], MOLA_WRITE_ROWS, mola_str_of(names[i]),
+                    MOLA_STR("{\"upsert_rows\":[{\"id\":1}]}"));
+    }
+    shut_gate(); /* the only thread is held up, so the queue of one is full */
+    for (uint32_t i = 0; i < NAMES; i++)
+        send(&small, &clients[i]);
+    open_gate();
+    for (uint32_t i = 0; i < NAMES; i++)
+        ck_assert_int_eq(answer_of(&clients[i])->err, MOLA_OK);
+    ck_assert_int_gt(atomic_load(&metrics.value[MOLA_M_executor_refused_total]), 0);
+    free_gate();
+    close_clients(clients, NAMES);
+    close_node(&small);
+}
+END_TEST
+
 /* -- a store that does not answer ----------------------------------------------------------------
  */
 
@@ -696,6 +728,7 @@ int main(void)
     tcase_add_test(all, too_many_waiting_writes_are_pushed_back);
     tcase_add_test(all, a_member_whose_time_is_over_is_not_written);
     tcase_add_test(all, closing_lets_a_step_end_and_answers_what_waits);
+    tcase_add_test(all, a_full_executor_delays_writes_and_loses_none);
     tcase_add_test(all, an_unknown_outcome_is_told_to_every_member_also_to_the_refused);
     tcase_add_test(all, an_entry_that_landed_without_an_answer_is_found_to_be_ours);
     tcase_add_test(all, a_store_that_refuses_every_write_is_not_written);
