@@ -78,7 +78,7 @@ typedef struct {
     mola_lock lock; /* guards the rest */
     mola_event event;
     bool open;
-    uint32_t waiting;
+    uint32_t waiting, let_through; /* PUTs that came; PUTs that may pass while it is shut */
 } gate;
 static gate the_gate;
 
@@ -90,8 +90,9 @@ static fate wait_at_gate(const mola_store_op *op, void *argument)
     mola_lock_take(&g->lock);
     g->waiting++;
     mola_event_wake_all(&g->event);
-    while (!g->open)
+    while (!g->open && g->let_through == 0)
         (void)mola_event_wait(&g->event, &g->lock, MOLA_NEVER);
+    g->let_through -= g->open ? 0 : 1;
     mola_lock_give(&g->lock);
     return PASS;
 }
@@ -105,11 +106,20 @@ static void shut_gate(void)
     the_judge = wait_at_gate;
 }
 
-static void await_at_gate(void)
+/* Until `count` PUTs have come to the gate. */
+static void await_at_gate(uint32_t count)
 {
     mola_lock_take(&the_gate.lock);
-    while (the_gate.waiting == 0)
+    while (the_gate.waiting < count)
         (void)mola_event_wait(&the_gate.event, &the_gate.lock, MOLA_NEVER);
+    mola_lock_give(&the_gate.lock);
+}
+
+static void let_one_through(void)
+{
+    mola_lock_take(&the_gate.lock);
+    the_gate.let_through++;
+    mola_event_wake_all(&the_gate.event);
     mola_lock_give(&the_gate.lock);
 }
 
@@ -133,7 +143,7 @@ static void send_as_group(client *clients, uint32_t count)
 {
     shut_gate();
     send(&nodes[0], &clients[0]);
-    await_at_gate();
+    await_at_gate(1);
     for (uint32_t i = 1; i < count; i++)
         send(&nodes[0], &clients[i]);
     open_gate();
@@ -270,6 +280,32 @@ START_TEST(a_deletion_stands_alone_and_those_behind_it_write_to_a_new_life)
 }
 END_TEST
 
+/* The SEAL is the commit point; what follows is that the name leaves the listing. */
+START_TEST(a_deleted_name_is_listed_no_more)
+{
+    mola_arena arena;
+    mola_arena_init(&arena, &heap, (size_t)1 << 20);
+    mola_why why = {0};
+    mola_ctx ctx = {.env = env,
+                    .arena = &arena,
+                    .why = &why,
+                    .deadline_ns = mola_boot_ns(env) + 10 * MOLA_SECOND};
+    must(0, "{\"upsert_rows\":[{\"id\":1}]}");
+    for (uint32_t round = 0; round < 2; round++) {
+        mola_str *names;
+        uint32_t count;
+        bool more;
+        ck_assert_int_eq(mola_namespace_list(&ctx, nodes[1].namespaces, (mola_str){0},
+                                             (mola_str){0}, 10, &names, &count, &more),
+                         MOLA_OK);
+        ck_assert_uint_eq(count, 1 - round);
+        if (round == 0)
+            ck_assert_int_eq(write_now(&nodes[0], MOLA_WRITE_DELETE, "ns", "null"), MOLA_OK);
+    }
+    mola_arena_reset(&arena);
+}
+END_TEST
+
 START_TEST(settings_take_their_place_among_the_writes)
 {
     client c[5];
@@ -326,7 +362,10 @@ START_TEST(an_entry_is_cut_before_it_grows_too_large)
                        "{\"upsert_rows\":[{\"id\":%u,\"t\":\"%0*d\"}],"
                        "\"schema\":{\"t\":{\"type\":\"string\",\"filterable\":false}}}",
                        i + 1, size, 7);
-        open_rows(&c[i], body);
+        if (i == 21) /* small, but not behind the large one */
+            open_client(&c[i], MOLA_WRITE_SETTINGS, MOLA_STR("ns"), MOLA_STR("{\"pinning\":true}"));
+        else
+            open_rows(&c[i], body);
     }
     send_as_group(c, 40);
     uint32_t in_entry = 0;
@@ -341,6 +380,65 @@ START_TEST(an_entry_is_cut_before_it_grows_too_large)
     ck_assert_uint_ge(seq_now(), before + 12);
     ck_assert_uint_le(seq_now(), before + 20);
     close_clients(c, 40);
+}
+END_TEST
+
+START_TEST(what_a_cut_leaves_over_stays_before_what_came_later)
+{
+    client c[4];
+    reopen(0, 10, 10 * MOLA_SECOND, 100); /* every write is an entry of its own */
+    for (int i = 0; i < 4; i++) {
+        char body[64];
+        (void)snprintf(body, sizeof body, "{\"upsert_rows\":[{\"id\":1,\"n\":%d}]}", i);
+        open_rows(&c[i], body);
+    }
+    shut_gate();
+    send(&nodes[0], &c[0]);
+    await_at_gate(1);
+    send(&nodes[0], &c[1]);
+    send(&nodes[0], &c[2]);
+    let_one_through();
+    await_at_gate(2); /* the second is under way, the third is left over */
+    send(&nodes[0], &c[3]);
+    open_gate();
+    for (int i = 0; i < 4; i++)
+        ck_assert_int_eq(answer_of(&c[i])->err, MOLA_OK);
+    for (int i = 1; i < 4; i++)
+        ck_assert_uint_eq(c[i].write.answer.seq, c[i - 1].write.answer.seq + 1);
+    free_gate();
+    close_clients(c, 4);
+    check_value(1, "n", "3");
+}
+END_TEST
+
+START_TEST(what_changes_nothing_is_not_logged)
+{
+    static const struct {
+        mola_write_kind kind;
+        const char *body;
+    } idle[] = {
+        {MOLA_WRITE_ROWS, "{\"deletes\":[5,6]}"},
+        {MOLA_WRITE_ROWS, "{\"patch_rows\":[{\"id\":5,\"n\":1}]}"},
+        {MOLA_WRITE_ROWS, "{\"upsert_rows\":[]}"},
+        {MOLA_WRITE_ROWS, "{\"schema\":{\"n\":\"int\",\"none\":{\"drop\":true}}}"},
+        {MOLA_WRITE_ROWS, "{\"create_namespace\":true,\"schema\":{\"id\":\"uint\"}}"},
+        {MOLA_WRITE_SCHEMA, "{\"n\":{\"type\":\"int\",\"filterable\":true}}"},
+        {MOLA_WRITE_SCHEMA, "{}"},
+        {MOLA_WRITE_SETTINGS, "{\"pinning\":null,\"read_only\":false}"},
+        {MOLA_WRITE_SETTINGS, "{}"},
+    };
+    must(0, "{\"upsert_rows\":[{\"id\":1,\"n\":1}]}");
+    uint64_t before = seq_now();
+    for (size_t i = 0; i < sizeof idle / sizeof *idle; i++) {
+        client c;
+        open_client(&c, idle[i].kind, MOLA_STR("ns"), mola_str_of(idle[i].body));
+        send(&nodes[0], &c);
+        ck_assert_int_eq(answer_of(&c)->err, MOLA_OK);
+        ck_assert_ptr_nonnull(c.write.answer.view);
+        ck_assert_uint_eq(c.write.answer.seq, before);
+        close_client(&c);
+    }
+    ck_assert_uint_eq(seq_now(), before);
 }
 END_TEST
 
@@ -410,7 +508,7 @@ START_TEST(closing_lets_a_step_end_and_answers_what_waits)
     open_client(&c[5], MOLA_WRITE_ROWS, MOLA_STR("other"), MOLA_STR("{\"deletes\":[1]}"));
     shut_gate();
     send(&nodes[0], &c[0]);
-    await_at_gate();
+    await_at_gate(1);
     for (int i = 1; i < 6; i++)
         send(&nodes[0], &c[i]);
     (void)answer_of(&c[5]);
@@ -502,7 +600,7 @@ START_TEST(an_unknown_outcome_is_told_to_every_member_also_to_the_refused)
     static omen lost = {LOSE_REQUEST, UINT32_MAX};
     shut_gate();
     send(&nodes[0], &c[0]);
-    await_at_gate();
+    await_at_gate(1);
     send(&nodes[0], &c[1]);
     send(&nodes[0], &c[2]);
     judge_argument = &lost;
@@ -721,9 +819,12 @@ int main(void)
     tcase_add_test(all, of_two_members_that_infer_different_types_the_first_wins);
     tcase_add_test(all, a_group_that_finds_nothing_creates_the_namespace_once);
     tcase_add_test(all, a_deletion_stands_alone_and_those_behind_it_write_to_a_new_life);
+    tcase_add_test(all, a_deleted_name_is_listed_no_more);
     tcase_add_test(all, settings_take_their_place_among_the_writes);
     tcase_add_test(all, a_change_of_type_cuts_the_group);
     tcase_add_test(all, an_entry_is_cut_before_it_grows_too_large);
+    tcase_add_test(all, what_a_cut_leaves_over_stays_before_what_came_later);
+    tcase_add_test(all, what_changes_nothing_is_not_logged);
     tcase_add_test(all, a_write_soon_after_another_waits_for_the_window);
     tcase_add_test(all, too_many_waiting_writes_are_pushed_back);
     tcase_add_test(all, a_member_whose_time_is_over_is_not_written);
