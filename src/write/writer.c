@@ -194,10 +194,11 @@ static void go(group *g, way where)
     mola_lock_take(&w->lock);
     bool closing = w->closing;
     mola_write *unwanted = closing ? take_members(g) : NULL;
-    if (closing)
+    if (closing) {
         take_out(g);
-    else
+    } else {
         wait_until(g, mola_boot_ns(w->config.env) + RETRY_NS);
+    }
     mola_lock_give(&w->lock);
     refuse_all(unwanted);
     if (closing)
@@ -308,10 +309,11 @@ static mola_err join(mola_writer *w, mola_write *write, group **made)
         MOLA_SOMETIMES(writes_pushed_back);
         return mola_fail(why, MOLA_BUSY, "too many writes are waiting for this namespace");
     }
-    if (g->last)
+    if (g->last) {
         g->last->next = write;
-    else
+    } else {
         g->first = write;
+    }
     g->last = write;
     g->waiting++;
     return MOLA_OK;
