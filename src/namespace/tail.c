@@ -180,7 +180,9 @@ static mola_view *draft_of(mola_heap *heap, const mola_view *on)
     mola_view *view = mola_alloc(heap, size);
     if (!view)
         return NULL;
-    memcpy(view, on, sizeof *on + on->part_count * sizeof on->parts[0]);
+    size_t skip = offsetof(mola_view, heap); /* not the count of owners, which others change */
+    memcpy((char *)view + skip, (const char *)on + skip,
+           sizeof *on - skip + on->part_count * sizeof on->parts[0]);
     mola_ref_init(&view->ref);
     view->heap = heap;
     view->bytes = size;

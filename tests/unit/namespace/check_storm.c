@@ -212,11 +212,12 @@ START_TEST(every_answer_is_true)
 END_TEST
 
 /* ------------------------------------------------------------------ threads */
-enum { NODES = 2, READERS = 2, APPENDS = 150, IDS_EACH = 40 };
+enum { NODES = 2, READERS = 2, APPENDS = 100, IDS_EACH = 40 };
 typedef struct {
     pthread_t thread;
     mola_namespaces *all;
     uint32_t number;
+    bool is_small; /* the node has little memory */
 } worker;
 static _Atomic uint64_t newest; /* the highest sequence that was acknowledged */
 static _Atomic uint32_t appending;
@@ -227,7 +228,10 @@ static void *append_all(void *argument)
     worker *me = argument;
     for (uint32_t i = 0; i < APPENDS; i++) {
         row r = upsert(me->number * IDS_EACH + i % IDS_EACH, (int64_t)i);
-        written done = write_rows(&w, me->all, "fish", &r, 1, 0, 60000);
+        written done;
+        do /* readers may hold all the memory of a small node; a refusal for that is definite */
+            done = write_rows(&w, me->all, "fish", &r, 1, 0, 60000);
+        while (done.err == MOLA_NO_MEMORY && me->is_small);
         ck_assert_int_eq(done.err, MOLA_OK);
         ck_assert_uint_lt(done.seq, NODES * APPENDS + 1);
         slot_owner[done.seq] = me->number + 1;
@@ -252,6 +256,8 @@ static void *read_all(void *argument)
             ck_assert_uint_eq(at_least, 0);
             continue;
         }
+        if (err == MOLA_NO_MEMORY && me->is_small)
+            continue;
         ck_assert_msg(err == MOLA_OK, "%s %s", mola_err_name(err), r.why.text);
         ck_assert_uint_ge(view->seq, at_least);
         ck_assert_uint_ge(view->seq, last); /* time does not go back for one reader */
@@ -271,14 +277,14 @@ START_TEST(appenders_and_readers_in_threads_agree)
     worker appenders[NODES], readers[NODES * READERS];
     newest = 0;
     appending = NODES;
-    for (uint32_t i = 0; i < NODES; i++)
-        nodes[i] = node_open(&w, i && _i % 2 ? 60000 : SIZE_MAX);
     for (uint32_t i = 0; i < NODES; i++) {
-        appenders[i] = (worker){.all = nodes[i], .number = i};
+        bool is_small = i && _i % 2;
+        nodes[i] = node_open(&w, is_small ? 60000 : SIZE_MAX);
+        appenders[i] = (worker){.all = nodes[i], .number = i, .is_small = is_small};
         pthread_create(&appenders[i].thread, NULL, append_all, &appenders[i]);
         for (uint32_t k = 0; k < READERS; k++) {
             worker *reader = &readers[i * READERS + k];
-            *reader = (worker){.all = nodes[i]};
+            *reader = (worker){.all = nodes[i], .is_small = is_small};
             pthread_create(&reader->thread, NULL, read_all, reader);
         }
     }
@@ -308,7 +314,7 @@ int main(void)
     tcase_set_timeout(random, 100);
     tcase_add_checked_fixture(random, begin, end);
     tcase_add_loop_test(random, every_answer_is_true, 0, 30);
-    tcase_add_loop_test(random, appenders_and_readers_in_threads_agree, 0, 4);
+    tcase_add_loop_test(random, appenders_and_readers_in_threads_agree, 0, 2);
     suite_add_tcase(suite, random);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
