@@ -172,8 +172,7 @@ static bool grow_inbox(mola_conn *c, size_t size)
 }
 
 /* Runs the state machine over what was kept plus `fresh`, request after request, until one is at
- * work or the bytes run out. What is left is kept: at most one head, or what one read has brought.
- */
+ * work or the bytes run out. What is left is kept: part of a head, or what one read brought. */
 static void feed(mola_conn *c, mola_str fresh)
 {
     mola_str in = fresh;
@@ -237,8 +236,7 @@ static void read_some(mola_conn *c)
     }
 }
 
-/* While a request is at work nothing is read: pipelined bytes wait in the kernel. A reset is
- * noticed. */
+/* While a request is at work nothing is read: pipelined bytes wait in the kernel. */
 static void watch_peer(mola_conn *c)
 {
     char byte;

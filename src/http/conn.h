@@ -1,10 +1,16 @@
 /* conn.h - a connection, its loop, the request at work on it. Private to http/.
  *
- * Threads:  a connection belongs to one loop thread for life. A request belongs to its loop, then
- * to the api, then to its loop again: `done` always sends it back, so a connection may die
- * meanwhile without a lock. Memory:   an idle connection is one mola_conn and libh2o's socket. A
- * partial head is charged to `heads` before it is kept, a body and a large reply to `bodies`. Time:
- * every connection has exactly one deadline (boot clock); its state says what passing it means.
+ * Threads: a connection belongs to one loop thread for life. A request belongs to its loop, then to
+ * the api, then to its loop again: `done` always sends it back, so a connection may die meanwhile
+ * without a lock.
+ *
+ * Memory: an idle connection is one mola_conn and libh2o's socket. Heads that are kept (partial,
+ * pipelined, of requests at work) are charged to `heads`, a body and a large reply to `bodies`, all
+ * before the memory is touched.
+ *
+ * Time: every connection has exactly one deadline (boot clock); its state says what passing it
+ * means.
+ *
  * Lifetime: mola_conn_close ends a connection at once, but its memory lives until the end of the
  * turn of the loop: callers up the stack look at conn->state and stop when it is CLOSED. */
 #pragma once
@@ -152,8 +158,7 @@ mola_err mola_wire_open_tls(const mola_http_config *config, SSL_CTX **out,
                             mola_why *why) MOLA_NODISCARD;
 /* 1 done, AGAIN, or FAILED. */
 int mola_wire_shake_hands(mola_conn *c);
-/* > 0 bytes, 0 end of stream, AGAIN (and the socket is armed if TLS has to write first), or FAILED.
- */
+/* > 0 bytes, 0 end of stream, AGAIN (armed, if TLS has to write first), or FAILED. */
 ssize_t mola_wire_read(mola_conn *c, void *into, size_t room);
 /* > 0 bytes, AGAIN (and the socket is armed), or FAILED. */
 ssize_t mola_wire_write(mola_conn *c, const char *bytes, size_t size, bool more_follows);
@@ -194,8 +199,7 @@ void mola_reply_linger(mola_conn *c);
 /* A listening socket. `port` 0 is replaced by the one the system chose. */
 mola_err mola_listen_open(const char *address, uint16_t *port, int *fd_out,
                           mola_why *why) MOLA_NODISCARD;
-/* UNAVAILABLE when another process listens there: SO_REUSEPORT alone would let two servers share
- * it. */
+/* UNAVAILABLE when another process listens there: SO_REUSEPORT alone would let two share it. */
 mola_err mola_listen_probe(const char *address, uint16_t port, mola_why *why) MOLA_NODISCARD;
 void mola_listen_on(mola_loop *loop);
 void mola_listen_again(mola_loop *loop, uint64_t now_ns); /* when the pause is over */

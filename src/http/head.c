@@ -147,8 +147,7 @@ static int read_request_line(mola_head *h, mola_str line)
 }
 
 /* Splits the target into path and query. The absolute form must be accepted (RFC 9112, 3.2.2); it
- * has to name the Host it is sent to, or two servers on the way could each believe a different one.
- */
+ * has to name the Host it is sent to, or two servers could each believe a different one. */
 static int split_target(mola_head *h)
 {
     mola_str target = h->api.target;

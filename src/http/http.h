@@ -1,8 +1,10 @@
 /* http.h - bytes of a socket, give me a request: strict HTTP/1.1 (RFC 9112) on libh2o's event
  * loops. Private to http/ and main.c.
  *
- *   bytes -> scan (end of head) -> parse (what it says) -> judge (may it come in?) -> body -> api
- * -> reply
+ *   bytes -> scan -> parse -> judge -> body -> api -> reply
+ *
+ * scan finds the end of a head, parse says what it means, judge whether it may come in: only then
+ * is a byte of the body kept.
  *
  * The order of a life: open (binds and listens), serve (starts the loops), drain (from any thread
  * that is not a loop: a signal handler may not), then the executor is closed, then close.
@@ -25,7 +27,7 @@ typedef struct {
     uint32_t
         notice_s; /* draining: new connections are still taken this long, for balancers to notice */
     uint32_t drain_s;          /* draining: what is unfinished after this is cut off */
-    uint64_t heads_bytes_max;  /* partial heads and pipelined bytes of all connections */
+    uint64_t heads_bytes_max;  /* heads that are kept, and pipelined bytes, of all connections */
     const char *tls_cert_file; /* PEM chain; NULL: plain HTTP */
     const char *tls_key_file;  /* PEM */
 } mola_http_config;

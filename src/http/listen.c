@@ -39,6 +39,21 @@ static socklen_t read_address(const char *text, uint16_t port, socket_address *o
     return 0;
 }
 
+static bool set_options(int fd, sa_family_t family, bool is_shared)
+{
+    int on = 1, off = 0, unsent = MOLA_HTTP_UNSENT_BYTES;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0)
+        return false;
+    if (is_shared && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0)
+        return false;
+    /* "::" takes IPv4 as well, whatever the system's default */
+    if (family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) < 0)
+        return false;
+    /* Inherited by accepted sockets: without it epoll calls a socket writable only after a third of
+     * megabytes of kernel buffer has drained, and a reader well above the floor looks dead. */
+    return setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent) == 0;
+}
+
 static mola_err bind_socket(const char *address, uint16_t port, bool is_shared, int *fd_out,
                             mola_why *why)
 {
@@ -46,17 +61,10 @@ static mola_err bind_socket(const char *address, uint16_t port, bool is_shared, 
     socklen_t size = read_address(address, port, &where);
     if (!size)
         return mola_fail(why, MOLA_INVALID, "%s is not a numeric IPv4 or IPv6 address", address);
-    int on = 1, unsent = MOLA_HTTP_UNSENT_BYTES;
     int fd = socket(where.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return mola_fail(why, MOLA_UNAVAILABLE, "socket: %s", strerrordesc_np(errno));
-    /* TCP_NOTSENT_LOWAT is inherited by accepted sockets: without it epoll calls a socket writable
-     * only after a third of megabytes of kernel buffer has drained, and a reader well above the
-     * floor looks dead meanwhile. "::" takes IPv4 as well. */
-    bool is_set = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
-                  setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent) == 0 &&
-                  (!is_shared || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0);
-    if (!is_set || bind(fd, &where.any, size) < 0) {
+    if (!set_options(fd, where.any.sa_family, is_shared) || bind(fd, &where.any, size) < 0) {
         mola_err err = mola_fail(why, MOLA_UNAVAILABLE, "cannot bind %s port %u: %s", address, port,
                                  strerrordesc_np(errno));
         (void)close(fd);

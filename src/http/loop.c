@@ -108,8 +108,7 @@ void mola_loop_main(void *argument)
     mola_http_loop_ended(loop->http, was_cut);
 }
 
-/* What libh2o 2.2.5 keeps for ever: a pool of buffers for each thread and the struct of each queue.
- */
+/* What libh2o 2.2.5 never frees: the buffer pool of a thread, the struct of a queue. */
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #define HAS_ASAN 1

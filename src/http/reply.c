@@ -99,8 +99,7 @@ void mola_reply_flush(mola_conn *c)
     }
 }
 
-/* The output of a reply, whose body it takes over when that is large. NULL: no memory; the reply is
- * untouched. */
+/* The output of a reply, taking over its body. NULL: no memory, and the reply is untouched. */
 static mola_output *make_output(mola_conn *c, mola_api_reply *reply)
 {
     mola_loop *loop = c->loop;

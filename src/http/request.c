@@ -10,6 +10,7 @@ static void free_request(mola_request *r)
     mola_env *env = r->loop->env;
     mola_body_free(&r->body);
     mola_buf_free(&r->call.reply.body);
+    mola_budget_give(&r->loop->http->heads, r->size);
     mola_free(env->heap, r, r->size);
 }
 
@@ -99,10 +100,15 @@ static bool open_request(mola_conn *c, const mola_head *head, const mola_api_ver
                          mola_str bytes)
 {
     mola_loop *loop = c->loop;
+    mola_budget *heads = &loop->http->heads;
     size_t size = sizeof(mola_request) + bytes.len;
-    mola_request *r = mola_alloc(loop->env->heap, size);
-    if (!r)
+    if (!mola_budget_take(heads, size))
         return false;
+    mola_request *r = mola_alloc(loop->env->heap, size);
+    if (!r) {
+        mola_budget_give(heads, size);
+        return false;
+    }
     r->size = size;
     r->loop = loop;
     r->conn = c;
@@ -128,8 +134,7 @@ static void answer_in_loop(mola_conn *c, const mola_head *head, const mola_api_v
     mola_reply_send(c, &call.reply);
 }
 
-/* A head of which everything is known. `bytes` is all of it; `is_alone`: nothing has come after it.
- */
+/* Judges a head and begins its body. `bytes` is all of it; `is_alone`: nothing came after it. */
 static void begin(mola_conn *c, const mola_head *head, mola_str bytes, bool is_alone)
 {
     static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -148,7 +153,7 @@ static void begin(mola_conn *c, const mola_head *head, mola_str bytes, bool is_a
         return;
     }
     if (!open_request(c, head, &verdict, bytes)) {
-        mola_reply_refuse(c, said, 503, "out of memory",
+        mola_reply_refuse(c, said, 503, "too many requests in memory",
                           has_body ? MOLA_FRAMING_LOST : MOLA_FRAMING_KNOWN);
         return;
     }

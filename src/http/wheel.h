@@ -1,5 +1,5 @@
-/* wheel.h - deadlines of many connections: one store to move one later, late by a quarter second at
- * most.
+/* wheel.h - deadlines of many connections: one store moves one later; none fires late by half a
+ * second.
  *
  * A timer sits in the slot where its deadline was when it was linked. Moving the deadline later
  * does not touch the slots: the wheel finds out when it gets there. (libh2o's timeouts are not
@@ -60,6 +60,5 @@ typedef struct {
 void mola_wheel_init(mola_wheel *wheel, uint64_t now_ns);
 /* Sets the deadline of a timer that may or may not be in the wheel. UINT64_MAX: never. */
 void mola_wheel_set(mola_wheel *wheel, mola_timer *timer, uint64_t deadline_ns);
-/* Takes out one timer whose deadline has passed; NULL: there is none (up to a quarter second back).
- */
+/* Takes out one timer whose deadline has passed; NULL: there is none, but for the last tick. */
 mola_timer *mola_wheel_next(mola_wheel *wheel, uint64_t now_ns);
