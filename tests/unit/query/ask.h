@@ -1,7 +1,7 @@
 /* ask.h - a view and the answers to queries about it, as texts. */
 #pragma once
 #include "mola/query/query.h"
-#include "scan/views.h"
+#include "../scan/views.h"
 
 typedef struct {
     fixture *f;
@@ -32,7 +32,8 @@ typedef struct {
     uint64_t bytes, exhausted;
 } answer;
 
-static inline answer ask(world *w, const char *body)
+/* `kernel`: NULL for the best one. */
+static inline answer ask_with(world *w, const char *body, const char *kernel)
 {
     fixture *f = w->f;
     mola_json_doc *doc = parse_text(f, body, strlen(body));
@@ -42,7 +43,7 @@ static inline answer ask(world *w, const char *body)
     mola_why_clear(&f->why);
     answer out = {.err = mola_query_parse(&f->ctx, mola_json_root(doc), &query)};
     if (!out.err)
-        out.err = mola_query_run(&f->ctx, w->view, mola_kernel_select(NULL), query, &result);
+        out.err = mola_query_run(&f->ctx, w->view, mola_kernel_select(kernel), query, &result);
     if (out.err) {
         text = mola_why_text(&f->why);
     } else {
@@ -57,4 +58,9 @@ static inline answer ask(world *w, const char *body)
         mola_buf_free(&result.members);
     mola_json_free(doc);
     return out;
+}
+
+static inline answer ask(world *w, const char *body)
+{
+    return ask_with(w, body, NULL);
 }

@@ -1,4 +1,5 @@
 #include "query/ask.h"
+#include <check.h>
 
 /* Whole answers, byte for byte: what is printed, in which order, what is billed; and that none of
  * it depends on how the rows lie in parts. */

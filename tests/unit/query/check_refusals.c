@@ -1,4 +1,5 @@
 #include "query/ask.h"
+#include <check.h>
 
 /* Clients and SDK suites tell errors apart by status and by words: the table pins both. A refused
  * query must also leave nothing behind (the fixture counts the heap). */

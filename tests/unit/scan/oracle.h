@@ -4,7 +4,8 @@
 #pragma once
 #include "mola/codec/datetime.h"
 #include "mola/codec/uuid.h"
-#include "scan/views.h"
+#include "views.h"
+#include <check.h>
 
 typedef struct {
     uint64_t state;

@@ -10,10 +10,13 @@
 #include "mola/namespace/view.h"
 #include "namespace/live.h"
 #include "namespace/part.h"
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* For tests and fuzz targets alike, so without Check: a view that cannot be made ends the process.
+ */
+#define MUST(c) ((c) ? (void)0 : (fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #c), abort()))
 
 typedef struct {
     mola_heap heap;
@@ -22,6 +25,13 @@ typedef struct {
     mola_why why;
     mola_ctx ctx;
 } fixture;
+
+static inline void must_succeed(const fixture *f, mola_err err)
+{
+    if (err)
+        fprintf(stderr, "%.*s\n", (int)f->why.len, f->why.text);
+    MUST(!err);
+}
 
 static inline void fixture_open(fixture *f)
 {
@@ -36,7 +46,7 @@ static inline void fixture_close(fixture *f)
 {
     mola_arena_reset(&f->arena);
     mola_env_real_free(f->ctx.env);
-    ck_assert_uint_eq(atomic_load(&f->heap.used), 0);
+    MUST(atomic_load(&f->heap.used) == 0);
 }
 
 /* Text as the parser wants it: followed by padding. In the arena. */
@@ -59,7 +69,7 @@ static inline mola_state *make_state(fixture *f, mola_json definitions, mola_met
     mola_state *state = mola_state_copy(&f->heap, empty, mola_json_count(definitions));
     mola_state_unref(empty);
     mola_err err = mola_schema_apply(state, definitions, &f->arena, &f->why);
-    ck_assert_msg(!err, "schema: %.*s", (int)f->why.len, f->why.text);
+    must_succeed(f, err);
     if (state->id_type == MOLA_ELEM_NONE)
         state->id_type = MOLA_ELEM_UINT;
     state->metric = (uint8_t)metric;
@@ -78,7 +88,7 @@ static inline void add_cells(fixture *f, mola_part *part, const mola_attr *const
         mola_err err =
             mola_column_add_json(&part->builders[a + 1], attrs[a]->name, attrs[a]->filterable,
                                  mola_json_get(row, attrs[a]->name), &f->arena, &f->why);
-        ck_assert_msg(!err, "row: %.*s", (int)f->why.len, f->why.text);
+        must_succeed(f, err);
     }
 }
 
@@ -89,14 +99,14 @@ static inline void add_id(fixture *f, mola_part *part, const mola_state *state, 
     char text[32];
     mola_err err = mola_id_from_json(mola_json_get(row, MOLA_STR("id")), (mola_elem)state->id_type,
                                      &f->arena, &id, &f->why);
-    ck_assert_msg(!err, "id: %.*s", (int)f->why.len, f->why.text);
+    must_succeed(f, err);
     if (ghost && id.elem == MOLA_ELEM_UINT)
         id.u = UINT64_MAX / 2 + ghost;
     else if (ghost && id.elem == MOLA_ELEM_UUID)
         memcpy(id.uuid + 12, &ghost, sizeof ghost);
     else if (ghost)
         id.s = (mola_str){text, (size_t)snprintf(text, sizeof text, "~ghost %u", ghost)};
-    ck_assert_int_eq(mola_column_add_value(&part->builders[0], &id), MOLA_OK);
+    MUST(mola_column_add_value(&part->builders[0], &id) == MOLA_OK);
 }
 
 /* Fills one part and its place in the view; `row` walks over `list`. */
@@ -107,8 +117,8 @@ static inline void make_part(fixture *f, mola_view *view, const mola_attr *const
     mola_type id_type = {.form = MOLA_FORM_SCALAR, .elem = view->state->id_type};
     uint32_t room = c.rows + (c.ghosts ? c.rows / c.ghosts : 0), at = 0;
     mola_live *live = mola_live_new(&f->heap, room);
-    ck_assert_int_eq(
-        mola_part_begin(&f->heap, id_type, attrs, view->state->attr_count, &place->part), MOLA_OK);
+    MUST(mola_part_begin(&f->heap, id_type, attrs, view->state->attr_count, &place->part) ==
+         MOLA_OK);
     for (uint32_t i = 0; i < c.rows; i++) {
         add_id(f, place->part, view->state, *row, 0);
         add_cells(f, place->part, attrs, *row);
@@ -121,8 +131,8 @@ static inline void make_part(fixture *f, mola_view *view, const mola_attr *const
         }
         *row = mola_json_next(list, *row);
     }
-    ck_assert_uint_eq(at, room);
-    ck_assert_int_eq(mola_part_finish(place->part), MOLA_OK);
+    MUST(at == room);
+    MUST(mola_part_finish(place->part) == MOLA_OK);
     place->rows = room;
     place->live_rows = c.rows;
     place->live = live->bits;
@@ -147,7 +157,7 @@ static inline mola_view *make_view(fixture *f, mola_state *state, mola_json rows
         make_part(f, view, attrs, cuts[i], rows, &row, &ghost);
         cut_rows += cuts[i].rows;
     }
-    ck_assert_uint_le(cut_rows, total);
+    MUST(cut_rows <= total);
     if (cut_rows < total)
         make_part(f, view, attrs, (cut){.rows = total - cut_rows}, rows, &row, &ghost);
     return view;

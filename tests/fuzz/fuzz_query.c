@@ -1,0 +1,59 @@
+/* Any JSON as a query: refused with words, or answered with the same JSON however the rows lie in
+ * parts and whichever kernel looks at them. */
+#include "../unit/query/ask.h"
+#include "fuzz.h"
+
+static const char schema[] =
+    "{\"id\":\"uint\",\"s\":\"string\",\"n\":\"int\",\"u\":\"uint\",\"x\":\"float\",\"b\":\"bool\","
+    "\"d\":\"datetime\","
+    "\"g\":\"uuid\",\"ss\":\"[]string\",\"ns\":\"[]int\",\"e\":\"[]unknown\",\"blob\":\"bytes\","
+    "\"vector\":{\"type\":\"[2]f32\",\"ann\":true},\"q\":{\"type\":\"[2]i8\",\"ann\":true},"
+    "\"mv\":{\"type\":\"[][2]f32\",\"ann\":{\"late_interaction\":true}},"
+    "\"sp\":{\"type\":\"{}f16\",\"sparse_knn\":{\"distance_metric\":\"dot_product\"}},"
+    "\"t\":{\"type\":\"string\",\"full_text_search\":true}}";
+static const char rows[] =
+    "[{\"id\":3,\"s\":\"b\",\"n\":-7,\"u\":8,\"x\":1.5,\"b\":true,\"d\":\"2024-03-02\",\"ss\":["
+    "\"a\",\"b\"],"
+    "\"ns\":[1,2],\"blob\":\"AA==\",\"vector\":[0.5,1],\"q\":[1,-1],\"mv\":[[0,0],[3,4]],\"sp\":{"
+    "\"k\":0.5,\"a\":2}},"
+    "{\"id\":1,\"s\":\"a/"
+    "b\",\"n\":5,\"u\":2,\"x\":-2,\"b\":false,\"ss\":[],\"e\":[],\"vector\":[0,0],\"q\":[0,0],"
+    "\"mv\":[[1,0]],\"sp\":{\"a\":-1},\"g\":\"00000001-0000-4000-8000-000000000001\"},"
+    "{\"id\":2,\"s\":\"a\",\"t\":\"text\",\"vector\":[1,1],\"q\":[2,2]},"
+    "{\"id\":18446744073709551615,\"n\":5,\"u\":0,\"vector\":[3,4],\"q\":[3,4],\"sp\":{\"k\":4}}]";
+
+static answer ask_in_parts(fixture *f, const char *body, const char *kernel, const cut *cuts,
+                           uint32_t cut_count)
+{
+    world w;
+    world_open(&w, f, schema, rows, MOLA_METRIC_COSINE, cuts, cut_count);
+    answer a = ask_with(&w, body, kernel);
+    world_close(&w);
+    return a;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const cut halves[] = {{1, 0}, {2, 1}};
+    fixture f;
+    mola_json_doc doc;
+    char *text = fuzz_copy(data, size, MOLA_JSON_PADDING, '\0');
+    fixture_open(&f);
+    if (mola_json_parse(&f.heap, (mola_str){text, size}, &doc, NULL) == MOLA_OK) {
+        mola_json_free(&doc);
+        answer whole = ask_in_parts(&f, text, NULL, NULL, 0);
+        answer parts = ask_in_parts(&f, text, "scalar", halves, 2);
+        FUZZ_CHECK(whole.err == parts.err && strcmp(whole.text, parts.text) == 0 &&
+                   whole.bytes == parts.bytes);
+        FUZZ_CHECK(whole.err == MOLA_OK || whole.err == MOLA_SHAPE || whole.err == MOLA_INVALID);
+        FUZZ_CHECK(whole.text[0] != '\0');
+        if (!whole.err) { /* the members of a JSON object */
+            mola_str body = {0};
+            FUZZ_CHECK(mola_arena_print(&f.arena, &body, "{%s}", whole.text));
+            mola_json_free(parse_text(&f, body.data, body.len));
+        }
+    }
+    fixture_close(&f);
+    free(text);
+    return 0;
+}
