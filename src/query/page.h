@@ -29,6 +29,28 @@ mola_err mola_page_make(const mola_asking *asking, const mola_question *question
 mola_err mola_page_print(const mola_asking *asking, const mola_page *page, mola_buf *out,
                          uint64_t *bytes) MOLA_NODISCARD;
 
+/* ---- printing row by row ---- */
+
+typedef struct {
+    const mola_asking *asking;
+    const mola_page *page;
+    mola_str *labels; /* `,"name":` of the columns, then of the computed attributes */
+    mola_scorer **scorers;
+} mola_page_printer;
+/* Fetches what the rows of the page show. `scratch` is as it was afterwards. */
+mola_err mola_page_prepare(const mola_asking *asking, const mola_page *page, mola_buf *scratch,
+                           mola_page_printer *out) MOLA_NODISCARD;
+/* `{"id":..` and, when `dist` is not NULL, `,"$dist":..`; the caller closes the object. */
+void mola_print_head(const mola_asking *asking, const mola_hit *hit, const double *dist,
+                     mola_buf *out);
+/* `,"name":value`; nothing for a column that the row has no value in. */
+void mola_print_column(const mola_page_printer *p, uint32_t column, const mola_hit *hit,
+                       mola_buf *out);
+void mola_print_computed(const mola_page_printer *p, uint32_t computed, const mola_hit *hit,
+                         mola_buf *out);
+/* What the rows of the page are billed. It must be prepared. */
+uint64_t mola_page_bytes(const mola_asking *asking, const mola_page *page);
+
 /* ---- parts of making one ---- */
 
 /* The best k rows by a ranking. */
@@ -49,5 +71,8 @@ mola_err mola_per_rank(const mola_asking *asking, const mola_ranking *ranking,
                        const mola_rowset *rows, const mola_per *per, size_t wanted, mola_hit **hits,
                        size_t *count) MOLA_NODISCARD;
 
-/* Attributes that a ranking reads of every row. */
-void mola_ranking_reads(const mola_ranking *ranking, mola_attr_list *attrs);
+/* The live rows that pass the filters (NULL: all). What is read of every row, by the filters and
+ * beyond
+ * (`reads`), is fetched in one batch. */
+mola_err mola_filter_rows(const mola_asking *asking, const mola_filter *filters,
+                          mola_attr_list *reads, mola_rowset *rows) MOLA_NODISCARD;

@@ -1,8 +1,8 @@
-#include "mola/model/schema.h"
-#include "query/page.h"
+#include "query/aggregate.h"
+#include "query/fuse.h"
 
-/* Up to this many rows a namespace is always searched whole; a larger one reports the rows of its
- * parts without an index once it has any index, and 0 until then. */
+/* Up to this many rows a namespace is always searched whole, and says so. While no part has an
+ * index, a larger one reports 0, as one that is indexed does. */
 enum { SMALL_NAMESPACE_ROWS = 128 };
 
 static mola_err check_metric(const mola_asking *asking, const mola_question *q)
@@ -16,38 +16,128 @@ static mola_err check_metric(const mola_asking *asking, const mola_question *q)
                      mola_metric_name(q->metric));
 }
 
-static mola_err refuse_aggregates(const mola_ctx *ctx, const mola_question *q)
+/* What comes before a question is answered in its own way. */
+static mola_err begin(const mola_asking *asking, const mola_question *q,
+                      const mola_filter **filters)
 {
-    if (q->include == MOLA_INCLUDE_ALL || q->included.count || q->excluded.given ||
-        q->computed_count)
-        return mola_fail(
-            ctx->why, MOLA_INVALID,
-            "aggregate_by cannot be combined with include_attributes, exclude_attributes or "
-            "compute_attributes");
-    if (q->limit.has_total && !q->group_count)
-        return mola_fail(ctx->why, MOLA_INVALID,
-                         "limit requires group_by when used with aggregate_by");
-    return mola_fail(ctx->why, MOLA_INVALID, "aggregate_by is not supported by this version yet");
+    mola_ctx *ctx = asking->ctx;
+    *filters = NULL;
+    mola_err err = check_metric(asking, q);
+    if (!err && q->filters)
+        err = mola_filter_compile(ctx, q->filters, asking->view->state, MOLA_REFS_REFUSED, filters);
+    if (!err && q->limit.has_total && (q->limit.total < 1 || q->limit.total > MOLA_LIMIT_MAX))
+        err = mola_fail(ctx->why, MOLA_INVALID, "top_k must be between 1 and %d", MOLA_LIMIT_MAX);
+    return err;
 }
 
 /* Appends the members of one result. */
 static mola_err answer(const mola_asking *asking, const mola_question *q, mola_buf *out,
                        uint64_t *bytes)
 {
-    mola_ctx *ctx = asking->ctx;
-    const mola_filter *filters = NULL;
+    const mola_filter *filters;
     mola_page page;
-    mola_err err = check_metric(asking, q);
-    if (!err && q->filters)
-        err =
-            mola_filter_compile(ctx, q->filters, asking->view->state, MOLA_REFS_REFUSED, &filters);
-    if (!err && q->limit.has_total && (q->limit.total < 1 || q->limit.total > MOLA_LIMIT_MAX))
-        err = mola_fail(ctx->why, MOLA_INVALID, "top_k must be between 1 and %d", MOLA_LIMIT_MAX);
-    if (!err && q->aggregates)
-        err = refuse_aggregates(ctx, q);
-    if (!err)
-        err = mola_page_make(asking, q, filters, &page);
+    mola_err err = begin(asking, q, &filters);
+    if (err)
+        return err;
+    if (q->aggregates)
+        return mola_aggregate_print(asking, q, filters, out);
+    err = mola_page_make(asking, q, filters, &page);
     return err ? err : mola_page_print(asking, &page, out, bytes);
+}
+
+static mola_err check_multi(const mola_ctx *ctx, const mola_query *query)
+{
+    if (query->offset && (!query->fused || !query->limit.has_total))
+        return mola_fail(ctx->why, MOLA_INVALID,
+                         "offset at the root of a multi-query requires rerank_by and limit");
+    if (query->question_count < 1 || query->question_count > MOLA_QUERIES_MAX)
+        return mola_fail(ctx->why, MOLA_INVALID,
+                         "multi-query requests must contain between 1 and %d queries",
+                         MOLA_QUERIES_MAX);
+    return MOLA_OK;
+}
+
+static mola_err answer_each(const mola_asking *asking, const mola_query *query, mola_buf *out,
+                            uint64_t *bytes)
+{
+    mola_buf_add_str(out, MOLA_STR("\"results\":["));
+    for (uint32_t i = 0; i < query->question_count; i++) {
+        mola_buf_add_str(out, i ? MOLA_STR(",{") : MOLA_STR("{"));
+        mola_err err = answer(asking, &query->questions[i], out, bytes);
+        if (err)
+            return err;
+        mola_buf_add_char(out, '}');
+    }
+    mola_buf_add_char(out, ']');
+    return out->failed ? mola_query_no_memory(asking->ctx) : MOLA_OK;
+}
+
+/* A subquery with aggregates cannot be fused, but its own errors come first. */
+static mola_err make_pages(const mola_asking *asking, const mola_query *query, mola_page *pages,
+                           bool *aggregates, mola_buf *scratch)
+{
+    for (uint32_t i = 0; i < query->question_count; i++) {
+        const mola_question *q = &query->questions[i];
+        const mola_filter *filters;
+        mola_err err = begin(asking, q, &filters);
+        if (!err && q->aggregates) {
+            size_t before = scratch->len;
+            err = mola_aggregate_print(asking, q, filters, scratch);
+            scratch->len = before;
+            *aggregates = true;
+        } else if (!err) {
+            err = mola_page_make(asking, q, filters, &pages[i]);
+        }
+        if (err)
+            return err;
+    }
+    return MOLA_OK;
+}
+
+static mola_err check_fusion(const mola_ctx *ctx, const mola_query *query, bool aggregates)
+{
+    const mola_limit_tree *limit = &query->limit;
+    uint64_t total = limit->has_total ? limit->total : 0;
+    if (limit->has_total && (total < 1 || total > MOLA_LIMIT_MAX))
+        return mola_fail(ctx->why, MOLA_INVALID, "limit must be between 1 and %d", MOLA_LIMIT_MAX);
+    if (query->offset > MOLA_LIMIT_MAX || query->offset + total > MOLA_LIMIT_MAX)
+        return mola_fail(ctx->why, MOLA_INVALID, "offset + limit must be at most %d",
+                         MOLA_LIMIT_MAX);
+    if (query->question_count < 2)
+        return mola_fail(ctx->why, MOLA_INVALID, "rerank_by requires at least 2 queries");
+    if (aggregates)
+        return mola_fail(ctx->why, MOLA_INVALID, "rerank_by does not support aggregation queries");
+    if (query->weight_count && query->weight_count != query->question_count)
+        return mola_fail(ctx->why, MOLA_INVALID, "RRF got %u weights for %u queries",
+                         query->weight_count, query->question_count);
+    return MOLA_OK;
+}
+
+static mola_err answer_fused(const mola_asking *asking, const mola_query *query, mola_buf *out,
+                             uint64_t *bytes)
+{
+    mola_page *pages = mola_new(asking->ctx->arena, mola_page, query->question_count);
+    bool aggregates = false;
+    if (!pages)
+        return mola_query_no_memory(asking->ctx);
+    mola_err err = make_pages(asking, query, pages, &aggregates, out);
+    if (!err)
+        err = check_fusion(asking->ctx, query, aggregates);
+    if (err)
+        return err;
+    mola_fusion fusion = {.pages = pages,
+                          .page_count = query->question_count,
+                          .constant = query->rank_constant,
+                          .weights = query->weight_count ? query->weights : NULL,
+                          .offset = (size_t)query->offset,
+                          .limit =
+                              query->limit.has_total ? (size_t)query->limit.total : MOLA_LIMIT_MAX};
+    mola_buf_add_str(out, MOLA_STR("\"results\":[{"));
+    err = mola_fuse_print(asking, &fusion, out);
+    mola_buf_add_str(out, MOLA_STR("}]"));
+    for (uint32_t i = 0; i < query->question_count && !err; i++)
+        *bytes += mola_page_bytes(asking, &pages[i]);
+    return err || !out->failed ? err : mola_query_no_memory(asking->ctx);
 }
 
 static mola_err answer_all(const mola_asking *asking, const mola_query *query, mola_buf *out,
@@ -59,15 +149,11 @@ static mola_err answer_all(const mola_asking *asking, const mola_query *query, m
                          "reranking by a model is not supported by this version yet");
     if (!query->is_multi)
         return answer(asking, query->questions, out, bytes);
-    if (query->offset && (!query->fused || !query->limit.has_total))
-        return mola_fail(ctx->why, MOLA_INVALID,
-                         "offset at the root of a multi-query requires rerank_by and limit");
-    if (query->question_count < 1 || query->question_count > MOLA_QUERIES_MAX)
-        return mola_fail(ctx->why, MOLA_INVALID,
-                         "multi-query requests must contain between 1 and %d queries",
-                         MOLA_QUERIES_MAX);
-    return mola_fail(ctx->why, MOLA_INVALID,
-                     "multi-query requests are not supported by this version yet");
+    mola_err err = check_multi(ctx, query);
+    if (err)
+        return err;
+    return query->fused ? answer_fused(asking, query, out, bytes)
+                        : answer_each(asking, query, out, bytes);
 }
 
 mola_err mola_query_run(mola_ctx *ctx, const mola_view *view, const mola_kernel *kernel,

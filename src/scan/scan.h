@@ -1,9 +1,7 @@
 /* scan.h - what the operators of this folder share. */
 #pragma once
-#include "mola/scan/rowset.h"
+#include "mola/scan/read.h"
 
-/* MOLA_UNAVAILABLE once the request's deadline has passed; asked once a window. */
-mola_err mola_scan_check(const mola_ctx *ctx) MOLA_NODISCARD;
 mola_err mola_scan_no_memory(const mola_ctx *ctx);
 
 /* Rows of window `window`, of a part of `rows` rows. */

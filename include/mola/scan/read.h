@@ -21,3 +21,6 @@ mola_err mola_read_hits(mola_ctx *ctx, const mola_view *view, const mola_attr_li
 /* Where one value is found: `false` when the row has none. */
 bool mola_view_column(const mola_view *view, uint32_t part, uint32_t row, uint32_t attr,
                       mola_column *column, uint32_t *column_row);
+
+/* MOLA_UNAVAILABLE once the request's deadline has passed; asked once a window. */
+mola_err mola_scan_check(const mola_ctx *ctx) MOLA_NODISCARD;

@@ -1,7 +1,7 @@
 /* ask.h - a view and the answers to queries about it, as texts. */
 #pragma once
-#include "mola/query/query.h"
 #include "../scan/views.h"
+#include "mola/query/query.h"
 
 typedef struct {
     fixture *f;

@@ -133,6 +133,48 @@ static const example examples[] = {
     {"{\"rank_by\":[\"vector\",\"ANN\",[0,0]],\"limit\":{\"total\":2,\"per\":{\"attributes\":["
      "\"s\"],\"limit\":1}}}",
      "\"rows\":[{\"id\":1,\"$dist\":0.0},{\"id\":3,\"$dist\":1.25}]", 24},
+    /* aggregates */
+    {"{\"aggregate_by\":{\"c\":[\"Count\"],\"i\":[\"Sum\",\"n\"],\"f\":[\"Sum\",\"x\"],\"k\":["
+     "\"Count\",\"id\"]}}",
+     "\"aggregations\":{\"c\":4,\"i\":3,\"f\":-0.5,\"k\":4}", 0},
+    {"{\"aggregate_by\":{\"c\":[\"Count\"],\"f\":[\"Sum\",\"x\"]},\"filters\":[\"n\",\"Gt\",100]}",
+     "\"aggregations\":{\"c\":0,\"f\":0.0}", 0},
+    {"{\"aggregate_by\":{\"c\":[\"Count\"],\"u\":[\"Sum\",\"u\"]},\"group_by\":[\"n\"]}",
+     "\"aggregation_groups\":[{\"n\":null,\"c\":1,\"u\":0},{\"n\":-7,\"c\":1,\"u\":8},{\"n\":5,"
+     "\"c\":2,\"u\":2}]",
+     0},
+    {"{\"aggregate_by\":{\"c\":[\"Count\"]},\"group_by\":[\"s\",\"b\"],\"top_k\":3}",
+     "\"aggregation_groups\":[{\"s\":null,\"b\":null,\"c\":1},{\"s\":\"a\",\"b\":null,\"c\":1},{"
+     "\"s\":\"a\",\"b\":false,\"c\":1}]",
+     0},
+    {"{\"aggregate_by\":{\"c\":[\"Count\"]},\"group_by\":[{\"tag\":[\"ForEachUnique\",\"tags\"]},"
+     "\"d\"]}",
+     "\"aggregation_groups\":[{\"tag\":null,\"d\":null,\"c\":2},{\"tag\":\"a\",\"d\":\"2024-03-"
+     "02T00:00:00.000000000Z\",\"c\":1},"
+     "{\"tag\":\"b\",\"d\":\"2024-03-02T00:00:00.000000000Z\",\"c\":1}]",
+     0},
+    {"{\"aggregate_by\":{\"c\":[\"Count\"]},\"group_by\":[],\"include_attributes\":[]}",
+     "\"aggregations\":{\"c\":4}", 0},
+    /* several queries */
+    {"{\"queries\":[{\"limit\":1},{\"aggregate_by\":{\"c\":[\"Count\"]}},{\"limit\":1,\"rank_by\":["
+     "\"Attribute\",\"u\"]}],\"limit\":3}",
+     "\"results\":[{\"rows\":[{\"id\":1}]},{\"aggregations\":{\"c\":4}},{\"rows\":[{\"id\":3,\"$"
+     "dist\":8.0}]}]",
+     20},
+    {"{\"queries\":[{\"limit\":3,\"rank_by\":[\"id\",\"asc\"]},{\"limit\":2,\"rank_by\":[\"id\","
+     "\"desc\"]}],\"rerank_by\":[\"RRF\"]}",
+     "\"results\":[{\"rows\":[{\"id\":3,\"$dist\":0.032002047},{\"id\":1,\"$dist\":0.016393442},{"
+     "\"id\":" BIG ",\"$dist\":0.016393442},"
+     "{\"id\":2,\"$dist\":0.016129032}]}]",
+     40},
+    {"{\"queries\":[{\"limit\":2,\"include_attributes\":[\"s\",\"n\"]},{\"limit\":2,\"include_"
+     "attributes\":[\"n\",\"u\"],"
+     "\"compute_attributes\":{\"c\":[\"n\",\"Eq\",5]}},{\"limit\":1,\"compute_attributes\":{\"c\":["
+     "\"n\",\"Eq\",6]}}],"
+     "\"rerank_by\":[\"RRF\",{\"rank_constant\":1,\"weights\":[1,2,1]}],\"limit\":2,\"offset\":0}",
+     "\"results\":[{\"rows\":[{\"id\":1,\"$dist\":2.0,\"c\":false,\"n\":5,\"u\":2,\"s\":\"a\"},{"
+     "\"id\":2,\"$dist\":1.0,\"c\":false,\"s\":\"a\"}]}]",
+     5 * 8 + 1 + 8 + 1 + 8 + 8},
     /* compute_attributes */
     {"{\"rank_by\":[\"id\",\"asc\"],\"limit\":2,\"compute_attributes\":{\"is\":[\"n\",\"Gt\",0],"
      "\"near\":[\"vector\",\"VectorDist\",[1,0]],"

@@ -37,16 +37,18 @@ typedef struct {
     mola_err err;
     const char *words;
 } refusal;
-#define S           MOLA_SHAPE
-#define I           MOLA_INVALID
-#define ID_ASC      "\"rank_by\":[\"id\",\"asc\"],\"limit\":3"
-#define F(filter)   "{" ID_ASC ",\"filters\":" filter "}"
-#define R(rank)     "{\"limit\":3,\"rank_by\":" rank "}"
-#define C(computed) "{" ID_ASC ",\"compute_attributes\":" computed "}"
-#define PREFIX      "Failed to deserialize the JSON body into the target type: "
-#define NO_FILTER   PREFIX "filters: data did not match any variant of untagged enum FilterInput"
-#define NO_RANK     PREFIX "rank_by: data did not match any variant of untagged enum RankInput"
-#define NO_LIMIT    "data did not match any variant of untagged enum LimitInput"
+#define S                  MOLA_SHAPE
+#define I                  MOLA_INVALID
+#define ID_ASC             "\"rank_by\":[\"id\",\"asc\"],\"limit\":3"
+#define F(filter)          "{" ID_ASC ",\"filters\":" filter "}"
+#define R(rank)            "{\"limit\":3,\"rank_by\":" rank "}"
+#define C(computed)        "{" ID_ASC ",\"compute_attributes\":" computed "}"
+#define A(functions, rest) "{\"aggregate_by\":" functions rest "}"
+#define COUNT              "{\"c\":[\"Count\"]}"
+#define PREFIX             "Failed to deserialize the JSON body into the target type: "
+#define NO_FILTER          PREFIX "filters: data did not match any variant of untagged enum FilterInput"
+#define NO_RANK            PREFIX "rank_by: data did not match any variant of untagged enum RankInput"
+#define NO_LIMIT           "data did not match any variant of untagged enum LimitInput"
 
 static const refusal refusals[] = {
     /* the body */
@@ -320,6 +322,42 @@ static const refusal refusals[] = {
      "limit requires group_by when used with aggregate_by"},
     {"{\"aggregate_by\":{\"c\":[\"Count\"]},\"include_attributes\":true}", I,
      "aggregate_by cannot be combined with include_attributes"},
+    {A("{}", ""), I, "aggregate_by requires at least one function"},
+    {A("{\"c\":[\"Count\",\"n\"]}", ""), I, "Count over attribute `n` is not supported"},
+    {A("{\"c\":[\"Sum\",\"zz\"]}", ""), I, "attribute `zz` not found in schema"},
+    {A("{\"c\":[\"Sum\",\"s\"]}", ""), I, "Sum needs a numeric attribute, but `s` is string"},
+    {A("{\"s\":[\"Count\"]}", ",\"group_by\":[\"s\"]"), I,
+     "aggregate label `s` equals a group_by key"},
+    {A(COUNT, ",\"group_by\":[\"s\",\"s\"]"), I, "duplicate field in group_by"},
+    {A(COUNT, ",\"group_by\":[\"s\",{\"k\":[\"ForEachUnique\",\"tags\"]},{\"l\":[\"ForEachUnique\","
+              "\"ns\"]}]"),
+     I, "group_by supports at most one ForEachUnique"},
+    {A(COUNT, ",\"group_by\":[\"id\"]"), I, "cannot group by `id`"},
+    {A(COUNT, ",\"group_by\":[\"zz\"]"), I, "attribute `zz` not found in schema"},
+    {A(COUNT, ",\"group_by\":[\"off\"]"), I,
+     "cannot group by attribute `off`: attribute is not filterable"},
+    {A(COUNT, ",\"group_by\":[\"vector\"]"), I, "cannot group by attribute `vector`"},
+    {A(COUNT, ",\"group_by\":[\"tags\"]"), I, "cannot group by attribute `tags` of type []string"},
+    {A(COUNT, ",\"group_by\":[{\"k\":[\"ForEachUnique\",\"s\"]}]"), I,
+     "cannot group by attribute `s` of type string"},
+    {A(COUNT, ",\"group_by\":[{\"k\":[\"ForEachUnique\",\"s\"],\"l\":1}]"), S, "GroupByInput"},
+    {A(COUNT, ",\"filters\":[\"zz\",\"Eq\",1]"), I, "filter error in key `zz`"},
+    /* fusion */
+    {"{\"queries\":[{" ID_ASC "}],\"rerank_by\":[\"RRF\"]}", I,
+     "rerank_by requires at least 2 queries"},
+    {"{\"queries\":[{" ID_ASC "},{" ID_ASC "}],\"rerank_by\":[\"RRF\",{\"weights\":[1]}]}", I,
+     "RRF got 1 weights for 2 queries"},
+    {"{\"queries\":[{" ID_ASC "},{\"aggregate_by\":" COUNT "}],\"rerank_by\":[\"RRF\"]}", I,
+     "rerank_by does not support aggregation queries"},
+    {"{\"queries\":[{" ID_ASC "},{" ID_ASC "}],\"rerank_by\":[\"RRF\"],\"limit\":10001}", I,
+     "limit must be between 1 and 10000"},
+    {"{\"queries\":[{" ID_ASC "},{" ID_ASC
+     "}],\"rerank_by\":[\"RRF\"],\"limit\":9999,\"offset\":2}",
+     I, "offset + limit must be at most 10000"},
+    {"{\"queries\":[{" ID_ASC "},{" ID_ASC "}],\"rerank_by\":[\"RRF\"],\"offset\":2}", I,
+     "offset at the root of a multi-query requires"},
+    {"{\"queries\":[{" ID_ASC "},{\"limit\":3,\"rank_by\":[\"zz\",\"asc\"]}]}", I,
+     "attribute `zz` not found in schema"},
 };
 
 START_TEST(each_refusal_has_its_status_and_its_words)
@@ -348,6 +386,23 @@ START_TEST(a_score_has_at_most_1024_clauses)
 }
 END_TEST
 
+START_TEST(a_multi_query_has_at_most_16_queries)
+{
+    mola_buf body;
+    mola_buf_init(&body, &f.heap);
+    for (int count = 16; count <= 17; count++) {
+        body.len = 0;
+        mola_buf_print(&body, "{\"queries\":[");
+        for (int i = 0; i < count; i++)
+            mola_buf_print(&body, "%s{\"limit\":1}", i ? "," : "");
+        mola_buf_print(&body, "]}%c", 0);
+        answer a = ask(&w, body.data);
+        ck_assert_int_eq(a.err, count == 16 ? MOLA_OK : MOLA_INVALID);
+    }
+    mola_buf_free(&body);
+}
+END_TEST
+
 START_TEST(too_many_computed_attributes_are_refused)
 {
     mola_buf body;
@@ -371,6 +426,7 @@ int main(void)
     tcase_add_loop_test(cases, each_refusal_has_its_status_and_its_words, 0,
                         sizeof refusals / sizeof *refusals);
     tcase_add_test(cases, a_score_has_at_most_1024_clauses);
+    tcase_add_test(cases, a_multi_query_has_at_most_16_queries);
     tcase_add_test(cases, too_many_computed_attributes_are_refused);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);

@@ -1,0 +1,181 @@
+#include "query/fuse.h"
+#include <stdlib.h>
+
+typedef struct {
+    mola_hit hit;
+    double score;
+    uint32_t pages; /* bit p: page p holds the row */
+} fused_row;
+
+typedef struct {
+    const mola_asking *asking;
+    const mola_fusion *fusion;
+    mola_page_printer printers[MOLA_QUERIES_MAX];
+    uint32_t *labels[MOLA_QUERIES_MAX]; /* of computed attributes: equal names, equal numbers */
+    /* What of a row is printed already: the number of the row, for each attribute and each label.
+     */
+    uint64_t *columns_done, *labels_done;
+} fuser;
+
+/* ---- scoring ---- */
+
+typedef struct {
+    uint32_t part, row, page;
+    size_t place; /* from 1 */
+} placed;
+
+static int by_row(const void *a, const void *b)
+{
+    const placed *left = a, *right = b;
+    if (left->part != right->part)
+        return left->part < right->part ? -1 : 1;
+    if (left->row != right->row)
+        return left->row < right->row ? -1 : 1;
+    return (left->page > right->page) - (left->page < right->page);
+}
+
+static int by_score(const void *a, const void *b, void *view)
+{
+    const fused_row *left = a, *right = b;
+    if (left->score != right->score)
+        return left->score > right->score ? -1 : 1;
+    mola_value left_id = mola_view_id(view, left->hit.part, left->hit.row);
+    mola_value right_id = mola_view_id(view, right->hit.part, right->hit.row);
+    return mola_value_cmp(&left_id, &right_id);
+}
+
+/* Every place of every page, rows together and in the order of pages. */
+static placed *collect(const mola_asking *asking, const mola_fusion *fusion, size_t *count)
+{
+    size_t at = 0;
+    *count = 0;
+    for (uint32_t p = 0; p < fusion->page_count; p++)
+        *count += fusion->pages[p].count;
+    placed *all = mola_new(asking->ctx->arena, placed, *count);
+    if (!all)
+        return NULL;
+    for (uint32_t p = 0; p < fusion->page_count; p++) {
+        const mola_page *page = &fusion->pages[p];
+        for (size_t i = 0; i < page->count; i++)
+            all[at++] = (placed){page->hits[i].part, page->hits[i].row, p, i + 1};
+    }
+    if (*count)
+        qsort(all, *count, sizeof *all, by_row);
+    return all;
+}
+
+static mola_err score_rows(const mola_asking *asking, const mola_fusion *fusion, fused_row **out,
+                           size_t *count)
+{
+    size_t places;
+    placed *all = collect(asking, fusion, &places);
+    fused_row *rows = mola_new(asking->ctx->arena, fused_row, places);
+    if (!all || !rows)
+        return mola_query_no_memory(asking->ctx);
+    *count = 0;
+    for (size_t i = 0; i < places; i++) {
+        const placed *p = &all[i];
+        fused_row *row = *count ? &rows[*count - 1] : NULL;
+        if (!row || row->hit.part != p->part || row->hit.row != p->row) {
+            row = &rows[(*count)++];
+            row->hit = (mola_hit){.part = p->part, .row = p->row};
+        }
+        double weight = fusion->weights ? fusion->weights[p->page] : 1;
+        row->score += weight / (fusion->constant + (double)p->place);
+        row->pages |= (uint32_t)1 << p->page;
+    }
+    for (size_t i = 0; i < *count; i++)
+        rows[i].score = (double)(float)rows[i].score;
+    if (*count)
+        qsort_r(rows, *count, sizeof *rows, by_score, (void *)(uintptr_t)asking->view);
+    *out = rows;
+    return MOLA_OK;
+}
+
+/* ---- printing ---- */
+
+static uint32_t number_of(const mola_str *names, uint32_t count, mola_str name)
+{
+    uint32_t i = 0;
+    while (i < count && !mola_str_eq(names[i], name))
+        i++;
+    return i;
+}
+
+static mola_err number_labels(fuser *f)
+{
+    const mola_fusion *fusion = f->fusion;
+    mola_arena *arena = f->asking->ctx->arena;
+    uint32_t count = 0;
+    mola_str *names = mola_new(arena, mola_str, (size_t)MOLA_QUERIES_MAX * MOLA_COMPUTED_MAX);
+    f->columns_done = mola_new(arena, uint64_t, f->asking->view->state->attr_count);
+    f->labels_done = mola_new(arena, uint64_t, (size_t)MOLA_QUERIES_MAX * MOLA_COMPUTED_MAX);
+    if (!names || !f->columns_done || !f->labels_done)
+        return mola_query_no_memory(f->asking->ctx);
+    for (uint32_t p = 0; p < fusion->page_count; p++) {
+        const mola_page *page = &fusion->pages[p];
+        f->labels[p] = mola_new(arena, uint32_t, page->computed_count);
+        if (!f->labels[p])
+            return mola_query_no_memory(f->asking->ctx);
+        for (uint32_t c = 0; c < page->computed_count; c++) {
+            uint32_t number = number_of(names, count, page->computed[c].name);
+            if (number == count)
+                names[count++] = page->computed[c].name;
+            f->labels[p][c] = number;
+        }
+    }
+    return MOLA_OK;
+}
+
+/* Claims a mark for row `number`; false: it has been claimed. */
+static bool claim(uint64_t *mark, uint64_t number)
+{
+    bool is_new = *mark != number;
+    *mark = number;
+    return is_new;
+}
+
+static void print_row(fuser *f, const fused_row *row, uint64_t number, mola_buf *out)
+{
+    const mola_attr *first = f->asking->view->state->attrs;
+    mola_print_head(f->asking, &row->hit, &row->score, out);
+    for (uint32_t p = f->fusion->page_count; p-- > 0;) {
+        const mola_page *page = &f->fusion->pages[p];
+        if (!(row->pages >> p & 1))
+            continue;
+        for (uint32_t c = 0; c < page->column_count; c++)
+            if (claim(&f->columns_done[page->columns[c] - first], number))
+                mola_print_column(&f->printers[p], c, &row->hit, out);
+        for (uint32_t c = 0; c < page->computed_count; c++)
+            if (claim(&f->labels_done[f->labels[p][c]], number))
+                mola_print_computed(&f->printers[p], c, &row->hit, out);
+    }
+    mola_buf_add_char(out, '}');
+}
+
+mola_err mola_fuse_print(const mola_asking *asking, const mola_fusion *fusion, mola_buf *out)
+{
+    fuser *f = mola_new(asking->ctx->arena, fuser, 1);
+    fused_row *rows = NULL;
+    size_t count = 0;
+    MOLA_ASSERT(fusion->page_count <= MOLA_QUERIES_MAX);
+    if (!f)
+        return mola_query_no_memory(asking->ctx);
+    f->asking = asking;
+    f->fusion = fusion;
+    mola_err err = number_labels(f);
+    for (uint32_t p = 0; p < fusion->page_count && !err; p++)
+        err = mola_page_prepare(asking, &fusion->pages[p], out, &f->printers[p]);
+    if (!err)
+        err = score_rows(asking, fusion, &rows, &count);
+    if (err)
+        return err;
+    mola_buf_add_str(out, MOLA_STR("\"rows\":["));
+    for (size_t i = fusion->offset; i < count && i - fusion->offset < fusion->limit; i++) {
+        if (i > fusion->offset)
+            mola_buf_add_char(out, ',');
+        print_row(f, &rows[i], i + 1, out);
+    }
+    mola_buf_add_char(out, ']');
+    return out->failed ? mola_query_no_memory(asking->ctx) : MOLA_OK;
+}
