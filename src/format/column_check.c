@@ -1,19 +1,11 @@
 #include "format/column_check.h"
-#include "mola/codec/bytes.h"
+#include "format/image.h"
 
 enum { SPARSE_ENTRIES_MAX = 1024 };
 
 static bool tail_is_zero(const uint64_t *bits, uint32_t rows)
 {
     return !bits || rows % 64 == 0 || bits[rows / 64] >> rows % 64 == 0;
-}
-
-static bool is_zero(const uint8_t *bytes, size_t size)
-{
-    uint8_t any = 0;
-    for (size_t i = 0; i < size; i++)
-        any |= bytes[i];
-    return any == 0;
 }
 
 /* No infinity, no NaN: an exponent of all ones. Written so that the loops vectorize. */
@@ -46,9 +38,10 @@ static bool texts_ok(const mola_column *c, uint32_t first, uint32_t until)
 {
     uint32_t from = c->byte_from[first], to = c->byte_from[until];
     const uint8_t *data = c->data;
-    for (uint32_t e = first; e < until; e++)
+    for (uint32_t e = first; e < until; e++) {
         if (c->byte_from[e] < to && (data[c->byte_from[e]] & 0xc0) == 0x80)
             return false;
+    }
     return mola_utf8_ok((mola_str){(const char *)data + from, to - from});
 }
 
@@ -75,9 +68,10 @@ static bool scalars_ok(const mola_column *c, uint32_t first, uint32_t until)
     if (c->type.elem == MOLA_ELEM_DATETIME)
         return datetimes_ok(c, first, until);
     bool good = true;
-    if (c->type.elem == MOLA_ELEM_BOOL)
+    if (c->type.elem == MOLA_ELEM_BOOL) {
         for (uint32_t e = first; e < until; e++)
             good = good && c->data[e] <= 1;
+    }
     return good;
 }
 
@@ -119,16 +113,17 @@ static bool absent_ok(const mola_column *c, uint32_t row)
     size_t width = mola_elem_width(c->type.elem);
     if (c->type.form == MOLA_FORM_DENSE)
         width *= c->type.dims;
-    return is_zero(c->data + row * width, width);
+    return mola_is_zero(c->data + row * width, width);
 }
 
 bool mola_column_ok(const mola_column *c)
 {
     if (!mola_type_ok(c->type) || !tail_is_zero(c->present, c->rows))
         return false;
-    for (uint32_t r = 0; c->present && r < c->rows; r++)
+    for (uint32_t r = 0; c->present && r < c->rows; r++) {
         if (!mola_bit(c->present, r) && !absent_ok(c, r))
             return false;
+    }
     switch (c->type.form) {
     case MOLA_FORM_DENSE:
         return vectors_ok(c, 0, c->rows);
@@ -137,9 +132,10 @@ bool mola_column_ok(const mola_column *c)
     case MOLA_FORM_ARRAY:
         return scalars_ok(c, c->row_from[0], c->row_from[c->rows]);
     case MOLA_FORM_SPARSE:
-        for (uint32_t r = 0; r < c->rows; r++)
+        for (uint32_t r = 0; r < c->rows; r++) {
             if (!entries_ok(c, c->row_from[r], c->row_from[r + 1]))
                 return false;
+        }
         return true;
     default:
         return scalars_ok(c, 0, c->rows);
@@ -166,8 +162,9 @@ bool mola_ids_ok(const mola_column *ids)
         return false;
     if (ids->type.elem != MOLA_ELEM_STRING)
         return ids->type.elem == MOLA_ELEM_UINT || ids->type.elem == MOLA_ELEM_UUID;
-    for (uint32_t r = 0; r < ids->rows; r++)
+    for (uint32_t r = 0; r < ids->rows; r++) {
         if (ids->byte_from[r + 1] - ids->byte_from[r] > MOLA_ID_BYTES_MAX)
             return false;
+    }
     return true;
 }

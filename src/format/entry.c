@@ -27,6 +27,7 @@
  *     64  rows as above, then xxh3-128 of all before */
 #include "mola/format/entry.h"
 #include "format/blob.h"
+#include "format/image.h"
 #include "format/rows_image.h"
 #include "mola/base/check.h"
 #include "mola/codec/block.h"
@@ -146,28 +147,13 @@ static mola_err open_image(mola_str image, mola_str magic, size_t header_bytes, 
     uint16_t fmt = mola_take_u16(c), min_reader = mola_take_u16(c);
     if (fmt == 0 || min_reader == 0 || min_reader > fmt)
         return mola_fail(why, MOLA_CORRUPT, "impossible format numbers");
-    if (min_reader > MOLA_ENTRY_FMT)
+    if (min_reader > MOLA_ENTRY_FMT) {
         return mola_fail(why, MOLA_INVALID,
                          "format %u of a log entry needs a newer mola (this one reads up to %d)",
                          (unsigned)min_reader, MOLA_ENTRY_FMT);
+    }
     *newer = fmt > MOLA_ENTRY_FMT;
     return MOLA_OK;
-}
-
-static bool take_zeros(mola_cursor *c, size_t count)
-{
-    mola_str zeros = mola_take(c, count);
-    char any = 0;
-    for (size_t i = 0; i < zeros.len; i++)
-        any |= zeros.data[i];
-    return !c->bad && any == 0;
-}
-
-static void take_into(mola_cursor *c, void *out, size_t size)
-{
-    mola_str bytes = mola_take(c, size);
-    if (!c->bad)
-        memcpy(out, bytes.data, size);
 }
 
 typedef struct {
@@ -178,16 +164,16 @@ static bool decode_header(mola_cursor *c, bool newer, mola_entry *e, counts *n)
 {
     e->flags = mola_take_u32(c);
     uint32_t header_bytes = mola_take_u32(c);
-    take_into(c, e->nsid, sizeof e->nsid);
+    mola_take_into(c, e->nsid, sizeof e->nsid);
     e->seq = mola_take_u64(c);
-    take_into(c, e->batch_id, sizeof e->batch_id);
+    mola_take_into(c, e->batch_id, sizeof e->batch_id);
     e->prev_chain = mola_take_u64(c);
     e->time_us = mola_take_u64(c);
     e->cond_ver = mola_take_u64(c);
     n->ops = mola_take_u32(c);
     n->columns = mola_take_u32(c);
     uint64_t body_bytes = mola_take_u64(c);
-    bool reserved = take_zeros(c, 32) || newer;
+    bool reserved = mola_take_zeros(c, 32) || newer;
     bool flags_known = (e->flags & ~(uint32_t)FLAGS_ALL) == 0 || newer;
     bool rows_elsewhere = e->flags & (MOLA_ENTRY_LARGE | MOLA_ENTRY_SEAL);
     return !c->bad && reserved && flags_known && header_bytes == MOLA_ENTRY_HEADER_BYTES &&
@@ -228,7 +214,7 @@ static mola_err decode_body(mola_heap *heap, mola_str image, mola_cursor *c, con
         e->large.base = mola_take_u64(c);
         e->large.rand = mola_take_u64(c);
         e->large.bytes = mola_take_u64(c);
-        take_into(c, e->large.sum, sizeof e->large.sum);
+        mola_take_into(c, e->large.sum, sizeof e->large.sum);
         if (c->bad)
             return MOLA_CORRUPT;
     }
@@ -260,8 +246,8 @@ mola_err mola_entry_decode(mola_heap *heap, mola_str image, const uint8_t nsid[1
                            mola_entry *out, mola_entry_memory **memory, mola_why *why)
 {
     mola_cursor c = {0};
-    bool newer;
-    counts n;
+    bool newer = false;
+    counts n = {0};
     mola_entry e = {0};
     mola_err err = open_image(image, MOLA_STR("LOG1"), MOLA_ENTRY_HEADER_BYTES, &c, &newer, why);
     if (err)
@@ -292,14 +278,14 @@ mola_err mola_payload_decode(mola_heap *heap, mola_str image, const mola_payload
     if (image.len != ref->bytes || memcmp(sum, ref->sum, sizeof sum) != 0)
         return mola_fail(why, MOLA_CORRUPT, "not the payload that the log entry names");
     mola_cursor c = {0};
-    bool newer;
+    bool newer = false;
     mola_err err = open_image(image, MOLA_STR("PAY1"), PAYLOAD_HEADER_BYTES, &c, &newer, why);
     if (err)
         return err;
     counts n = {.ops = mola_take_u32(&c)};
     n.columns = mola_take_u32(&c);
     uint64_t body_bytes = mola_take_u64(&c);
-    bool reserved = take_zeros(&c, 40) || newer;
+    bool reserved = mola_take_zeros(&c, 40) || newer;
     if (c.bad || !reserved || n.ops == 0 || body_bytes != c.rest.len)
         return say(why, MOLA_CORRUPT);
     mola_entry_memory *blocks = memory_for(heap, &c, n.columns);

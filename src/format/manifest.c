@@ -15,6 +15,7 @@
  * when they take more than 4 KiB and it gains: then less than body_bytes stands between header and
  * sum. header_bytes is 80 in a tombstone: what its sum covers. */
 #include "mola/format/manifest.h"
+#include "format/image.h"
 #include "mola/base/check.h"
 #include "mola/codec/block.h"
 #include "mola/codec/bytes.h"
@@ -56,12 +57,14 @@ static bool segments_tile(const mola_manifest *m)
 
 static bool is_consistent(const mola_manifest *m)
 {
-    for (uint32_t i = 1; i < m->lineage_count; i++)
+    for (uint32_t i = 1; i < m->lineage_count; i++) {
         if (m->lineage[i].last_seq <= m->lineage[i - 1].last_seq)
             return false;
-    for (uint32_t i = 1; i < m->history_count; i++)
+    }
+    for (uint32_t i = 1; i < m->history_count; i++) {
         if (m->history[i].ver <= m->history[i - 1].ver)
             return false;
+    }
     return m->history_count <= MOLA_HISTORY_MAX && m->wal_floor <= m->indexed_seq &&
            m->indexed_seq < INT64_MAX && segments_tile(m) && !m->state == (m->indexed_seq == 0);
 }
@@ -169,22 +172,6 @@ void mola_manifest_encode(mola_buf *out, const mola_manifest *m)
 
 /* -- decoding ---------------------------------------------------------------------------------- */
 
-static bool take_zeros(mola_cursor *c, size_t count)
-{
-    mola_str zeros = mola_take(c, count);
-    char any = 0;
-    for (size_t i = 0; i < zeros.len; i++)
-        any |= zeros.data[i];
-    return !c->bad && any == 0;
-}
-
-static void take_into(mola_cursor *c, void *out, size_t size)
-{
-    mola_str bytes = mola_take(c, size);
-    if (!c->bad)
-        memcpy(out, bytes.data, size);
-}
-
 static mola_err damaged(mola_why *why)
 {
     return mola_fail(why, MOLA_CORRUPT, "damaged manifest");
@@ -214,17 +201,18 @@ static mola_err decode_common(mola_str image, mola_cursor *c, mola_manifest *m, 
     uint16_t fmt = mola_take_u16(c), min_reader = mola_take_u16(c);
     if (fmt == 0 || min_reader == 0 || min_reader > fmt)
         return damaged(why);
-    if (min_reader > MOLA_MANIFEST_FMT)
+    if (min_reader > MOLA_MANIFEST_FMT) {
         return mola_fail(why, MOLA_INVALID,
                          "format %u of a manifest needs a newer mola (this one reads up to %d)",
                          (unsigned)min_reader, MOLA_MANIFEST_FMT);
+    }
     m->newer = fmt > MOLA_MANIFEST_FMT;
     head->flags = mola_take_u32(c);
     head->header_bytes = mola_take_u32(c);
-    take_into(c, m->nsid, sizeof m->nsid);
+    mola_take_into(c, m->nsid, sizeof m->nsid);
     m->epoch = mola_take_u64(c);
     m->ver = mola_take_u64(c);
-    take_into(c, m->commit_id, sizeof m->commit_id);
+    mola_take_into(c, m->commit_id, sizeof m->commit_id);
     if (head->flags & FLAG_ENCRYPTED)
         return mola_fail(why, MOLA_INVALID, "an encrypted namespace needs a newer mola");
     return c->bad || (head->flags & ~(uint32_t)FLAG_DELETED) ? damaged(why) : MOLA_OK;
@@ -356,7 +344,7 @@ static mola_err decode_live(const decoder *d, mola_cursor *c)
     m->indexed_time_us = mola_take_u64(c);
     m->indexed_chain = mola_take_u64(c);
     uint64_t body_bytes = mola_take_u64(c);
-    bool reserved = take_zeros(c, 48) || m->newer;
+    bool reserved = mola_take_zeros(c, 48) || m->newer;
     if (c->bad || !reserved)
         return damaged(d->why);
     mola_err err = unpack_body(d, c->rest, body_bytes, &body);
@@ -381,7 +369,7 @@ mola_err mola_manifest_decode(mola_str image, mola_arena *arena, mola_heap *heap
     m.deleted = head.flags & FLAG_DELETED;
     if (m.deleted) {
         m.time_us = mola_take_u64(&c);
-        bool zero = take_zeros(&c, 8);
+        bool zero = mola_take_zeros(&c, 8);
         if (c.bad || !zero || c.rest.len || head.header_bytes != TOMBSTONE_HEADER_BYTES)
             return damaged(why);
     } else {

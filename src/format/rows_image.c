@@ -1,6 +1,7 @@
 #include "format/rows_image.h"
 #include "format/blob.h"
 #include "format/column_check.h"
+#include "format/image.h"
 #include "mola/base/check.h"
 
 enum { HEAD_BYTES = 16, VECTOR_ALIGN = 64, HAS_PRESENT = 1, HAS_GIVEN = 2 };
@@ -96,11 +97,12 @@ static void add_plain(mola_buf *out, const mola_row_column *rc, const layout *l,
         pad(out, 8);
     }
     MOLA_ASSERT(out->failed || out->len == l->data);
-    if (l->has_bytes && count)
+    if (l->has_bytes && count) {
         mola_buf_add(out, c->data + c->byte_from[first],
                      c->byte_from[first + count] - c->byte_from[first]);
-    else if (l->width)
+    } else if (l->width) {
         mola_buf_add(out, c->data + first * l->width, count * l->width);
+    }
 }
 
 static void encode_column(mola_buf *out, mola_buf *scratch, const mola_row_column *rc)
@@ -201,22 +203,15 @@ static bool sum_lengths(uint32_t *offsets, uint64_t count, uint64_t total)
     return sum == total;
 }
 
-static bool gap_is_zero(const char *plain, uint64_t from, uint64_t until)
-{
-    char any = 0;
-    for (uint64_t i = from; i < until; i++)
-        any |= plain[i];
-    return any == 0;
-}
-
 /* The padding behind each part: what is not mapped is zero. */
 static bool gaps_ok(const char *plain, const layout *l, mola_type type, uint32_t rows)
 {
     uint64_t row_end = l->row_from + (l->has_rows ? ((uint64_t)rows + 1) * 4 : 0);
     uint64_t byte_end = l->byte_from + (l->has_bytes ? (l->elements + 1) * 4 : 0);
     uint64_t weight_end = l->weights + (type.form == MOLA_FORM_SPARSE ? l->elements * 2 : 0);
-    return gap_is_zero(plain, row_end, l->byte_from) && gap_is_zero(plain, byte_end, l->weights) &&
-           gap_is_zero(plain, weight_end, l->data);
+    return mola_is_zero(plain + row_end, l->byte_from - row_end) &&
+           mola_is_zero(plain + byte_end, l->weights - byte_end) &&
+           mola_is_zero(plain + weight_end, l->data - weight_end);
 }
 
 typedef struct {
@@ -264,7 +259,7 @@ static bool view_vectors(const decoder *d, const layout *l, mola_column *c)
         return true;
     size_t at = (size_t)(d->c->rest.data - d->image.data);
     mola_str gap = mola_take(d->c, (VECTOR_ALIGN - at % VECTOR_ALIGN) % VECTOR_ALIGN);
-    if (d->c->bad || l->vectors > d->c->rest.len || !gap_is_zero(gap.data, 0, gap.len))
+    if (d->c->bad || l->vectors > d->c->rest.len || !mola_is_zero(gap.data, gap.len))
         return false;
     c->data = (const uint8_t *)mola_take(d->c, (size_t)l->vectors).data;
     return true;

@@ -133,10 +133,11 @@ mola_err mola_builder_add_scalar(mola_column_builder *b, const mola_value *value
     char *data = grow_data(b, width);
     if (!data)
         return MOLA_NO_MEMORY;
-    if (value->elem == MOLA_ELEM_BOOL)
+    if (value->elem == MOLA_ELEM_BOOL) {
         *data = value->b ? 1 : 0;
-    else
+    } else {
         memcpy(data, value->uuid, width); /* all other members of the union start there too */
+    }
     b->data.len += width;
     return MOLA_OK;
 }

@@ -26,10 +26,11 @@ mola_column mola_column_slice(const mola_column *c, uint32_t from, uint32_t rows
     size_t width = mola_elem_width(c->type.elem);
     if (c->type.form == MOLA_FORM_DENSE)
         width *= c->type.dims;
-    if (width == 0)
+    if (width == 0) {
         slice.byte_from = c->byte_from + from;
-    else if (c->data)
+    } else if (c->data) {
         slice.data = c->data + (size_t)from * width;
+    }
     return slice;
 }
 
@@ -164,12 +165,14 @@ uint64_t mola_column_row_bytes(const mola_column *c, uint32_t row)
 static bool elements_eq(const mola_column *a, uint32_t element_a, const mola_column *b,
                         uint32_t element_b)
 {
-    if (mola_type_is_vector(a->type))
+    if (mola_type_is_vector(a->type)) {
         return memcmp(mola_column_vector(a, element_a), mola_column_vector(b, element_b),
                       a->type.dims * mola_elem_width(a->type.elem)) == 0;
-    if (a->type.form == MOLA_FORM_SPARSE)
+    }
+    if (a->type.form == MOLA_FORM_SPARSE) {
         return a->weights[element_a] == b->weights[element_b] &&
                mola_str_eq(bytes_at(a, element_a), bytes_at(b, element_b));
+    }
     mola_value left = mola_column_element(a, element_a), right = mola_column_element(b, element_b);
     return mola_value_eq(&left, &right);
 }
@@ -187,8 +190,9 @@ bool mola_column_row_eq(const mola_column *a, uint32_t row_a, const mola_column 
     if (count != b->row_from[row_b + 1] - from_b)
         return false;
     MOLA_ASSERT(count == 0 || mola_type_eq(a->type, b->type));
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
         if (!elements_eq(a, from_a + i, b, from_b + i))
             return false;
+    }
     return true;
 }

@@ -120,11 +120,12 @@ static bool narrow(const char *floats, char *out, mola_elem elem, uint32_t dims)
 
 static mola_err fail_narrow(const target *t)
 {
-    if (t->b->type.elem == MOLA_ELEM_VEC_I8)
+    if (t->b->type.elem == MOLA_ELEM_VEC_I8) {
         return mola_fail(t->why, MOLA_INVALID,
                          "attribute '" MOLA_FMT
                          "': i8 vector elements must be integers between -128 and 127",
                          MOLA_ARG(t->name));
+    }
     return mola_fail(t->why, MOLA_INVALID, "attribute '" MOLA_FMT "': vector element out of range",
                      MOLA_ARG(t->name));
 }
@@ -184,36 +185,41 @@ static mola_err fail_multi(const target *t, mola_json json)
         mola_str text;
         size_t count = 0;
         bool full = false, ok = false;
-        if (mola_json_kind_of(v) == MOLA_JSON_ARRAY)
+        if (mola_json_kind_of(v) == MOLA_JSON_ARRAY) {
             ok = array_of_floats(v, &count);
-        else if (mola_json_kind_of(v) == MOLA_JSON_STRING)
+        } else if (mola_json_kind_of(v) == MOLA_JSON_STRING) {
             ok = mola_json_string(v, t->arena, &text) &&
                  base64_of_floats(text, t->arena, &count, &full);
+        }
         if (full)
             return no_memory(t);
-        if (!ok || count == 0)
+        if (!ok || count == 0) {
             return mola_fail(t->why, MOLA_INVALID,
                              "invalid multi-vector value for attribute '" MOLA_FMT "'",
                              MOLA_ARG(t->name));
-        if (index++ == 0)
+        }
+        if (index++ == 0) {
             first = count;
-        else if (count != first && other == 0)
+        } else if (count != first && other == 0) {
             other = count;
+        }
     }
-    if (other != 0)
+    if (other != 0) {
         return mola_fail(
             t->why, MOLA_INVALID,
             "All nested vectors must have the same number of dimensions, got: %zu and %zu", first,
             other);
+    }
     return first != t->b->type.dims ? fail_length(t, first) : fail_narrow(t);
 }
 
 static mola_err add_multi(const target *t, mola_json json)
 {
-    if (mola_json_kind_of(json) != MOLA_JSON_ARRAY || !mola_json_first(json).doc)
+    if (mola_json_kind_of(json) != MOLA_JSON_ARRAY || !mola_json_first(json).doc) {
         return mola_fail(t->why, MOLA_INVALID,
                          "invalid multi-vector value for attribute '" MOLA_FMT "'",
                          MOLA_ARG(t->name));
+    }
     for (mola_json v = mola_json_first(json); v.doc; v = mola_json_next(json, v)) {
         size_t count;
         char *floats = vector_room(t);
@@ -253,9 +259,10 @@ static mola_err read_entries(const target *t, mola_json json, entry *entries)
         if (!mola_json_key(v, t->arena, &e->key))
             return no_memory(t);
     }
-    if (!fits)
+    if (!fits) {
         return mola_fail(t->why, MOLA_INVALID,
                          "attribute '" MOLA_FMT "': sparse weight out of range", MOLA_ARG(t->name));
+    }
     qsort(entries, count, sizeof *entries, entry_cmp);
     for (uint32_t i = 0; i < count; i++) {
         MOLA_ASSERT(i == 0 || entry_cmp(&entries[i - 1], &entries[i]) < 0);
@@ -271,16 +278,19 @@ static mola_err add_sparse(const target *t, mola_json json)
 {
     size_t count = 0;
     bool numbers = mola_json_kind_of(json) == MOLA_JSON_OBJECT;
-    if (numbers)
+    if (numbers) {
         for (mola_json v = mola_json_first(json); v.doc; v = mola_json_next(json, v), count++)
             numbers = numbers && mola_json_kind_of(v) == MOLA_JSON_NUMBER;
-    if (!numbers)
+    }
+    if (!numbers) {
         return mola_fail(t->why, MOLA_INVALID, "invalid sparse vector for attribute '" MOLA_FMT "'",
                          MOLA_ARG(t->name));
-    if (count > SPARSE_ENTRIES_MAX)
+    }
+    if (count > SPARSE_ENTRIES_MAX) {
         return mola_fail(t->why, MOLA_INVALID,
                          "sparse vector for attribute '" MOLA_FMT "' has more than %d entries",
                          MOLA_ARG(t->name), SPARSE_ENTRIES_MAX);
+    }
     if (count == 0)
         return MOLA_OK;
     mola_heap *heap =
@@ -392,20 +402,23 @@ static mola_err check_sizes(const target *t, bool filterable)
 {
     mola_column c = mola_column_built(t->b);
     uint32_t row = c.rows - 1;
-    if (mola_column_row_bytes(&c, row) > VALUE_BYTES_MAX)
+    if (mola_column_row_bytes(&c, row) > VALUE_BYTES_MAX) {
         return mola_fail(t->why, MOLA_INVALID,
                          "attribute '" MOLA_FMT "' exceeds the maximum value size of 8 MiB",
                          MOLA_ARG(t->name));
+    }
     if (!filterable || c.type.elem != MOLA_ELEM_STRING)
         return MOLA_OK; /* all other elements that can be filtered on are short */
     bool array = c.type.form == MOLA_FORM_ARRAY;
     uint32_t until = array ? c.row_from[row + 1] : row + 1;
-    for (uint32_t e = array ? c.row_from[row] : row; e < until; e++)
-        if (c.byte_from[e + 1] - c.byte_from[e] > FILTERABLE_BYTES_MAX)
+    for (uint32_t e = array ? c.row_from[row] : row; e < until; e++) {
+        if (c.byte_from[e + 1] - c.byte_from[e] > FILTERABLE_BYTES_MAX) {
             return mola_fail(t->why, MOLA_INVALID,
                              "filterable attribute '" MOLA_FMT
                              "' exceeds the maximum value size of 4 KiB",
                              MOLA_ARG(t->name));
+        }
+    }
     return MOLA_OK;
 }
 

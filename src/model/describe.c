@@ -1,4 +1,5 @@
 /* describe.c - the words of 422 answers, as serde and its untagged enums put them. */
+#include "mola/base/check.h"
 #include "mola/codec/print.h"
 #include "mola/model/value.h"
 #include <stdarg.h>
@@ -24,12 +25,13 @@ static void add_number(mola_json json, mola_buf *out)
 {
     mola_str text = mola_json_number_text(json);
     double value;
-    if (mola_json_is_integer(json))
+    if (mola_json_is_integer(json)) {
         mola_buf_add_str(out, mola_str_eq(text, MOLA_STR("-0")) ? MOLA_STR("0") : text);
-    else if (mola_json_f64(json, &value))
+    } else if (mola_json_f64(json, &value)) {
         mola_print_f64(out, value);
-    else
+    } else {
         mola_buf_add_str(out, text);
+    }
 }
 
 void mola_json_describe(mola_json json, mola_buf *out)
@@ -63,6 +65,11 @@ void mola_json_describe(mola_json json, mola_buf *out)
     }
 }
 
+static mola_err fail(mola_why *why, const char *path, const char *reason)
+{
+    return mola_fail(why, MOLA_SHAPE, PREFIX "%s%s%s", path, *path ? ": " : "", reason);
+}
+
 mola_err mola_fail_shape(mola_why *why, const char *path, const char *format, ...)
 {
     char reason[MOLA_WHY_BYTES];
@@ -70,29 +77,29 @@ mola_err mola_fail_shape(mola_why *why, const char *path, const char *format, ..
     va_start(arguments, format);
     int len = vsnprintf(reason, sizeof reason, format, arguments);
     va_end(arguments);
-    if (len < 0)
-        reason[0] = '\0';
-    return mola_fail(why, MOLA_SHAPE, PREFIX "%s%s%s", path, *path ? ": " : "", reason);
+    return fail(why, path, len < 0 ? "" : reason);
 }
 
 /* What a description may take: more would be cut from the words anyway. */
-static int shown(size_t len)
+static int shown(const mola_buf *text)
 {
-    return (int)(len < MOLA_WHY_BYTES ? len : MOLA_WHY_BYTES);
+    return text->failed ? 0 : (int)(text->len < MOLA_WHY_BYTES ? text->len : MOLA_WHY_BYTES);
 }
 
 mola_err mola_fail_type(mola_why *why, const char *path, mola_json got, const char *expected)
 {
-    if (!got.doc)
-        return mola_fail_shape(why, path, "invalid type: null, expected %s", expected);
+    char reason[MOLA_WHY_BYTES] = "";
+    if (!got.doc) {
+        (void)snprintf(reason, sizeof reason, "invalid type: null, expected %s", expected);
+        return fail(why, path, reason);
+    }
     mola_buf text;
     mola_buf_init(&text, got.doc->heap);
     mola_json_describe(got, &text);
-    mola_err err = text.failed ? mola_fail_shape(why, path, "invalid type, expected %s", expected)
-                               : mola_fail_shape(why, path, "invalid type: %.*s, expected %s",
-                                                 shown(text.len), text.data, expected);
+    (void)snprintf(reason, sizeof reason, "invalid type: %.*s, expected %s", shown(&text),
+                   text.data, expected);
     mola_buf_free(&text);
-    return err;
+    return fail(why, path, reason);
 }
 
 static void add_options(char *options, size_t room, const char *const *names, size_t count)
@@ -108,19 +115,18 @@ static void add_options(char *options, size_t room, const char *const *names, si
 mola_err mola_fail_variant(mola_why *why, const char *path, mola_json got, const char *const *names,
                            size_t count)
 {
-    char options[MOLA_WHY_BYTES] = "";
+    char options[MOLA_WHY_BYTES] = "", reason[MOLA_WHY_BYTES] = "";
     add_options(options, sizeof options, names, count);
-    if (!got.doc)
-        return mola_fail_shape(why, path, "unknown variant, expected %s", options);
+    MOLA_ASSERT(got.doc);
     mola_buf text;
     mola_buf_init(&text, got.doc->heap);
-    if (mola_json_kind_of(got) == MOLA_JSON_STRING)
+    if (mola_json_kind_of(got) == MOLA_JSON_STRING) {
         add_string(got, &text);
-    else
+    } else {
         mola_buf_add_str(&text, mola_json_raw(got));
-    mola_err err = text.failed ? mola_fail_shape(why, path, "unknown variant, expected %s", options)
-                               : mola_fail_shape(why, path, "unknown variant `%.*s`, expected %s",
-                                                 shown(text.len), text.data, options);
+    }
+    (void)snprintf(reason, sizeof reason, "unknown variant `%.*s`, expected %s", shown(&text),
+                   text.data, options);
     mola_buf_free(&text);
-    return err;
+    return fail(why, path, reason);
 }

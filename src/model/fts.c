@@ -32,17 +32,19 @@ const char *mola_language_name(uint8_t language)
 static bool has_stopwords(uint8_t language)
 {
     static const char *const without[] = {"arabic", "greek", "romanian", "tamil", "turkish"};
-    for (size_t i = 0; i < sizeof without / sizeof *without; i++)
+    for (size_t i = 0; i < sizeof without / sizeof *without; i++) {
         if (strcmp(languages[language], without[i]) == 0)
             return false;
+    }
     return true;
 }
 
 static int name_index(mola_json json, const char *const *names, int count)
 {
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
         if (mola_json_string_is(json, mola_str_of(names[i])))
             return i;
+    }
     return -1;
 }
 
@@ -86,9 +88,10 @@ mola_err mola_fts_check_shape(mola_json json, mola_str attribute, mola_arena *ar
     mola_json_kind kind = mola_json_kind_of(json);
     if (kind == MOLA_JSON_BOOL)
         return MOLA_OK;
-    if (kind != MOLA_JSON_OBJECT)
+    if (kind != MOLA_JSON_OBJECT) {
         return mola_fail_shape(
             why, path, "data did not match any variant of untagged enum FullTextSearchInput");
+    }
     for (mola_json v = mola_json_first(json); v.doc; v = mola_json_next(json, v)) {
         mola_str key;
         if (!mola_json_is_set(v))
@@ -131,11 +134,12 @@ static float parameter(mola_json given, const char *key, float otherwise)
 static mola_err check_pre_tokenized(const mola_attr *attr, mola_json given, mola_why *why)
 {
     static const char *const unusable[] = {"stemming", "remove_stopwords", "language"};
-    if (attr->type.form != MOLA_FORM_ARRAY)
+    if (attr->type.form != MOLA_FORM_ARRAY) {
         return mola_fail(why, MOLA_INVALID,
                          "attribute '" MOLA_FMT
                          "': the `pre_tokenized_array` tokenizer needs type []string",
                          MOLA_ARG(attr->name));
+    }
     const char *refused = NULL;
     for (int i = 0; i < 3 && !refused; i++) {
         mola_json v = mola_json_get(given, mola_str_of(unusable[i]));
@@ -144,9 +148,10 @@ static mola_err check_pre_tokenized(const mola_attr *attr, mola_json given, mola
     }
     if (!refused && !flag(given, "case_sensitive", true))
         refused = "case_sensitive";
-    if (refused)
+    if (refused) {
         return mola_fail(why, MOLA_INVALID,
                          "cannot specify %s with `pre_tokenized_array` tokenizer", refused);
+    }
     return MOLA_OK;
 }
 
@@ -163,24 +168,29 @@ static uint16_t token_length(mola_json given, uint16_t otherwise)
 static mola_err check_settings(const mola_attr *attr, const mola_fts *fts, mola_why *why)
 {
     if (!(fts->k1 > 0 && isfinite(fts->k1)) || !(fts->k3 > 0 && isfinite(fts->k3)) ||
-        !(fts->b >= 0 && fts->b <= 1))
+        !(fts->b >= 0 && fts->b <= 1)) {
         return mola_fail(why, MOLA_INVALID, "attribute '" MOLA_FMT "': BM25 parameter out of range",
                          MOLA_ARG(attr->name));
-    if (fts->max_token_length < 1 || fts->max_token_length > TOKEN_LENGTH_MAX)
+    }
+    if (fts->max_token_length < 1 || fts->max_token_length > TOKEN_LENGTH_MAX) {
         return mola_fail(why, MOLA_INVALID,
                          "attribute '" MOLA_FMT "': max_token_length must be between 1 and 254",
                          MOLA_ARG(attr->name));
+    }
     if (fts->tokenizer == MOLA_TOKENIZER_PRE_TOKENIZED)
         return MOLA_OK;
-    if (fts->case_sensitive && fts->stemming)
+    if (fts->case_sensitive && fts->stemming) {
         return mola_fail(why, MOLA_INVALID,
                          "stemming is not supported when case sensitivity is enabled");
-    if (fts->case_sensitive && fts->remove_stopwords)
+    }
+    if (fts->case_sensitive && fts->remove_stopwords) {
         return mola_fail(why, MOLA_INVALID,
                          "stopword removal is not supported when case sensitivity is enabled");
-    if (fts->remove_stopwords && !has_stopwords(fts->language))
+    }
+    if (fts->remove_stopwords && !has_stopwords(fts->language)) {
         return mola_fail(why, MOLA_INVALID, "stopword removal is not supported for language: %s",
                          languages[fts->language]);
+    }
     return MOLA_OK;
 }
 
@@ -250,18 +260,20 @@ static void print(mola_buf *out, const mola_fts *fts, bool nulls)
     mola_print_f32(out, fts->b);
     mola_buf_add_str(out, MOLA_STR(",\"k3\":"));
     mola_print_f32(out, fts->k3);
-    if (!pre_tokenized)
+    if (!pre_tokenized) {
         mola_buf_print(out, ",\"language\":\"%s\"", languages[fts->language]);
-    else if (nulls)
+    } else if (nulls) {
         mola_buf_add_str(out, MOLA_STR(",\"language\":null"));
+    }
     print_flag(out, "stemming", fts->stemming);
     print_flag(out, "remove_stopwords", fts->remove_stopwords);
     print_flag(out, "ascii_folding", fts->ascii_folding);
     print_flag(out, "case_sensitive", fts->case_sensitive);
-    if (!pre_tokenized)
+    if (!pre_tokenized) {
         mola_buf_print(out, ",\"max_token_length\":%u", fts->max_token_length);
-    else if (nulls)
+    } else if (nulls) {
         mola_buf_add_str(out, MOLA_STR(",\"max_token_length\":null"));
+    }
     mola_buf_print(out, ",\"tokenizer\":\"%s\"}", tokenizers[fts->tokenizer]);
 }
 

@@ -5,9 +5,10 @@
 
 mola_err mola_schema_check_name(mola_str name, mola_why *why)
 {
-    if (name.len == 0 || name.data[0] == '$' || name.len > MOLA_ATTR_NAME_BYTES_MAX)
+    if (name.len == 0 || name.data[0] == '$' || name.len > MOLA_ATTR_NAME_BYTES_MAX) {
         return mola_fail(why, MOLA_INVALID, "invalid attribute name `" MOLA_FMT "`",
                          MOLA_ARG(name));
+    }
     return MOLA_OK;
 }
 
@@ -32,18 +33,20 @@ static mola_err fail_change(mola_str name, const char *old, const char *new, mol
 static mola_err declare_id(mola_state *state, mola_str text, mola_why *why)
 {
     mola_elem elem = MOLA_ELEM_NONE;
-    if (mola_str_eq(text, MOLA_STR("uint")))
+    if (mola_str_eq(text, MOLA_STR("uint"))) {
         elem = MOLA_ELEM_UINT;
-    else if (mola_str_eq(text, MOLA_STR("uuid")))
+    } else if (mola_str_eq(text, MOLA_STR("uuid"))) {
         elem = MOLA_ELEM_UUID;
-    else if (mola_str_eq(text, MOLA_STR("string")))
+    } else if (mola_str_eq(text, MOLA_STR("string"))) {
         elem = MOLA_ELEM_STRING;
-    else
+    } else {
         return mola_fail(why, MOLA_INVALID, "invalid type `" MOLA_FMT "` for the `id` attribute",
                          MOLA_ARG(text));
-    if (state->id_type != MOLA_ELEM_NONE && state->id_type != elem)
+    }
+    if (state->id_type != MOLA_ELEM_NONE && state->id_type != elem) {
         return fail_change(MOLA_STR("id"), mola_elem_name(state->id_type), mola_elem_name(elem),
                            why);
+    }
     state->id_type = (uint8_t)elem;
     return MOLA_OK;
 }
@@ -54,9 +57,10 @@ static mola_err drop(mola_state *state, mola_str name, mola_why *why)
     const mola_attr *attr = err ? NULL : mola_state_find(state, name);
     if (!attr)
         return err;
-    if (mola_type_is_vector(attr->type))
+    if (mola_type_is_vector(attr->type)) {
         return mola_fail(why, MOLA_INVALID, "vector attribute '" MOLA_FMT "' cannot be dropped",
                          MOLA_ARG(name));
+    }
     mola_state_remove(state, attr->id);
     return MOLA_OK;
 }
@@ -168,10 +172,11 @@ static mola_err check_ann(const mola_attr *a, mola_why *why)
 {
     if (a->type.form != MOLA_FORM_DENSE || a->ann)
         return MOLA_OK;
-    if (mola_str_eq(a->name, MOLA_STR("vector")))
+    if (mola_str_eq(a->name, MOLA_STR("vector"))) {
         return mola_fail(why, MOLA_INVALID,
                          "the `vector` attribute must have `ann` set to `true`, eg: "
                          "\"vector\": { \"type\": \"[1024]f32\", \"ann\": true }");
+    }
     return mola_fail(why, MOLA_INVALID, "vector attribute '" MOLA_FMT "' must have ann:true",
                      MOLA_ARG(a->name));
 }
@@ -224,11 +229,12 @@ mola_err mola_schema_apply(mola_state *state, mola_json definitions, mola_arena 
         if (!mola_json_key(d, arena, &name) || (!dropped && !mola_json_string(text, arena, &type)))
             return no_memory(why);
         mola_err err;
-        if (mola_str_eq(name, MOLA_STR("id")))
+        if (mola_str_eq(name, MOLA_STR("id"))) {
             err = dropped ? mola_fail(why, MOLA_INVALID, "the `id` attribute cannot be dropped")
                           : declare_id(state, type, why);
-        else
+        } else {
             err = dropped ? drop(state, name, why) : define(state, name, type, d, arena, why);
+        }
         if (err)
             return err;
     }

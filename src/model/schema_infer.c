@@ -33,10 +33,12 @@ static bool is_number(mola_json v)
 static uint32_t count_numbers(mola_json array)
 {
     uint32_t count = 0;
-    if (mola_json_kind_of(array) == MOLA_JSON_ARRAY)
-        for (mola_json v = mola_json_first(array); v.doc; v = mola_json_next(array, v), count++)
+    if (mola_json_kind_of(array) == MOLA_JSON_ARRAY) {
+        for (mola_json v = mola_json_first(array); v.doc; v = mola_json_next(array, v), count++) {
             if (!is_number(v))
                 return 0;
+        }
+    }
     return count;
 }
 
@@ -73,9 +75,10 @@ static size_t vector_dims(mola_json value, mola_arena *arena, bool *full)
     mola_value raw;
     if (!mola_value_from_json(value, MOLA_ELEM_BYTES, arena, &raw, full) || raw.s.len % 4)
         return 0;
-    for (count = 0; count < raw.s.len / 4; count++)
+    for (count = 0; count < raw.s.len / 4; count++) {
         if ((mola_load_u32(raw.s.data + count * 4) & 0x7f800000U) == 0x7f800000U)
             return 0;
+    }
     return count;
 }
 
@@ -87,9 +90,10 @@ static mola_err infer_vector(mola_json value, mola_arena *arena, mola_type *out,
         return mola_fail(why, MOLA_NO_MEMORY, "out of memory for this request");
     if (dims == 0)
         return mola_fail(why, MOLA_INVALID, "invalid vector value for attribute 'vector'");
-    if (dims > MOLA_DIMS_MAX)
+    if (dims > MOLA_DIMS_MAX) {
         return mola_fail(why, MOLA_INVALID, "vector has %zu dimensions, the limit is %d", dims,
                          MOLA_DIMS_MAX);
+    }
     *out = (mola_type){.form = MOLA_FORM_DENSE, .elem = MOLA_ELEM_VEC_F32, .dims = (uint32_t)dims};
     return MOLA_OK;
 }
@@ -99,23 +103,24 @@ static mola_err infer_list(mola_str name, const elements *e, mola_type *out, mol
     *out = (mola_type){.form = MOLA_FORM_ARRAY, .elem = MOLA_ELEM_UNKNOWN};
     if (e->count == 0)
         return MOLA_OK;
-    if (e->strings)
+    if (e->strings) {
         out->elem = MOLA_ELEM_STRING;
-    else if (e->bools)
+    } else if (e->bools) {
         out->elem = MOLA_ELEM_BOOL;
-    else if (e->ints)
+    } else if (e->ints) {
         out->elem = MOLA_ELEM_INT;
-    else if (e->numbers)
+    } else if (e->numbers) {
         return incompatible(name, why);
-    else if (!e->vectors)
+    } else if (!e->vectors) {
         return mola_fail(why, MOLA_INVALID,
                          "cannot infer a schema type for attribute '" MOLA_FMT "'", MOLA_ARG(name));
-    else if (e->first_dims > MOLA_MULTI_DIMS_MAX)
+    } else if (e->first_dims > MOLA_MULTI_DIMS_MAX) {
         return mola_fail(why, MOLA_INVALID, "multi-vector has %u dimensions, the limit is %d",
                          e->first_dims, MOLA_MULTI_DIMS_MAX);
-    else
+    } else {
         *out =
             (mola_type){.form = MOLA_FORM_MULTI, .elem = MOLA_ELEM_VEC_F32, .dims = e->first_dims};
+    }
     return MOLA_OK;
 }
 
@@ -162,18 +167,20 @@ mola_err mola_schema_infer(mola_state *state, const mola_state *before, mola_str
     bool empty = mola_json_kind_of(value) == MOLA_JSON_ARRAY && !mola_json_first(value).doc;
     if (known && empty)
         return MOLA_OK;
-    if (before && mola_str_eq(name, MOLA_STR("vector")) && mola_state_vector_count(state) == 0)
+    if (before && mola_str_eq(name, MOLA_STR("vector")) && mola_state_vector_count(state) == 0) {
         return mola_fail(why, MOLA_INVALID,
                          "Vector provided for namespace without vector attribute");
+    }
     err = infer(name, value, arena, &type, why);
     if (err)
         return err;
     if (known) {
-        if (type.form != MOLA_FORM_ARRAY)
+        if (type.form != MOLA_FORM_ARRAY) {
             return mola_fail(why, MOLA_INVALID,
                              "attribute '" MOLA_FMT
                              "' has type []unknown, got an incompatible value",
                              MOLA_ARG(name));
+        }
         known->type = type;
         return MOLA_OK;
     }
@@ -192,10 +199,11 @@ static bool same_vectors(const mola_state *state, const mola_state *before)
 {
     if (mola_state_vector_count(state) != mola_state_vector_count(before))
         return false;
-    for (uint32_t i = 0; i < state->attr_count; i++)
+    for (uint32_t i = 0; i < state->attr_count; i++) {
         if (mola_type_is_vector(state->attrs[i].type) &&
             !mola_state_attr(before, state->attrs[i].id))
             return false;
+    }
     return true;
 }
 
@@ -211,10 +219,11 @@ static mola_err check_inner_metrics(const mola_state *state, mola_why *why)
         const mola_attr *a = &state->attrs[i];
         if (!mola_type_is_vector(a->type) || a->ann_metric == MOLA_METRIC_NONE)
             continue;
-        if (state->metric == MOLA_METRIC_NONE)
+        if (state->metric == MOLA_METRIC_NONE) {
             return mola_fail(why, MOLA_INVALID,
                              "`distance_metric` must be specified as a field at the top level of "
                              "the write request, not in the `ann` configuration for an attribute");
+        }
         if (a->ann_metric != state->metric)
             return mismatch(state->metric, a->ann_metric, why);
     }
@@ -232,18 +241,21 @@ mola_err mola_schema_settle_metric(mola_state *state, const mola_state *before,
     }
     if (state->attr_count + 1 > MOLA_ATTRS_MAX)
         return mola_state_too_many(why);
-    if (before && !same_vectors(state, before))
+    if (before && !same_vectors(state, before)) {
         return mola_fail(why, MOLA_INVALID,
                          "vector attributes cannot be added to an existing namespace");
+    }
     uint32_t vectors = mola_state_vector_count(state);
-    if (vectors > MOLA_VECTOR_ATTRS_MAX)
+    if (vectors > MOLA_VECTOR_ATTRS_MAX) {
         return mola_fail(why, MOLA_INVALID, "a namespace can have at most %d vector attributes",
                          MOLA_VECTOR_ATTRS_MAX);
+    }
     if (vectors == 0) {
-        if (given != MOLA_METRIC_NONE)
+        if (given != MOLA_METRIC_NONE) {
             return mola_fail(why, MOLA_INVALID,
                              "the `distance_metric` field cannot be provided, namespace configured "
                              "without vector indexing");
+        }
         return MOLA_OK;
     }
     if (given != MOLA_METRIC_NONE && state->metric != MOLA_METRIC_NONE && given != state->metric)
@@ -251,8 +263,9 @@ mola_err mola_schema_settle_metric(mola_state *state, const mola_state *before,
     if (state->metric == MOLA_METRIC_NONE)
         state->metric = (uint8_t)given;
     mola_err err = check_inner_metrics(state, why);
-    if (!err && state->metric == MOLA_METRIC_NONE)
+    if (!err && state->metric == MOLA_METRIC_NONE) {
         err = mola_fail(why, MOLA_INVALID,
                         "distance_metric must be specified for write to namespace with a vector");
+    }
     return err;
 }

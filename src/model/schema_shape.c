@@ -19,9 +19,10 @@ const char *mola_metric_name(mola_metric_kind metric)
 
 mola_metric_kind mola_metric_parse(mola_str text)
 {
-    for (int i = MOLA_METRIC_COSINE; i <= MOLA_METRIC_DOT; i++)
+    for (int i = MOLA_METRIC_COSINE; i <= MOLA_METRIC_DOT; i++) {
         if (mola_str_eq(text, mola_str_of(metrics[i])))
             return (mola_metric_kind)i;
+    }
     return MOLA_METRIC_NONE;
 }
 
@@ -61,11 +62,12 @@ static mola_err check_drop(mola_json definition, mola_str name, mola_json drop, 
     if (err)
         return err;
     mola_json first = mola_json_first(definition);
-    if (!mola_json_bool(drop) || mola_json_next(definition, first).doc)
+    if (!mola_json_bool(drop) || mola_json_next(definition, first).doc) {
         return mola_fail(why, MOLA_INVALID,
                          "attribute '" MOLA_FMT
                          "': drop must be true and cannot be combined with other options",
                          MOLA_ARG(name));
+    }
     return MOLA_OK;
 }
 

@@ -36,10 +36,11 @@ static const char *truth(bool on)
 static void print_id_type(mola_buf *out, const mola_state *state)
 {
     mola_buf_add_str(out, MOLA_STR("{\"id\":{\"type\":"));
-    if (state->id_type == MOLA_ELEM_NONE)
+    if (state->id_type == MOLA_ELEM_NONE) {
         mola_buf_add_str(out, MOLA_STR("null"));
-    else
+    } else {
         mola_buf_print(out, "\"%s\"", mola_elem_name(state->id_type));
+    }
 }
 
 void mola_schema_print(mola_buf *out, const mola_state *state)
@@ -54,10 +55,11 @@ void mola_schema_print(mola_buf *out, const mola_state *state)
         mola_buf_print(out, ",\"filterable\":%s",
                        hides_filterable(a) ? "null" : truth(a->filterable));
         mola_buf_add_str(out, MOLA_STR(",\"full_text_search\":"));
-        if (a->has_fts)
+        if (a->has_fts) {
             mola_fts_print(out, &a->fts);
-        else
+        } else {
             mola_buf_add_str(out, MOLA_STR("null"));
+        }
         print_flags(out, a);
         mola_buf_add_char(out, '}');
     }
@@ -78,13 +80,15 @@ void mola_schema_print_metadata(mola_buf *out, const mola_state *state)
             mola_fts_print_metadata(out, &a->fts);
         }
         print_flags(out, a);
-        if (a->ann)
+        if (a->ann) {
             mola_buf_print(out, ",\"ann\":{\"distance_metric\":\"%s\"%s}",
                            mola_metric_name(state->metric),
                            a->late_interaction ? ",\"late_interaction\":true" : "");
-        if (a->sparse_knn)
+        }
+        if (a->sparse_knn) {
             mola_buf_add_str(out,
                              MOLA_STR(",\"sparse_knn\":{\"distance_metric\":\"dot_product\"}"));
+        }
         mola_buf_add_char(out, '}');
     }
     mola_buf_add_char(out, '}');

@@ -177,10 +177,11 @@ const mola_attr *mola_state_attr(const mola_state *state, uint32_t id)
         uint32_t middle = first + (until - first) / 2;
         if (state->attrs[middle].id == id)
             return &state->attrs[middle];
-        if (state->attrs[middle].id < id)
+        if (state->attrs[middle].id < id) {
             first = middle + 1;
-        else
+        } else {
             until = middle;
+        }
     }
     return NULL;
 }
@@ -216,8 +217,9 @@ bool mola_state_eq(const mola_state *a, const mola_state *b)
         a->pinned_replicas != b->pinned_replicas || a->shards != b->shards ||
         a->next_attr != b->next_attr || a->attr_count != b->attr_count)
         return false;
-    for (uint32_t i = 0; i < a->attr_count; i++)
+    for (uint32_t i = 0; i < a->attr_count; i++) {
         if (!attr_eq(&a->attrs[i], &b->attrs[i]))
             return false;
+    }
     return true;
 }

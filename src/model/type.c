@@ -67,9 +67,10 @@ bool mola_type_ok(mola_type type)
 
 static mola_elem elem_of(mola_str text, mola_elem first, mola_elem last)
 {
-    for (int elem = (int)first; elem <= (int)last; elem++)
+    for (int elem = (int)first; elem <= (int)last; elem++) {
         if (mola_str_eq(text, mola_str_of(elem_names[elem])))
             return (mola_elem)elem;
+    }
     return MOLA_ELEM_NONE;
 }
 
@@ -105,9 +106,10 @@ static mola_err parse_vector(mola_str text, mola_type *out, mola_why *why)
     uint32_t dims = 0;
     for (size_t i = 0; i < digits.len && dims <= limit; i++)
         dims = dims * 10 + (uint32_t)(digits.data[i] - '0');
-    if (dims > limit)
+    if (dims > limit) {
         return mola_fail(why, MOLA_INVALID, "%s has " MOLA_FMT " dimensions, the limit is %u",
                          multi ? "multi-vector" : "vector", MOLA_ARG(digits), limit);
+    }
     *out = (mola_type){
         .form = multi ? MOLA_FORM_MULTI : MOLA_FORM_DENSE, .elem = (uint8_t)elem, .dims = dims};
     return MOLA_OK;

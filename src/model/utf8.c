@@ -14,9 +14,10 @@ static size_t sequence_at(const uint8_t *p, size_t left)
     uint8_t high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
     if (p[1] < low || p[1] > high)
         return 0;
-    for (size_t i = 2; i < len; i++)
+    for (size_t i = 2; i < len; i++) {
         if ((p[i] & 0xc0) != 0x80)
             return 0;
+    }
     return len;
 }
 

@@ -141,12 +141,13 @@ void mola_value_print(mola_buf *out, const mola_value *value)
         break;
     default:
         mola_buf_add_char(out, '"');
-        if (value->elem == MOLA_ELEM_UUID)
+        if (value->elem == MOLA_ELEM_UUID) {
             mola_uuid_print(out, value->uuid);
-        else if (value->elem == MOLA_ELEM_DATETIME)
+        } else if (value->elem == MOLA_ELEM_DATETIME) {
             mola_datetime_print(out, value->i);
-        else
+        } else {
             mola_base64_print(out, value->s.data, value->s.len);
+        }
         mola_buf_add_char(out, '"');
     }
 }
@@ -174,19 +175,23 @@ mola_err mola_id_from_json(mola_json json, mola_elem id_type, mola_arena *arena,
     if (full)
         return mola_fail(why, MOLA_NO_MEMORY, "out of memory for this request");
     if (id_type == MOLA_ELEM_UINT) {
-        if (!fits)
+        if (!fits) {
             return mola_fail(why, MOLA_INVALID,
                              "namespace ID type is uint, but a written ID is a string");
+        }
         return MOLA_OK;
     }
-    if (mola_json_kind_of(json) != MOLA_JSON_STRING)
+    if (mola_json_kind_of(json) != MOLA_JSON_STRING) {
         return mola_fail(why, MOLA_INVALID, "namespace ID type is %s, but a written ID is a number",
                          mola_elem_name(id_type));
-    if (!fits)
+    }
+    if (!fits) {
         return mola_fail(why, MOLA_INVALID,
                          "namespace ID type is uuid, but a written ID could not be parsed as uuid");
-    if (id_type == MOLA_ELEM_STRING && out->s.len > MOLA_ID_BYTES_MAX)
+    }
+    if (id_type == MOLA_ELEM_STRING && out->s.len > MOLA_ID_BYTES_MAX) {
         return mola_fail(why, MOLA_INVALID, "document IDs can be at most %d bytes",
                          MOLA_ID_BYTES_MAX);
+    }
     return MOLA_OK;
 }
