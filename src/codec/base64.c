@@ -43,7 +43,8 @@ static uint32_t take_four(const char *p, uint32_t *known)
 /* The last four characters, of which up to two are padding; what the padding cuts off is zero. */
 static bool decode_last(const char *p, size_t size, uint8_t *out)
 {
-    char full[4] = {p[0], p[1], size > 1 ? p[2] : 'A', size > 2 ? p[3] : 'A'};
+    char full[] = "AAAA";
+    memcpy(full, p, size + 1);
     uint32_t known = 0x40;
     uint32_t bits = take_four(full, &known);
     for (size_t i = 0; i < size; i++, bits <<= 8)
@@ -88,8 +89,9 @@ void mola_base64_print(mola_buf *out, const void *bytes, size_t size)
         uint32_t bits = (uint32_t)p[0] << 16 | (size > 1 ? (uint32_t)p[1] << 8 : 0);
         at[0] = letters[bits >> 18];
         at[1] = letters[bits >> 12 & 63];
-        at[2] = size > 1 ? letters[bits >> 6 & 63] : '=';
-        at[3] = '=';
+        memset(at + 2, '=', 2);
+        if (size > 1)
+            at[2] = letters[bits >> 6 & 63];
     }
     out->len += text_size;
 }

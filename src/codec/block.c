@@ -39,9 +39,10 @@ mola_err mola_zstd_unpack(mola_str packed, void *out, size_t plain_bytes)
     if (ZSTD_getFrameContentSize(packed.data, packed.len) != plain_bytes)
         return MOLA_CORRUPT;
     size_t made = ZSTD_decompress(out, plain_bytes, packed.data, packed.len);
-    if (ZSTD_isError(made))
+    if (ZSTD_isError(made)) {
         return ZSTD_getErrorCode(made) == ZSTD_error_memory_allocation ? MOLA_NO_MEMORY
                                                                        : MOLA_CORRUPT;
+    }
     return made == plain_bytes ? MOLA_OK : MOLA_CORRUPT;
 }
 

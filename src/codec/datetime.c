@@ -66,9 +66,10 @@ static bool take_fraction(mola_str *rest, int64_t *ms)
 {
     size_t digits = 0;
     *ms = 0;
-    for (; digits < rest->len && rest->data[digits] >= '0' && rest->data[digits] <= '9'; digits++)
+    for (; digits < rest->len && rest->data[digits] >= '0' && rest->data[digits] <= '9'; digits++) {
         if (digits < 3)
             *ms = *ms * 10 + (rest->data[digits] - '0');
+    }
     if (digits < 1 || digits > 9)
         return false;
     for (size_t i = digits; i < 3; i++)

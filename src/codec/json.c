@@ -137,14 +137,15 @@ static size_t container_end(mola_str text, size_t at)
     for (;; at++) {
         MOLA_ASSERT(at < text.len);
         char c = text.data[at];
-        if (in_string && c == '\\')
+        if (in_string && c == '\\') {
             at++;
-        else if (c == '"')
+        } else if (c == '"') {
             in_string = !in_string;
-        else if (!in_string && (c == '[' || c == '{'))
+        } else if (!in_string && (c == '[' || c == '{')) {
             depth++;
-        else if (!in_string && (c == ']' || c == '}') && --depth == 0)
+        } else if (!in_string && (c == ']' || c == '}') && --depth == 0) {
             return at + 1;
+        }
     }
 }
 
@@ -154,9 +155,10 @@ mola_str mola_json_raw(mola_json value)
         return (mola_str){0};
     mola_json_node n = node_of(value);
     size_t from = mola_tape_offset(n), size = mola_tape_length(n);
-    if (mola_tape_is_container(n))
+    if (mola_tape_is_container(n)) {
         size = container_end(value.doc->text, from) - from;
-    else if (mola_tape_kind(n) == MOLA_JSON_STRING)
+    } else if (mola_tape_kind(n) == MOLA_JSON_STRING) {
         size += 2;
+    }
     return (mola_str){value.doc->text.data + from, size};
 }

@@ -20,9 +20,10 @@ static bool same_key(const char *text, mola_json_node a, mola_json_node b)
 static uint64_t signature(mola_str key)
 {
     unsigned mixed = (unsigned)key.len;
-    if (key.len)
+    if (key.len) {
         mixed += (unsigned char)key.data[0] * 5U + (unsigned char)key.data[key.len - 1] * 11U +
                  (unsigned char)key.data[key.len / 2] * 23U;
+    }
     return UINT64_C(1) << (mixed & 63);
 }
 
@@ -34,10 +35,12 @@ static void mark_few(const char *text, mola_json_node *tape, uint32_t first, uin
     for (uint32_t at = first; at < until; at = mola_tape_after(tape, at + 1)) {
         uint64_t own =
             is_escaped(tape[at]) ? UINT64_MAX : signature(mola_tape_inside(text, tape[at]));
-        if (seen & own)
-            for (uint32_t i = 0; i < count; i++)
+        if (seen & own) {
+            for (uint32_t i = 0; i < count; i++) {
                 if (same_key(text, tape[keys[i]], tape[at]))
                     tape[keys[i]].tail |= MOLA_TAPE_OVERRIDDEN;
+            }
+        }
         seen |= own;
         keys[count++] = at;
     }
@@ -68,7 +71,8 @@ static mola_err hash_key(const char *text, mola_json_node key, uint64_t seed, mo
 static mola_err mark_many(mola_heap *heap, const char *text, mola_json_node *tape, uint32_t object,
                           uint32_t members)
 {
-    uint64_t seed = XXH3_64bits(&tape, sizeof tape);
+    uintptr_t secret = (uintptr_t)tape;
+    uint64_t seed = XXH3_64bits(&secret, sizeof secret);
     size_t slot_count = 64;
     while (slot_count < (size_t)members * 2)
         slot_count *= 2;

@@ -34,7 +34,9 @@ static bool fail_at(walk *w, const char *words, size_t at)
  * be taken for anything). */
 static char peek(const walk *w)
 {
-    return w->at < w->count ? w->text.data[w->index[w->at]] : '\0';
+    if (w->at == w->count)
+        return '\0';
+    return w->text.data[w->index[w->at]];
 }
 
 static bool is_space(char c)
@@ -61,37 +63,72 @@ static void add_node(walk *w, mola_json_kind kind, const char *first, uint32_t t
         (uint32_t)kind << MOLA_TAPE_KIND_SHIFT | (uint32_t)(first - w->text.data), tail};
 }
 
-static uint64_t digits_or_not(uint64_t eight)
+/* Not zero unless all eight bytes are digits. */
+static uint64_t not_digits(uint64_t eight)
 {
     return ((eight + 0x4646464646464646) | (eight - 0x3030303030303030)) & 0x8080808080808080;
 }
 
-/* Most numbers are one digit, a point and up to 16 digits: told without a branch on their length.
+/* Most numbers are one digit, a point and up to 24 digits: told without a branch on their length.
  * The loads may run into what follows the text. */
-static bool is_plain_fraction(mola_str run)
+static inline bool is_fraction(const char *first, size_t size)
 {
-    static const uint64_t keep[9] = {0,          0xff,         0xffff,         0xffffff,
-                                     0xffffffff, 0xffffffffff, 0xffffffffffff, 0xffffffffffffff,
-                                     UINT64_MAX};
-    const char *p = run.data + (run.data[0] == '-');
-    size_t digits = run.len - (size_t)(p - run.data) - 2;
-    if (p[0] < '0' || p[0] > '9' || p[1] != '.' || digits - 1 >= 16)
+    enum { DIGITS_MAX = 24 };
+    static const uint8_t keep[DIGITS_MAX * 2] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                                 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                                 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+    const uint64_t zeros = UINT64_C(0x3030303030303030);
+    bool negative = first[0] == '-';
+    const char *p = first + negative;
+    size_t digits = size - negative - 2;
+    if (p[0] < '0' || p[0] > '9' || p[1] != '.' || digits - 1 >= DIGITS_MAX)
         return false;
-    size_t low = digits < 8 ? digits : 8;
-    uint64_t zeros = 0x3030303030303030;
-    uint64_t first = mola_load_u64(p + 2), second = mola_load_u64(p + 10);
-    first = (first & keep[low]) | (zeros & ~keep[low]);
-    second = (second & keep[digits - low]) | (zeros & ~keep[digits - low]);
-    return (digits_or_not(first) | digits_or_not(second)) == 0;
+    const uint8_t *mask =
+        keep + DIGITS_MAX - digits; /* what is behind the number counts as zeros */
+    uint64_t kept = mola_load_u64(mask);
+    uint64_t bad = not_digits((mola_load_u64(p + 2) & kept) | (zeros & ~kept));
+    kept = mola_load_u64(mask + 8);
+    bad |= not_digits((mola_load_u64(p + 10) & kept) | (zeros & ~kept));
+    if (digits > 16) {
+        kept = mola_load_u64(mask + 16);
+        bad |= not_digits((mola_load_u64(p + 18) & kept) | (zeros & ~kept));
+    }
+    return bad == 0;
+}
+
+/* The numbers of an array, as long as they are fractions with a comma right behind: nearly all
+ * there is in a large body, so this loop keeps what it needs out of the walk. false: not even one.
+ */
+static bool add_fractions(walk *w)
+{
+    const char *text = w->text.data;
+    const uint32_t *index = w->index + w->at;
+    const uint32_t *end = w->index + w->count;
+    mola_json_node *node = w->tape + w->nodes;
+    while (index + 1 < end && text[index[1]] == ',' &&
+           is_fraction(text + index[0], index[1] - index[0])) {
+        MOLA_DCHECK((const char *)(node + 1) <= (const char *)(index + 2));
+        *node++ = (mola_json_node){(uint32_t)MOLA_JSON_NUMBER << MOLA_TAPE_KIND_SHIFT | index[0],
+                                   (index[1] - index[0]) | MOLA_TAPE_FRACTION};
+        index += 2;
+    }
+    bool any = index > w->index + w->at;
+    w->at = (uint32_t)(index - w->index);
+    w->nodes = (uint32_t)(node - w->tape);
+    return any;
 }
 
 static bool add_number(walk *w)
 {
     mola_str run = take_run(w);
-    bool integer = false;
-    if (!is_plain_fraction(run) && !mola_json_check_number(run, &integer))
-        return fail_at(w, "invalid number", (size_t)(run.data - w->text.data));
-    add_node(w, MOLA_JSON_NUMBER, run.data, (uint32_t)run.len | (integer ? MOLA_TAPE_INTEGER : 0));
+    uint32_t flags = MOLA_TAPE_FRACTION;
+    if (!is_fraction(run.data, run.len)) {
+        bool integer;
+        if (!mola_json_check_number(run, &integer))
+            return fail_at(w, "invalid number", (size_t)(run.data - w->text.data));
+        flags = integer ? MOLA_TAPE_INTEGER : 0;
+    }
+    add_node(w, MOLA_JSON_NUMBER, run.data, (uint32_t)run.len | flags);
     return true;
 }
 
@@ -199,6 +236,8 @@ static mola_err walk_text(walk *w)
     for (;;) {
         bool in_object =
             w->depth && mola_tape_kind(w->tape[w->open[w->depth - 1]]) == MOLA_JSON_OBJECT;
+        if (!in_object && w->depth && add_fractions(w))
+            opened = false;
         if (!(opened && peek(w) == (in_object ? '}' : ']'))) {
             uint32_t depth_before = w->depth;
             if ((in_object && !add_key(w)) || !add_value(w))
@@ -277,17 +316,19 @@ mola_err mola_json_parse(mola_heap *heap, mola_str text, mola_json_doc *out, mol
             out->tape_bytes = out->count * sizeof(mola_json_node);
             MOLA_ASSERT(out->tape_bytes <= bytes);
             void *smaller = mola_realloc(heap, buffer, bytes, out->tape_bytes);
-            if (smaller)
+            if (smaller) {
                 out->tape = smaller;
-            else
+            } else {
                 out->tape_bytes = bytes;
+            }
         }
     }
     if (err == MOLA_NO_MEMORY)
         return mola_fail(why, err, "Not enough memory to parse the request body");
-    if (err)
+    if (err) {
         return mola_fail(why, err, "Failed to parse the request body as JSON: %s at byte %zu",
                          fault.words, fault.at);
+    }
     return MOLA_OK;
 }
 

@@ -93,11 +93,12 @@ bool mola_json_check_escapes(mola_str inside, size_t *at, const char **words)
         i = (size_t)(hit - inside.data);
         size_t size = 0;
         *words = "invalid escape";
-        if (i + 1 < inside.len && inside.data[i + 1] == 'u')
+        if (i + 1 < inside.len && inside.data[i + 1] == 'u') {
             size = check_unicode(inside, i, words);
-        else if (i + 1 < inside.len && inside.data[i + 1] &&
-                 strchr("\"\\/bfnrt", inside.data[i + 1]))
+        } else if (i + 1 < inside.len && inside.data[i + 1] &&
+                   strchr("\"\\/bfnrt", inside.data[i + 1])) {
             size = 2;
+        }
         if (!size) {
             *at = i;
             return false;

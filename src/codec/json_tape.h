@@ -11,9 +11,10 @@
 #include "mola/codec/json.h"
 
 enum { MOLA_TAPE_KIND_SHIFT = 29, MOLA_TAPE_TEXT_MAX = 1 << 29 };
-#define MOLA_TAPE_MASK    ((UINT32_C(1) << MOLA_TAPE_KIND_SHIFT) - 1)
-#define MOLA_TAPE_ESCAPED (UINT32_C(1) << 31) /* a string with escapes in it */
-#define MOLA_TAPE_INTEGER (UINT32_C(1) << 31) /* a number without fraction and exponent */
+#define MOLA_TAPE_MASK     ((UINT32_C(1) << MOLA_TAPE_KIND_SHIFT) - 1)
+#define MOLA_TAPE_ESCAPED  (UINT32_C(1) << 31) /* a string with escapes in it */
+#define MOLA_TAPE_INTEGER  (UINT32_C(1) << 31) /* a number without fraction and exponent */
+#define MOLA_TAPE_FRACTION (UINT32_C(1) << 30) /* a number of one digit, a point and digits */
 #define MOLA_TAPE_OVERRIDDEN                                                                       \
     (UINT32_C(1) << 30) /* a key that a later member of the object repeats */
 

@@ -10,9 +10,9 @@ void mola_print_u64(mola_buf *out, uint64_t v)
 {
     char digits[U64_DIGITS_MAX];
     size_t at = sizeof digits;
-    do
+    do {
         digits[--at] = (char)('0' + v % 10);
-    while (v /= 10);
+    } while (v /= 10);
     mola_buf_add(out, digits + at, sizeof digits - at);
 }
 
@@ -26,61 +26,70 @@ void mola_print_i64(mola_buf *out, int64_t v)
 /* Lays out d.ddde+xx as JavaScript does: plain from 1e-6 to below 1e21, else with an exponent. */
 static void add_decimal(mola_buf *out, mola_str scientific)
 {
-    char digits[MOLA_FLOAT_TEXT_MAX];
-    int count = 0, exponent = 0;
-    size_t at = 0;
-    if (scientific.data[0] == '-') {
-        mola_buf_add_char(out, '-');
+    enum { EXPONENT_LEAST = -6, EXPONENT_UNTIL = 21, ROOM = 64 };
+    char *start = mola_buf_reserve(out, ROOM), *p = start;
+    if (!p)
+        return;
+    size_t at = scientific.data[0] == '-';
+    if (at)
+        *p++ = '-';
+    char digits[MOLA_FLOAT_TEXT_MAX] = {scientific.data[at++]};
+    size_t count = 1;
+    int exponent = 0;
+    if (scientific.data[at] == '.')
         at++;
-    }
-    for (; scientific.data[at] != 'e'; at++)
-        if (scientific.data[at] != '.')
-            digits[count++] = scientific.data[at];
+    while (scientific.data[at] != 'e')
+        digits[count++] = scientific.data[at++];
     bool tiny = scientific.data[++at] == '-';
     while (++at < scientific.len)
         exponent = exponent * 10 + (scientific.data[at] - '0');
     if (tiny)
         exponent = -exponent;
 
-    int whole = exponent + 1; /* digits before the point */
-    if (exponent < -6 || exponent >= 21) {
-        mola_buf_add_char(out, digits[0]);
-        if (count > 1) {
-            mola_buf_add_char(out, '.');
-            mola_buf_add(out, digits + 1, (size_t)count - 1);
-        }
-        mola_buf_add_char(out, 'e');
+    if (exponent < EXPONENT_LEAST || exponent >= EXPONENT_UNTIL) {
+        *p++ = digits[0];
+        if (count > 1)
+            *p++ = '.';
+        p = mempcpy(p, digits + 1, count - 1);
+        *p++ = 'e';
+        out->len += (size_t)(p - start);
         mola_print_i64(out, exponent);
-    } else if (whole <= 0) {
-        mola_buf_add(out, "0.000000", (size_t)(2 - whole));
-        mola_buf_add(out, digits, (size_t)count);
-    } else if (whole < count) {
-        mola_buf_add(out, digits, (size_t)whole);
-        mola_buf_add_char(out, '.');
-        mola_buf_add(out, digits + whole, (size_t)(count - whole));
-    } else {
-        mola_buf_add(out, digits, (size_t)count);
-        mola_buf_add(out, "00000000000000000000", (size_t)(whole - count));
-        mola_buf_add(out, ".0", 2);
+        return;
     }
+    if (exponent < 0) {
+        p = mempcpy(p, "0.000000", (size_t)(1 - exponent));
+        p = mempcpy(p, digits, count);
+    } else if ((size_t)exponent + 1 < count) {
+        size_t whole = (size_t)exponent + 1;
+        p = mempcpy(p, digits, whole);
+        *p++ = '.';
+        p = mempcpy(p, digits + whole, count - whole);
+    } else {
+        p = mempcpy(p, digits, count);
+        p = mempcpy(p, "00000000000000000000", (size_t)exponent + 1 - count);
+        p = mempcpy(p, ".0", 2);
+    }
+    out->len += (size_t)(p - start);
 }
 
 void mola_print_f32(mola_buf *out, float v)
 {
     char text[MOLA_FLOAT_TEXT_MAX];
-    if (!isfinite(v))
+    if (!isfinite(v)) {
         mola_buf_add(out, "null", 4);
-    else
+    } else {
         add_decimal(out, (mola_str){text, mola_float_write_f32(v, text)});
+    }
 }
 
 void mola_print_f64(mola_buf *out, double v)
 {
     char text[MOLA_FLOAT_TEXT_MAX];
-    if (!isfinite(v))
+    if (!isfinite(v)) {
         mola_buf_add(out, "null", 4);
-    else
+    } else {
         add_decimal(out, (mola_str){text, mola_float_write_f64(v, text)});
+    }
 }
 
 static bool needs_escape(char c)

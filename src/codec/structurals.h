@@ -18,7 +18,7 @@ typedef enum {
 /* The pass writes up to this many positions past the last one it counts. */
 enum { MOLA_STRUCTURALS_SLACK = 128 };
 
-/* More positions than the text has structural characters. Reads up to 16 bytes past its end. */
+/* No fewer than the structural characters of the text. Reads up to 16 bytes past its end. */
 size_t mola_structurals_max(const char *text, size_t size);
 
 /* Writes to index[0 .. *count) the offsets of `{}[]:,` outside strings, of the quotes that open

@@ -20,12 +20,14 @@ bool mola_uuid_parse(mola_str text, uint8_t out[16])
 {
     mola_str prefix = MOLA_STR("urn:uuid:");
     bool bare = false; /* without hyphens */
-    if (mola_str_starts(text, prefix))
+    if (mola_str_starts(text, prefix)) {
         text = mola_str_from(text, prefix.len);
-    else if (text.len == HEX_DIGITS)
+    } else if (text.len == HEX_DIGITS) {
         bare = true;
-    else if (text.len == HYPHENATED + 2 && text.data[0] == '{' && text.data[HYPHENATED + 1] == '}')
+    } else if (text.len == HYPHENATED + 2 && text.data[0] == '{' &&
+               text.data[HYPHENATED + 1] == '}') {
         text = (mola_str){text.data + 1, HYPHENATED};
+    }
     if (text.len != HYPHENATED && !bare)
         return false;
     const char *p = text.data;

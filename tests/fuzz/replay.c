@@ -23,11 +23,12 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         DIR *directory = opendir(argv[i]);
         FUZZ_CHECK(directory != NULL);
-        for (struct dirent *e; (e = readdir(directory));)
+        for (struct dirent *e; (e = readdir(directory));) {
             if (e->d_name[0] != '.') {
                 show(argv[i], e->d_name);
                 shown++;
             }
+        }
         (void)closedir(directory);
     }
     printf("%d inputs\n", shown);

@@ -51,19 +51,21 @@ START_TEST(blocks_of_any_size_come_back)
     static char plain[70000];
     for (size_t i = 0; i < sizeof plain; i++)
         plain[i] = (char)(i % 251 * (i % 7));
-    for (size_t size = 0; size <= sizeof plain; size = size * 3 / 2 + 1)
+    for (size_t size = 0; size <= sizeof plain; size = size * 3 / 2 + 1) {
         for (int codec = MOLA_BLOCK_RAW; codec <= MOLA_BLOCK_ZSTD; codec++) {
             block.len = 0;
             mola_block_write(&block, &place, (mola_block_codec)codec, (mola_str){plain, size});
             ck_assert(!block.failed);
-            if (codec == MOLA_BLOCK_RAW)
+            if (codec == MOLA_BLOCK_RAW) {
                 ck_assert_uint_eq(block.len,
                                   size + MOLA_BLOCK_HEAD_BYTES + MOLA_BLOCK_TRAILER_BYTES);
+            }
             mola_str back;
             ck_assert_int_eq(read_copy(mola_buf_str(&block), &back), MOLA_OK);
             ck_assert(mola_str_eq(back, (mola_str){plain, size}));
             mola_arena_reset(&arena);
         }
+    }
 }
 END_TEST
 
@@ -123,18 +125,19 @@ START_TEST(a_block_in_another_place_is_corrupt)
     mola_str plain;
     for (int field = 0; field < 21; field++) {
         mola_block_place other = place;
-        if (field < 16)
+        if (field < 16) {
             other.nsid[field] ^= 1;
-        else if (field == 16)
+        } else if (field == 16) {
             other.base++;
-        else if (field == 17)
+        } else if (field == 17) {
             other.rand ^= UINT64_C(1) << 63;
-        else if (field == 18)
+        } else if (field == 18) {
             other.column--;
-        else if (field == 19)
+        } else if (field == 19) {
             other.block++;
-        else
+        } else {
             other.kind ^= 0x80;
+        }
         ck_assert_int_eq(mola_block_read(mola_buf_str(&block), &other, &arena, &plain),
                          MOLA_CORRUPT);
     }
@@ -259,9 +262,10 @@ START_TEST(packed_bytes_unpack_to_exactly_their_size)
     ck_assert_int_eq(mola_zstd_unpack(packed, out, sizeof text - 2), MOLA_CORRUPT);
     ck_assert_int_eq(mola_zstd_unpack(packed, out, 0), MOLA_CORRUPT);
     ck_assert_int_eq(mola_zstd_unpack((mola_str){0}, out, 0), MOLA_CORRUPT);
-    for (size_t size = 0; size < packed.len; size++)
+    for (size_t size = 0; size < packed.len; size++) {
         ck_assert_int_eq(mola_zstd_unpack((mola_str){packed.data, size}, out, sizeof text - 1),
                          MOLA_CORRUPT);
+    }
     block.len = 0;
     ck_assert(mola_zstd_pack(&block, (mola_str){0}, 1));
     ck_assert_int_eq(mola_zstd_unpack(mola_buf_str(&block), out, 0), MOLA_OK);

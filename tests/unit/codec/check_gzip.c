@@ -177,10 +177,11 @@ START_TEST(no_flipped_bit_gives_another_text)
         char bytes[sizeof by_python];
         memcpy(bytes, by_python, sizeof bytes);
         bytes[bit / 8] ^= (char)(1 << bit % 8);
-        if (inflate((mola_str){bytes, sizeof bytes}, 1 << 20))
+        if (inflate((mola_str){bytes, sizeof bytes}, 1 << 20)) {
             refused++;
-        else
+        } else {
             ck_assert(mola_str_eq(mola_buf_str(&plain), MOLA_STR(fish)));
+        }
     }
     ck_assert_uint_gt(refused, sizeof by_python * 8 - 8 * 20);
 }

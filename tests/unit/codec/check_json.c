@@ -34,9 +34,10 @@ static bool agree(mola_str text)
 START_TEST(known_tricky_texts_are_judged_rightly)
 {
     ck_assert_uint_ge(sizeof json_cases / sizeof *json_cases, 250);
-    for (size_t i = 0; i < sizeof json_cases / sizeof *json_cases; i++)
+    for (size_t i = 0; i < sizeof json_cases / sizeof *json_cases; i++) {
         ck_assert_msg(agree(json_cases[i].text) == json_cases[i].good, "case %zu: " MOLA_FMT, i,
                       MOLA_ARG(json_cases[i].text));
+    }
 }
 END_TEST
 
@@ -76,11 +77,12 @@ static const char *pick(const char *const *words, uint32_t count)
 static void make_string(mola_buf *b)
 {
     mola_buf_add_char(b, '"');
-    for (uint32_t n = chance(4) ? chance(4) : chance(100); n > 0; n--)
+    for (uint32_t n = chance(4) ? chance(4) : chance(100); n > 0; n--) {
         mola_buf_add_str(b,
                          mola_str_of(PICK("a", "b", "id", "\\\\", "\\\"", "\\n", "\\u0061",
                                           "\\u00e9", "\\ud83d\\ude00", "\xc3\xa9", "\xe2\x82\xac",
                                           "{", "]", ":", ",", " ", "\\/", "0123456789abcdef")));
+    }
     mola_buf_add_char(b, '"');
 }
 
@@ -260,9 +262,10 @@ START_TEST(each_implementation_judges_alike)
     if (!runs[_i])
         return;
     setenv("SIMDJSON_FORCE_IMPLEMENTATION", names[_i], 1); /* read once, when it is first called */
-    for (size_t i = 0; i < sizeof json_cases / sizeof *json_cases; i++)
+    for (size_t i = 0; i < sizeof json_cases / sizeof *json_cases; i++) {
         ck_assert_msg(agree(json_cases[i].text) == json_cases[i].good, "%s, case %zu", names[_i],
                       i);
+    }
     chance_state = 99;
     mola_buf b;
     mola_buf_init(&b, &heap);

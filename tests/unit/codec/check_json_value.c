@@ -30,9 +30,10 @@ START_TEST(a_large_object_with_repeated_keys_keeps_the_last)
     enum { MEMBERS = 20000, DIFFERENT = 7000 };
     mola_buf b;
     mola_buf_init(&b, &heap);
-    for (int i = 0; i < MEMBERS; i++) /* every other key is written with an escape */
+    for (int i = 0; i < MEMBERS; i++) { /* every other key is written with an escape */
         mola_buf_print(&b, i % 2 ? "%c\"\\u006bey%d\":[%d]" : "%c\"key%d\":[%d]", i ? ',' : '{',
                        i % DIFFERENT, i);
+    }
     mola_buf_add_char(&b, '}');
     ck_assert_int_eq(parse_padded(mola_buf_str(&b), '1'), MOLA_OK);
     mola_buf_free(&b);
@@ -181,16 +182,17 @@ START_TEST(an_array_of_numbers_gives_the_nearest_f32s)
         float f;
         memcpy(&f, &bits, sizeof f);
         mola_buf_add_char(&b, i ? ',' : '[');
-        if (i < FIXED)
+        if (i < FIXED) {
             mola_buf_add_str(&b, mola_str_of(fixed[i]));
-        else if (i % 4 == 0 && isfinite(f))
+        } else if (i % 4 == 0 && isfinite(f)) {
             mola_buf_print(&b, "%.*g", (int)chance(20), f);
-        else if (i % 4 == 1) /* just above, at and below the middle of two f32s */
+        } else if (i % 4 == 1) { /* just above, at and below the middle of two f32s */
             mola_buf_print(&b, "%.*f", 12 + (int)chance(15),
                            1 + (2 * (double)chance(1 << 20) + 1) / (1 << 24) +
                                (chance(3) - 1.0) * 1e-16);
-        else
+        } else {
             mola_buf_print(&b, "%.*f", 1 + (int)chance(18), (chance(2000001) - 1e6) / 1e6);
+        }
     }
     mola_buf_add_char(&b, ']');
     ck_assert_int_eq(parse_padded(mola_buf_str(&b), '1'), MOLA_OK);

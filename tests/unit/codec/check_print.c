@@ -110,9 +110,9 @@ static int digits_of(const char *printed)
 {
     int count = 0, zeros = 0;
     for (const char *p = printed; *p && *p != 'e'; p++) {
-        if (*p == '0')
+        if (*p == '0') {
             zeros += count > 0;
-        else if (*p != '-' && *p != '.') {
+        } else if (*p != '-' && *p != '.') {
             count += zeros + 1;
             zeros = 0;
         }
@@ -134,9 +134,9 @@ START_TEST(random_f32s_read_back_and_no_shorter_text_would)
         ck_assert_msg(memcmp(&back, &v, sizeof v) == 0, "%08x printed as %s", bits, printed);
         char other[64];
         int precision = 0;
-        do
+        do {
             ck_assert_int_gt(snprintf(other, sizeof other, "%.*e", precision++, (double)v), 0);
-        while (strtof(other, NULL) != v);
+        } while (strtof(other, NULL) != v);
         ck_assert_msg(digits_of(printed) <= precision, "%08x printed as %s, not %s", bits, printed,
                       other);
     }
@@ -158,9 +158,9 @@ START_TEST(random_f64s_read_back_and_no_shorter_text_would)
                       (unsigned long long)bits, printed);
         char other[64];
         int precision = 0;
-        do
+        do {
             ck_assert_int_gt(snprintf(other, sizeof other, "%.*e", precision++, v), 0);
-        while (strtod(other, NULL) != v);
+        } while (strtod(other, NULL) != v);
         ck_assert_msg(digits_of(printed) <= precision, "%s, not %s", printed, other);
     }
 }
@@ -223,8 +223,8 @@ END_TEST
 /* The scan goes eight bytes at a time: each byte value is put at each place of it. */
 START_TEST(any_byte_at_any_place_is_escaped_alike)
 {
-    for (int byte = 0; byte < 256; byte++)
-        for (size_t len = 1; len <= 20; len++)
+    for (int byte = 0; byte < 256; byte++) {
+        for (size_t len = 1; len <= 20; len++) {
             for (size_t at = 0; at < len; at++) {
                 char in[32], wanted[64];
                 memset(in, byte == 'a' ? 'b' : 'a', sizeof in);
@@ -235,17 +235,20 @@ START_TEST(any_byte_at_any_place_is_escaped_alike)
                     ['"'] = "\\\"", ['\\'] = "\\\\", ['\b'] = "\\b", ['\f'] = "\\f",
                     ['\n'] = "\\n", ['\r'] = "\\r",  ['\t'] = "\\t"};
                 char escape[8];
-                if (byte < 128 && named[byte])
+                if (byte < 128 && named[byte]) {
                     snprintf(escape, sizeof escape, "%s", named[byte]);
-                else if (byte < 32)
+                } else if (byte < 32) {
                     snprintf(escape, sizeof escape, "\\u%04x", byte);
-                else
+                } else {
                     snprintf(escape, sizeof escape, "%c", byte);
+                }
                 snprintf(wanted, sizeof wanted, "\"%.*s%s%.*s\"", (int)at, in, escape,
                          (int)(len - at - 1), in + at + 1);
                 mola_print_string(&out, (mola_str){in, len});
                 ck_assert_str_eq(text(), wanted);
             }
+        }
+    }
 }
 END_TEST
 
