@@ -1,7 +1,7 @@
 #include "mola/namespace/log.h"
 #include "namespace/name.h"
 
-enum { ROUNDS_MAX = 12 };
+enum { ROUNDS_MAX = 12, LOST_BEFORE_CATCHING_UP = 2 };
 
 static bool next_slot_is_borrowed(mola_name *name, const mola_view *view)
 {
@@ -93,17 +93,20 @@ static mola_err answer_unknown(mola_ctx *ctx, mola_name *name)
                      "outcome unknown: the write may or may not have been applied");
 }
 
-/* The winner's entry becomes the newest state; what cannot be applied here is read again by
- * catching up. */
+/* The winner's entry becomes the newest state. What cannot be applied here is read again by
+ * catching up; so is everything when slots are lost one after the other, for then we are behind by
+ * more than one, and every further PUT would be in vain. */
 static void apply_theirs(mola_ask *ask, mola_name *name, const mola_view *on, mola_record *theirs)
 {
     mola_view *next = NULL;
     bool plain = !(theirs->entry.flags & MOLA_ENTRY_LARGE) && theirs->entry.prev_chain == on->chain;
-    if (plain && !mola_record_apply(name, on, theirs, &next, ask->ctx.why)) {
+    bool applied = plain && !mola_record_apply(name, on, theirs, &next, ask->ctx.why);
+    if (applied) {
         mola_view_install(name, next, false);
         mola_view_unref(next);
-        return;
     }
+    if (applied && ++name->lost_in_a_row < LOST_BEFORE_CATCHING_UP)
+        return;
     mola_lock_take(&name->lock);
     name->at_tail = false;
     mola_lock_give(&name->lock);
@@ -151,6 +154,7 @@ mola_err mola_log_append(mola_ctx *ctx, mola_name *name, const mola_view *on,
     }
     if (err == MOLA_OK) {
         mola_count(ctx->env->metrics, MOLA_M_write_groups_total, 1);
+        name->lost_in_a_row = 0;
         mola_view_install(name, draft.next, true);
         *after = draft.next;
         draft.next = NULL;

@@ -61,7 +61,9 @@ struct mola_name {
     mola_view *shared_view;            /* kept while somebody waits */
     mola_why shared_why;
 
-    mola_upload upload; /* of the one thread that appends */
+    /* of the one thread that appends */
+    mola_upload upload;
+    uint32_t lost_in_a_row; /* slots */
     size_t len;
     char text[];
 };

@@ -232,6 +232,19 @@ START_TEST(a_seal_is_the_end_even_without_a_tombstone)
 }
 END_TEST
 
+START_TEST(an_eventual_read_does_not_show_what_is_sealed)
+{
+    put_one(&w, here, "fish", 1, 10, docs);
+    check_read(&w, here, "fish", docs); /* a probe that an eventual read could lean on */
+    w.judge = judge_no_grave;
+    ck_assert_int_eq(delete_name(&w, here, "fish"), MOLA_OK);
+    w.judge = NULL;
+    request r;
+    mola_view *view;
+    ck_assert_int_eq(read_view(&w, here, "fish", MOLA_READ_EVENTUAL, &view, &r), MOLA_NOT_FOUND);
+}
+END_TEST
+
 START_TEST(the_next_writer_finishes_a_deletion)
 {
     seal_without_grave();
@@ -379,6 +392,7 @@ int main(void)
     tcase_add_test(life, a_name_that_moved_twice_leaves_a_creation_unknown);
     tcase_add_test(life, a_tombstone_of_our_own_proves_the_birth);
     tcase_add_test(life, a_seal_is_the_end_even_without_a_tombstone);
+    tcase_add_test(life, an_eventual_read_does_not_show_what_is_sealed);
     tcase_add_test(life, the_next_writer_finishes_a_deletion);
     tcase_add_test(life, deleting_what_is_sealed_already_is_not_found);
     tcase_add_test(life, a_lost_answer_to_the_tombstone_is_read_back);

@@ -72,6 +72,32 @@ START_TEST(a_strong_read_costs_what_the_protocol_says)
 }
 END_TEST
 
+static fate judge_slow_manifest(world *at, const mola_store_op *op, void *argument)
+{
+    (void)at;
+    (void)argument;
+    if (op->verb == MOLA_GET && key_is_manifest(op->key))
+        pass_seconds(FENCE_SECONDS / 3);
+    return PASS;
+}
+
+/* I6: the trust counts from when the GET of the manifest was sent. */
+START_TEST(a_hold_is_as_old_as_its_request_not_as_its_answer)
+{
+    strong_roundtrips(there);
+    pass_seconds(FENCE_SECONDS / 2 + 1);
+    w.judge = judge_slow_manifest;
+    uint64_t before = requests();
+    strong_roundtrips(there);
+    ck_assert_uint_eq(requests() - before, 2);
+    w.judge = NULL;
+    pass_seconds(FENCE_SECONDS / 3); /* a third since the answer, two since the request */
+    before = requests();
+    strong_roundtrips(there);
+    ck_assert_uint_eq(requests() - before, 2);
+}
+END_TEST
+
 START_TEST(a_jump_of_the_wall_clock_ends_a_hold)
 {
     strong_roundtrips(there);
@@ -472,6 +498,7 @@ int main(void)
     tcase_set_timeout(reading, 100);
     tcase_add_checked_fixture(reading, begin, end);
     tcase_add_test(reading, a_strong_read_costs_what_the_protocol_says);
+    tcase_add_test(reading, a_hold_is_as_old_as_its_request_not_as_its_answer);
     tcase_add_test(reading, a_jump_of_the_wall_clock_ends_a_hold);
     tcase_add_test(reading, a_strong_read_sees_every_write_before_it);
     tcase_add_test(reading, an_eventual_read_is_as_old_as_the_last_probe);

@@ -264,6 +264,36 @@ START_TEST(a_payload_is_uploaded_once_however_often_the_slot_is_lost)
 }
 END_TEST
 
+/* The entry may stand at most 1,024 slots behind the one its payload was uploaded for: else a
+ * collector could have taken it for garbage. */
+static fate judge_overtaken(world *at, const mola_store_op *op, void *argument)
+{
+    bool *done = argument;
+    if (op->verb == MOLA_PUT && key_is_entry(op->key, 2) && !*done) {
+        *done = true;
+        document none[IDS_MAX] = {0};
+        for (uint64_t i = 0; i < 1026; i++)
+            put_one(at, rival, "fish", i % 40, 1, none);
+    }
+    return PASS;
+}
+START_TEST(a_payload_that_was_left_far_behind_is_uploaded_again)
+{
+    mola_namespaces *here = node_open(&w, SIZE_MAX);
+    rival = node_open(&w, SIZE_MAX);
+    ck_assert_int_eq(bulk(here, "fish", 50, 10, 64), MOLA_OK);
+    bool done = false;
+    w.judge = judge_overtaken;
+    w.argument = &done;
+    ck_assert_int_eq(bulk(here, "fish", 100, 900, 32768), MOLA_OK);
+    w.judge = NULL;
+    ck_assert(done);
+    check_bulk(rival, "fish", 100, 900, 32768, 950, 1028);
+    mola_namespaces_close(here);
+    mola_namespaces_close(rival);
+}
+END_TEST
+
 static fate judge_no_payload(world *at, const mola_store_op *op, void *argument)
 {
     (void)at;
@@ -315,6 +345,7 @@ int main(void)
     tcase_add_test(room, a_large_change_goes_out_of_line);
     tcase_add_test(room, a_large_creation_is_one_birth);
     tcase_add_test(room, a_payload_is_uploaded_once_however_often_the_slot_is_lost);
+    tcase_add_test(room, a_payload_that_was_left_far_behind_is_uploaded_again);
     tcase_add_test(room, a_payload_that_was_not_taken_is_a_definite_failure);
     tcase_add_test(room, names_that_nobody_uses_are_forgotten);
     suite_add_tcase(suite, room);

@@ -178,7 +178,7 @@ static inline mola_err read_view(world *w, mola_namespaces *all, const char *nam
                                  mola_consistency level, mola_view **out, request *r)
 {
     mola_freshness freshness = {.level = level, .staleness_ns = 10 * MOLA_SECOND};
-    mola_ctx *ctx = request_begin(w, r, 5000);
+    mola_ctx *ctx = request_begin(w, r, 60000);
     mola_err err = mola_namespace_read(ctx, all, mola_str_of(name), &freshness, out);
     request_end(r);
     return err;
