@@ -71,6 +71,29 @@ START_TEST(missing_things_are_no_value)
 }
 END_TEST
 
+/* Large strings are not copied: a body of base64 must not take its size again. */
+START_TEST(only_strings_with_escapes_are_copied)
+{
+    mola_json v = parse("[\"plain\",\"\\u0061\",\"plain\",{\"key\":1,\"\\\\\":2},\"plain\"]");
+    mola_json object = mola_json_at(v, 3);
+    mola_str s;
+    for (uint32_t i = 0; i < 5; i++) {
+        size_t before = arena.used;
+        if (i != 3) {
+            ck_assert(mola_json_string(mola_json_at(v, i), &arena, &s));
+            ck_assert(mola_str_eq(s, i == 1 ? MOLA_STR("a") : MOLA_STR("plain")));
+            ck_assert_int_eq(arena.used > before, i == 1);
+        }
+    }
+    size_t before = arena.used;
+    ck_assert(mola_json_key(mola_json_first(object), &arena, &s) &&
+              mola_str_eq(s, MOLA_STR("key")));
+    ck_assert_uint_eq(arena.used, before);
+    ck_assert(mola_json_key(mola_json_get(object, MOLA_STR("\\")), &arena, &s));
+    ck_assert(mola_str_eq(s, MOLA_STR("\\")));
+}
+END_TEST
+
 START_TEST(raw_text_of_a_container_ends_at_its_own_bracket)
 {
     mola_json v = parse("[[\"]\\\"]\",{\"}\":[ ]}] ,2]");
@@ -281,6 +304,7 @@ int main(void)
     tcase_add_test(value, the_last_of_equal_keys_wins_looked_up_or_walked);
     tcase_add_test(value, a_large_object_with_repeated_keys_keeps_the_last);
     tcase_add_test(value, missing_things_are_no_value);
+    tcase_add_test(value, only_strings_with_escapes_are_copied);
     tcase_add_test(value, raw_text_of_a_container_ends_at_its_own_bracket);
     tcase_add_test(value, integers_are_exact_to_64_bits);
     tcase_add_test(value, doubles_are_the_nearest_ones);
