@@ -115,7 +115,7 @@ static void add_options(char *options, size_t room, const char *const *names, si
 mola_err mola_fail_variant(mola_why *why, const char *path, mola_json got, const char *const *names,
                            size_t count)
 {
-    char options[MOLA_WHY_BYTES] = "", reason[MOLA_WHY_BYTES] = "";
+    char options[MOLA_WHY_BYTES] = "", reason[3 * MOLA_WHY_BYTES] = "";
     add_options(options, sizeof options, names, count);
     MOLA_ASSERT(got.doc);
     mola_buf text;

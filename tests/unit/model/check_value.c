@@ -138,6 +138,36 @@ START_TEST(minus_zero_equals_zero_and_hashes_alike)
 }
 END_TEST
 
+/* Every kind: equal copies hash alike, and hundreds of different values hardly ever meet. */
+START_TEST(hashes_follow_equality)
+{
+    chance c = {17};
+    for (int elem = MOLA_ELEM_STRING; elem <= MOLA_ELEM_BYTES; elem++) {
+        mola_value values[100];
+        uint32_t met = 0;
+        for (int i = 0; i < 100; i++) {
+            values[i] = random_value(&c, (mola_elem)elem);
+            mola_value copy = values[i];
+            if (elem == MOLA_ELEM_STRING || elem == MOLA_ELEM_BYTES)
+                ck_assert(mola_arena_copy(&arena, values[i].s, &copy.s));
+            ck_assert(mola_value_eq(&values[i], &copy));
+            ck_assert_uint_eq(mola_value_hash(&values[i]), mola_value_hash(&copy));
+            for (int j = 0; j < i; j++) {
+                if (!mola_value_eq(&values[i], &values[j])) {
+                    met += mola_value_hash(&values[i]) == mola_value_hash(&values[j]);
+                }
+            }
+        }
+        ck_assert_uint_eq(met, 0);
+    }
+    mola_value null = {.elem = MOLA_ELEM_NONE};
+    ck_assert_uint_eq(mola_value_hash(&null), 0);
+    ck_assert_uint_eq(mola_value_bytes(&null), 0);
+    mola_value_print(&out, &null);
+    ck_assert_str_eq(printed(), "null");
+}
+END_TEST
+
 START_TEST(ids_say_what_is_wrong_with_them)
 {
     static const struct {
@@ -276,6 +306,7 @@ int main(void)
     tcase_add_test(values, a_full_arena_is_told_from_a_wrong_value);
     tcase_add_test(values, values_have_a_total_order);
     tcase_add_test(values, minus_zero_equals_zero_and_hashes_alike);
+    tcase_add_test(values, hashes_follow_equality);
     tcase_add_test(values, ids_say_what_is_wrong_with_them);
     tcase_add_test(values, only_numbers_and_strings_have_the_shape_of_an_id);
     tcase_add_test(values, shape_errors_read_like_those_of_serde);
