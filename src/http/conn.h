@@ -122,8 +122,11 @@ struct mola_http {
     bool is_told;   /* that it drains */
     mola_lock lock; /* guards the rest */
     mola_event changed;
-    uint32_t starting_count, running_count;
-    bool was_cut; /* draining closed a connection that was not finished */
+    uint32_t pending_count; /* loops that have yet to do what they were told: to start, to drain */
+    uint32_t running_count; /* loops that have something left */
+    uint32_t thread_count;
+    bool is_closing; /* nobody sends messages to loops any more */
+    bool was_cut;    /* draining closed a connection that was not finished */
     mola_loop *loops[];
 };
 
@@ -201,6 +204,8 @@ mola_err mola_listen_open(const char *address, uint16_t *port, int *fd_out,
                           mola_why *why) MOLA_NODISCARD;
 /* UNAVAILABLE when another process listens there: SO_REUSEPORT alone would let two share it. */
 mola_err mola_listen_probe(const char *address, uint16_t port, mola_why *why) MOLA_NODISCARD;
+/* How many connections the limit of file descriptors allows, raised as far as it can be. */
+uint32_t mola_listen_affordable(mola_env *env, uint32_t connections_max);
 void mola_listen_on(mola_loop *loop);
 void mola_listen_again(mola_loop *loop, uint64_t now_ns); /* when the pause is over */
 void mola_listen_stop(mola_loop *loop);
@@ -208,6 +213,11 @@ void mola_listen_stop(mola_loop *loop);
 /* loop.c - one thread's turns */
 
 void mola_loop_main(void *argument); /* a mola_loop */
-/* A loop thread has begun, or ended (drain.c). */
-void mola_http_loop_started(mola_http *http);
-void mola_http_loop_ended(mola_http *http, bool was_cut);
+/* drain.c - what a loop tells about itself */
+
+/* It has started, or has begun to drain. */
+void mola_http_loop_obeyed(mola_http *http);
+/* It has drained. Waits until nobody can send to it: a sender whose message has arrived may still
+ * be about to wake the loop through its queue. */
+void mola_http_loop_finished(mola_http *http, bool was_cut);
+void mola_http_loop_gone(mola_http *http);

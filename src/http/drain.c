@@ -62,6 +62,7 @@ mola_err mola_http_open(const mola_http_config *config, mola_http **out, mola_wh
     if (!http)
         return mola_fail(why, MOLA_NO_MEMORY, "no memory for the HTTP front");
     http->config = *config;
+    http->config.connections_max = mola_listen_affordable(config->env, config->connections_max);
     http->heads.limit = config->heads_bytes_max;
     http->port = config->port;
     mola_lock_init(&http->lock, config->env, MOLA_RANK_HTTP);
@@ -84,36 +85,52 @@ uint16_t mola_http_port(const mola_http *http)
     return http->port;
 }
 
-void mola_http_loop_started(mola_http *http)
+void mola_http_loop_obeyed(mola_http *http)
 {
     MOLA_LOCKED(&http->lock);
-    http->starting_count--;
+    http->pending_count--;
     mola_event_wake_all(&http->changed);
 }
 
-void mola_http_loop_ended(mola_http *http, bool was_cut)
+void mola_http_loop_finished(mola_http *http, bool was_cut)
 {
     MOLA_LOCKED(&http->lock);
     http->running_count--;
     http->was_cut = http->was_cut || was_cut;
     mola_event_wake_all(&http->changed);
+    while (!http->is_closing)
+        (void)mola_event_wait(&http->changed, &http->lock, MOLA_NEVER);
+}
+
+void mola_http_loop_gone(mola_http *http)
+{
+    MOLA_LOCKED(&http->lock);
+    http->thread_count--;
+    mola_event_wake_all(&http->changed);
+}
+
+/* Waits until `count`, which is guarded by the lock, is zero. false: the deadline has passed. */
+static bool wait_for_zero(mola_http *http, const uint32_t *count, uint64_t deadline_ns)
+{
+    MOLA_LOCKED(&http->lock);
+    bool in_time = true;
+    while (*count > 0 && in_time)
+        in_time = mola_event_wait(&http->changed, &http->lock, deadline_ns);
+    return *count == 0;
 }
 
 static mola_err start_loop(mola_http *http, mola_loop *loop)
 {
     mola_env *env = http->config.env;
-    {
-        MOLA_LOCKED(&http->lock);
-        http->starting_count++;
-        http->running_count++;
-    }
+    MOLA_LOCKED(&http->lock);
     mola_err err = env->ops->spawn(env, "http", mola_loop_main, loop);
-    if (err) {
-        mola_http_loop_started(http);
-        mola_http_loop_ended(http, false);
-    }
-    loop->is_started = !err;
-    return err;
+    if (err)
+        return err;
+    loop->is_started = true;
+    http->pending_count++;
+    http->running_count++;
+    http->thread_count++;
+    return MOLA_OK;
 }
 
 /* Once; the loops that have been started listen to it. */
@@ -123,8 +140,13 @@ static void tell_loops_to_drain(mola_http *http)
     http->is_told = true;
     for (uint32_t i = 0; i < http->config.loops && !is_told; i++) {
         mola_loop *loop = http->loops[i];
-        if (loop->is_started)
-            h2o_multithread_send_message(&loop->arrivals, &loop->drain_message);
+        if (!loop->is_started)
+            continue;
+        {
+            MOLA_LOCKED(&http->lock);
+            http->pending_count++;
+        }
+        h2o_multithread_send_message(&loop->arrivals, &loop->drain_message);
     }
 }
 
@@ -134,11 +156,7 @@ mola_err mola_http_serve(mola_http *http, mola_why *why)
     mola_err err = MOLA_OK;
     for (uint32_t i = 0; i < http->config.loops && !err; i++)
         err = start_loop(http, http->loops[i]);
-    {
-        MOLA_LOCKED(&http->lock);
-        while (http->starting_count > 0)
-            (void)mola_event_wait(&http->changed, &http->lock, MOLA_NEVER);
-    }
+    (void)wait_for_zero(http, &http->pending_count, MOLA_NEVER);
     if (err) {
         tell_loops_to_drain(http);
         return mola_fail(why, MOLA_UNAVAILABLE, "no thread for an HTTP loop");
@@ -153,22 +171,19 @@ bool mola_http_drain(mola_http *http)
     mola_env *env = http->config.env;
     uint64_t until_ns = mola_boot_ns(env) + http->config.drain_s * MOLA_SECOND + DRAIN_MARGIN;
     mola_api_drain(http->config.api);
-    mola_log(env, MOLA_LOG_INFO, "draining", "seconds=%u", http->config.drain_s);
     tell_loops_to_drain(http);
-    bool in_time = true;
-    uint32_t running_count;
+    (void)wait_for_zero(http, &http->pending_count, until_ns);
+    mola_log(env, MOLA_LOG_INFO, "http_draining", "seconds=%u", http->config.drain_s);
+    bool is_complete = wait_for_zero(http, &http->running_count, until_ns);
     {
         MOLA_LOCKED(&http->lock);
-        while (http->running_count > 0 && in_time)
-            in_time = mola_event_wait(&http->changed, &http->lock, until_ns);
-        running_count = http->running_count;
-        in_time = running_count == 0 && !http->was_cut;
+        is_complete = is_complete && !http->was_cut;
     }
-    mola_log(env, in_time ? MOLA_LOG_INFO : MOLA_LOG_WARN, "drained",
-             "complete=%s loops_running=%u head_bytes=%llu body_bytes=%llu", in_time ? "yes" : "no",
-             running_count, (unsigned long long)atomic_load(&http->heads.used),
+    mola_log(env, is_complete ? MOLA_LOG_INFO : MOLA_LOG_WARN, "http_drained",
+             "complete=%s head_bytes=%llu body_bytes=%llu", is_complete ? "yes" : "no",
+             (unsigned long long)atomic_load(&http->heads.used),
              (unsigned long long)atomic_load(&http->config.bodies->used));
-    return in_time;
+    return is_complete;
 }
 
 void mola_http_close(mola_http *http)
@@ -178,9 +193,10 @@ void mola_http_close(mola_http *http)
     mola_env *env = http->config.env;
     {
         MOLA_LOCKED(&http->lock);
-        while (http->running_count > 0)
-            (void)mola_event_wait(&http->changed, &http->lock, MOLA_NEVER);
+        http->is_closing = true;
+        mola_event_wake_all(&http->changed);
     }
+    (void)wait_for_zero(http, &http->thread_count, MOLA_NEVER);
     for (uint32_t i = 0; i < http->config.loops; i++) {
         mola_loop *loop = http->loops[i];
         if (loop && loop->listener_fd >= 0)

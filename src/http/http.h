@@ -38,8 +38,9 @@ typedef struct mola_http mola_http;
  * connections, 75 s, no notice, 25 s, 64 MiB, no TLS. */
 mola_http_config mola_http_defaults(void);
 
-/* Binds and listens; nothing is accepted yet. INVALID: a bad address, certificate or limit.
- * UNAVAILABLE: the address is taken or the system refused a socket. */
+/* Binds and listens; nothing is accepted yet. Raises the soft limit of file descriptors if need be;
+ * where the hard one is too low, takes fewer connections and says so. INVALID: a bad address,
+ * certificate or limit. UNAVAILABLE: the address is taken or the system refused a socket. */
 mola_err mola_http_open(const mola_http_config *config, mola_http **out,
                         mola_why *why) MOLA_NODISCARD;
 /* The port bound to. */

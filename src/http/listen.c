@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -100,6 +101,27 @@ mola_err mola_listen_open(const char *address, uint16_t *port, int *fd_out, mola
     *port = ntohs(bound.any.sa_family == AF_INET ? bound.v4.sin_port : bound.v6.sin6_port);
     *fd_out = fd;
     return MOLA_OK;
+}
+
+/* Three quarters of the descriptors: the store needs some, too. */
+uint32_t mola_listen_affordable(mola_env *env, uint32_t connections_max)
+{
+    struct rlimit descriptors;
+    if (getrlimit(RLIMIT_NOFILE, &descriptors) < 0)
+        return connections_max;
+    rlim_t wanted = (rlim_t)connections_max / 3 * 4 + 4;
+    if (descriptors.rlim_cur < wanted) {
+        rlim_t before = descriptors.rlim_cur, most = descriptors.rlim_max;
+        descriptors.rlim_cur = wanted < most ? wanted : most;
+        if (setrlimit(RLIMIT_NOFILE, &descriptors) < 0)
+            descriptors.rlim_cur = before;
+    }
+    rlim_t share = descriptors.rlim_cur / 4 * 3;
+    if (share >= connections_max)
+        return connections_max;
+    mola_log(env, MOLA_LOG_WARN, "connections_limited", "wanted=%u allowed=%llu descriptors=%llu",
+             connections_max, (unsigned long long)share, (unsigned long long)descriptors.rlim_cur);
+    return share ? (uint32_t)share : 1;
 }
 
 /* ---- new connections ---- */

@@ -32,6 +32,7 @@ static void begin_drain(mola_loop *loop)
         if (mola_conn_is_idle(c))
             mola_conn_set_deadline(c, loop->listen_until_ns + LAST_REQUEST_TIME);
     }
+    mola_http_loop_obeyed(loop->http);
 }
 
 /* Returns whether a connection had to be cut off. */
@@ -91,7 +92,7 @@ void mola_loop_main(void *argument)
     loop->queue = h2o_multithread_create_queue(loop->evloop);
     h2o_multithread_register_receiver(loop->queue, &loop->arrivals, on_arrivals);
     mola_listen_on(loop);
-    mola_http_loop_started(loop->http);
+    mola_http_loop_obeyed(loop->http);
     while (!loop->is_draining || loop->listener || loop->open_count || loop->executing_count) {
         turn(loop, has_more ? 0 : TURN_MS);
         uint64_t now_ns = mola_loop_now(loop);
@@ -101,11 +102,12 @@ void mola_loop_main(void *argument)
             was_cut = go_on_draining(loop, now_ns) || was_cut;
         bury(loop);
     }
+    mola_http_loop_finished(loop->http, was_cut);
     h2o_multithread_unregister_receiver(loop->queue, &loop->arrivals);
     h2o_multithread_destroy_queue(loop->queue);
     turn(loop, 0); /* frees what was closed */
     h2o_evloop_destroy(loop->evloop);
-    mola_http_loop_ended(loop->http, was_cut);
+    mola_http_loop_gone(loop->http);
 }
 
 /* What libh2o 2.2.5 never frees: the buffer pool of a thread, the struct of a queue. */

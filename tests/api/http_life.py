@@ -3,6 +3,8 @@
 Each scenario has a server of its own and ends with a clean stop, at which the stand-in demands that every
 byte and every connection has been given back."""
 import contextlib
+import os
+import resource
 import select
 import signal
 import socket
@@ -147,7 +149,7 @@ def drain(binary):
         assert b' 100 ' in upload.recv(100)
         late = idle.pop()
         server.signal()
-        server.wait_for_line(' draining ', 10)
+        server.wait_for_line(' http_draining ', 10)
         late.sendall(get(b'/executed'))
         for i in range(10):
             upload.sendall(b'x' * 10000)
@@ -181,7 +183,7 @@ def drain_with_notice(binary):
     with Server(binary, notice_s=2) as server:
         idle = server.connect()
         server.signal()
-        server.wait_for_line(' draining ', 10)
+        server.wait_for_line(' http_draining ', 10)
         sock = server.connect()
         sock.sendall(get(b'/executed'))
         got, end = read_all(sock)
@@ -192,7 +194,8 @@ def drain_with_notice(binary):
 
 def starved(binary):
     """Without descriptors accepting pauses, does not spin, and goes on as soon as there are some."""
-    with Server(binary, descriptors=100, loops=2) as server:
+    with Server(binary, loops=2) as server:
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (100, 100))
         socks = [server.connect() for _ in range(300)]
         for sock in socks:
             sock.sendall(get())
@@ -204,6 +207,29 @@ def starved(binary):
         for sock in sorted(socks, key=lambda sock: not is_readable(sock)):
             assert read_response(sock)[0] == 200
             sock.close()
+
+
+def few_descriptors(binary):
+    """Where the system gives few descriptors, a quarter of them is left to the store."""
+    with Server(binary, descriptors=80, loops=1) as server:
+        server.wait_for_line('connections_limited wanted=10000 allowed=60 ', 1)
+        busy = [server.connect() for _ in range(60)]
+        for sock in busy:
+            sock.sendall(get(b'/sleep/1500'))
+        waiting = server.connect()
+        waiting.sendall(get())
+        eventually(lambda: count_sockets(server) >= 60, what='sixty connections taken')
+        assert not is_readable(waiting) and count_sockets(server) < 70
+        assert all(read_response(sock)[0] == 200 for sock in busy)
+        assert read_response(waiting)[0] == 200
+
+
+def count_sockets(server):
+    links = []
+    for name in os.listdir(f'/proc/{server.pid}/fd'):
+        with contextlib.suppress(FileNotFoundError):
+            links.append(os.readlink(f'/proc/{server.pid}/fd/{name}'))
+    return sum(link.startswith('socket:') for link in links)
 
 
 def full(binary):
@@ -302,7 +328,7 @@ def stopped(binary):
 def port_taken(binary):
     """Two servers must not share a port by accident: SO_REUSEPORT alone would let them."""
     with Server(binary) as server:
-        second = subprocess.run([binary, f'port={server.port}'], stderr=subprocess.PIPE, text=True, timeout=30, check=False)
+        second = subprocess.run([binary, f'port={server.port}'], capture_output=True, text=True, timeout=30, check=False)
         assert second.returncode == 1 and 'cannot bind' in second.stderr, second
         assert status_of(server, get()) == 200
 
@@ -324,8 +350,8 @@ def tls(binary):
     """TLS 1.2 and 1.3: pipelining, megabytes both ways, a silent handshake, plain bytes to the TLS port."""
     with tempfile.TemporaryDirectory() as folder:
         cert, key = f'{folder}/cert.pem', f'{folder}/key.pem'
-        subprocess.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes',
-                        '-days', '2', '-subj', '/CN=localhost', '-keyout', key, '-out', cert], check=True, capture_output=True)
+        words = '-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost'.split()
+        subprocess.run(['openssl', 'req', '-x509', *words, '-keyout', key, '-out', cert], check=True, capture_output=True)
         with Server(binary, cert=cert, key=key) as server:
             silent = socket.create_connection(('127.0.0.1', server.port))
             plain = socket.create_connection(('127.0.0.1', server.port))
@@ -350,8 +376,8 @@ def tls(binary):
         subprocess.run(attacks, check=True, timeout=120)
 
 
-SCENARIOS = [peers_that_go_away, pace, heads_in_time, idle_time, drain, drain_in_time, drain_with_notice, starved, full,
-             body_budget, reply_budget, heads_budget, stopped, port_taken, queue_full, tls]
+SCENARIOS = [peers_that_go_away, pace, heads_in_time, idle_time, drain, drain_in_time, drain_with_notice, starved,
+             few_descriptors, full, body_budget, reply_budget, heads_budget, stopped, port_taken, queue_full, tls]
 
 
 def main():

@@ -16,9 +16,9 @@ from http_server import Server, chunked, get, length, post, read_response
 CASE_BYTES_MAX = 70000
 LINGERING_MAX = 200  # half-open connections kept at one time
 PIECES = [1, 3, 50, 1000, 20000]
-WORDS = [b'\r\n', b'\n', b'\r', b'\0', b' ', b':', b'0', b'Content-Length: 5\r\n', b'Transfer-Encoding: chunked\r\n', b'\r\n\r\n',
-         b'Connection: close\r\n', b'Expect: 100-continue\r\n', b'HTTP/1.0', b'fffff', b'X-Request-Id: \xff\r\n',
-         b'Content-Encoding: gzip\r\n']
+WORDS = [b'\r\n', b'\n', b'\r', b'\0', b' ', b':', b'0', b'fffff', b'\r\n\r\n', b'HTTP/1.0', b'Content-Length: 5\r\n',
+         b'Transfer-Encoding: chunked\r\n', b'Connection: close\r\n', b'Expect: 100-continue\r\n',
+         b'X-Request-Id: \xff\r\n', b'Content-Encoding: gzip\r\n']
 
 
 def seeds(is_mola):

@@ -88,7 +88,7 @@ class Server:
         self.listener.join(STOP_SECONDS)
         assert got == status, f'exit status {got}, not {status}: {self.lines[-30:]}'
         if status == 0:
-            assert ' head_bytes=0 body_bytes=0' in self.wait_for_line(' drained ', 1), self.lines[-30:]
+            assert ' head_bytes=0 body_bytes=0' in self.wait_for_line(' http_drained ', 1), self.lines[-30:]
         if not self.is_mola:
             assert 'closed heap_bytes=0 body_bytes=0 connections=0' in self.lines, self.lines[-30:]
 
