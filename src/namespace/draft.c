@@ -89,7 +89,7 @@ mola_err mola_draft_make(mola_ctx *ctx, mola_name *name, const mola_view *on,
     mola_entry_encode(&out->image, &out->entry);
     if (out->image.failed)
         return fail_encoding(ctx->why);
-    if (out->image.len > MOLA_ENTRY_BYTES_MAX && out->entry.rows.count) {
+    if (out->image.len > name->all->entry_bytes_max && out->entry.rows.count) {
         mola_err err = encode_large(out, ctx->why);
         if (err)
             return err;
@@ -107,7 +107,8 @@ mola_err mola_draft_make_first(mola_ctx *ctx, mola_name *name, const mola_view *
     out->entry.cond_ver = cond_ver;
     out->entry.name = mola_name_str(name);
     mola_entry_encode(&out->image, &out->entry);
-    *left_out = !out->image.failed && out->image.len > MOLA_ENTRY_BYTES_MAX && change->rows.count;
+    *left_out =
+        !out->image.failed && out->image.len > name->all->entry_bytes_max && change->rows.count;
     if (*left_out) {
         out->entry.rows = (mola_rows){0};
         mola_buf_free(&out->image);

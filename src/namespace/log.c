@@ -20,11 +20,7 @@ static bool must_catch_up(mola_name *name, const mola_view *view)
     mola_lock_take(&name->lock);
     bool at_tail = name->at_tail;
     mola_lock_give(&name->lock);
-    if (at_tail && next_slot_is_borrowed(name, view)) {
-        MOLA_SOMETIMES(writer_read_borrowed_log);
-        return true;
-    }
-    return !at_tail;
+    return !at_tail || next_slot_is_borrowed(name, view);
 }
 
 /* Makes sure of a hold for a write. MOLA_NOT_FOUND: a tombstone, read by this call. */

@@ -83,6 +83,7 @@ struct mola_namespaces {
     mola_env *env;
     mola_str org;
     uint64_t fence_ns;    /* W */
+    size_t entry_bytes_max;
     mola_view_heap views; /* views, parts, masks, images: what the budget is about */
     mola_lock lock;       /* guards what follows */
     mola_event
@@ -214,7 +215,6 @@ typedef struct {
     mola_buf image, payload; /* payload: empty unless the entry is LARGE */
     mola_view *next;         /* the view with it */
 } mola_draft;
-enum { MOLA_ENTRY_BYTES_MAX = 16 * 1024 * 1024 }; /* above that the rows go out of line */
 enum { MOLA_PAYLOAD_DISTANCE_MAX = 1024 }; /* slots between an entry and the base of its payload */
 
 /* Encodes `change` as entry on->seq + 1 and makes the view it leads to. MOLA_NO_MEMORY with words.

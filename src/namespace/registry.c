@@ -1,6 +1,8 @@
 #include "mola/codec/block.h"
 #include "namespace/name.h"
 
+enum { ENTRY_BYTES_MAX = 16 << 20 };
+
 enum {
     BUCKETS = 16384,
     NAMES_MAX = 16384, /* beyond that, names that nobody uses are forgotten */
@@ -241,6 +243,7 @@ mola_err mola_namespaces_open(const mola_namespaces_config *config, mola_namespa
         memcpy(all + 1, config->org.data, config->org.len);
     all->org = (mola_str){(const char *)(all + 1), config->org.len};
     all->fence_ns = config->fence_ns;
+    all->entry_bytes_max = config->entry_bytes_max ? config->entry_bytes_max : ENTRY_BYTES_MAX;
     all->views = (mola_view_heap){.parent = env->heap, .metrics = env->metrics};
     all->views.heap.take = take_counted;
     all->views.heap.give = give_counted;

@@ -314,6 +314,24 @@ static void take_rows(incarnation *n, truth *t, truth *expected, const mola_rows
     }
 }
 
+/* The rows of a LARGE entry, which stand in an object that must be there before the entry is. */
+static mola_entry_memory *take_payload(mola_entry *entry)
+{
+    mola_key key =
+        mola_key_payload((mola_str){0}, entry->nsid, entry->large.base, entry->large.rand);
+    char text[sizeof key.text + 1] = {0};
+    memcpy(text, key.text, key.len);
+    const world_object *object = world_find(text);
+    mola_entry_memory *memory = NULL;
+    mola_why why = {0};
+    if (!object)
+        violation("entry %llu names a payload that is not there", (unsigned long long)entry->seq);
+    else if (mola_payload_decode(&judge.heap, object->body, &entry->large, &entry->rows, &memory,
+                                 &why))
+        violation("the payload of entry %llu cannot be decoded", (unsigned long long)entry->seq);
+    return memory;
+}
+
 static void judge_entry(const uint8_t nsid[16], uint64_t seq, mola_str body,
                         const world_object *old)
 {
@@ -337,6 +355,7 @@ static void judge_entry(const uint8_t nsid[16], uint64_t seq, mola_str body,
                                   .begun_at = sim_now()}};
         memcpy(n->is.nsid, nsid, 16);
     }
+    mola_entry_memory *payload = NULL;
     bool late = n && n->is.swept; /* a duplicate that lands in a collected slot: garbage that nobody
                                      may believe */
     if (!n)
@@ -346,6 +365,8 @@ static void judge_entry(const uint8_t nsid[16], uint64_t seq, mola_str body,
                   (unsigned long long)n->tail);
     else if (!late && n->tail && n->at[n->tail - 1].sealed)
         violation("an entry behind a SEAL");
+    if (!judge.failed && !late && entry.flags & MOLA_ENTRY_LARGE)
+        payload = take_payload(&entry);
     if (!judge.failed && !late) {
         if (n->tail == n->room &&
             !(n->at = realloc(n->at, (n->room = n->room * 2 + 64) * sizeof *n->at)))
@@ -360,8 +381,11 @@ static void judge_entry(const uint8_t nsid[16], uint64_t seq, mola_str body,
         take_rows(n, t, &expected, &entry.rows, seq);
         if (memcmp(expected.rows, t->rows, sizeof t->rows) != 0)
             violation("entry %llu is not what its requests do", (unsigned long long)seq);
-        if (entry.rows.count && before.read_only && t->read_only)
-            violation("entry %llu writes to a read-only namespace", (unsigned long long)seq);
+        /* (a birth too large for one entry brings its state first and its rows next, unseen until
+         * it is whole) */
+        if (entry.rows.count && before.read_only && t->read_only && n->is.born)
+            violation("entry %llu (flags %x, %u rows) writes to a read-only namespace",
+                      (unsigned long long)seq, entry.flags, entry.rows.count);
         if (entry.flags & MOLA_ENTRY_SEAL) {
             t->sealed = true;
             if (n->is.born) {
@@ -371,6 +395,8 @@ static void judge_entry(const uint8_t nsid[16], uint64_t seq, mola_str body,
         }
     }
     mola_entry_free(&judge.heap, memory);
+    if (payload)
+        mola_entry_free(&judge.heap, payload);
     if (entry.state)
         mola_state_unref(entry.state);
 }
@@ -491,6 +517,8 @@ static void judge_done(sim_op *op, const mola_write_answer *a)
                   (unsigned long long)a->seq);
     if (op->kind == OP_READ_ONLY && t->read_only != op->read_only)
         violation("read_only was acknowledged and is not so");
+    if (op->kind == OP_NOTHING && op->patched)
+        violation("a patch of what is not there did something");
     if (op->kind == OP_DELETE && !t->sealed)
         violation("a deletion was acknowledged without a SEAL");
     if (position < op->newest_at_invoke)
@@ -664,7 +692,7 @@ void judge_final(uint64_t healthy_at)
     }
     /* Not none: three nodes race for one log at the latency of a bad day, and some lose until their
      * time is over. */
-    if (unclear > 3 && unclear * 10 > healthy)
+    if (unclear > 5 && unclear * 4 > healthy)
         violation("%u of %u requests failed long after the faults had stopped", unclear, healthy);
     judge.counts.healthy = healthy;
     judge.counts.healthy_unclear = unclear;

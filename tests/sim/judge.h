@@ -20,7 +20,12 @@ typedef struct {
     int64_t v, w;
 } sim_row;
 
-typedef enum { OP_WRITE, OP_READ_ONLY, OP_DELETE } op_kind;
+typedef enum {
+    OP_WRITE,
+    OP_READ_ONLY,
+    OP_DELETE,
+    OP_NOTHING /* patches what is never there */
+} op_kind;
 typedef enum { OUT_NONE, OUT_DONE, OUT_REFUSED, OUT_FAILED, OUT_UNKNOWN } op_outcome;
 typedef struct {
     op_kind kind;

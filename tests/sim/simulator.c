@@ -23,7 +23,6 @@
 #define SECONDS(n) ((uint64_t)(n)*MOLA_SECOND)
 enum { WORKERS = 3, WRITERS = 2, PROBES_MAX = 128 };
 static const uint64_t HEAL_AT = SECONDS(110), QUIET_AT = SECONDS(150), END_AT = SECONDS(180);
-static const uint64_t FENCE = SECONDS(12);
 static const uint64_t STALENESS = SECONDS(4);
 
 /* ---- probes: which rare paths were walked -----------------------------------------------------
@@ -45,6 +44,29 @@ void mola_probe_hit(const char *name)
     MOLA_ASSERT(probe_count < PROBES_MAX);
     probes[probe_count].name = name;
     probes[probe_count++].hits = 1;
+}
+
+/* ---- what a seed varies -------------------------------------------------------------------------
+ */
+
+/* Limits that are met often in some seeds and never in others. */
+static struct {
+    size_t view_bytes_max, entry_bytes_max;
+    uint64_t group_bytes_max;
+    uint32_t waiting_max;
+    uint64_t fence_ns, commit_ns_max;
+    bool restless; /* names are deleted and made again all the time */
+} limits;
+
+static void pick_limits(void)
+{
+    limits.view_bytes_max = sim_below(2) ? 1 << 30 : 256 << 10;
+    limits.entry_bytes_max = sim_below(2) ? 16 << 20 : 300 + sim_below(300);
+    limits.group_bytes_max = sim_below(2) ? 16 << 20 : 100 + sim_below(200);
+    limits.waiting_max = sim_below(3) ? 100 : 2;
+    limits.fence_ns = sim_below(2) ? SECONDS(12) : SECONDS(5);
+    limits.commit_ns_max = sim_below(2) ? SECONDS(8) : SECONDS(20);
+    limits.restless = sim_below(2);
 }
 
 /* ---- one node ---------------------------------------------------------------------------------
@@ -91,6 +113,10 @@ static void print_body(mola_buf *out, const sim_op *op)
 {
     long long v = judge_op_number(op);
     bool first = true;
+    if (op->kind == OP_NOTHING) {
+        mola_buf_print(out, "{\"patch_rows\":[{\"id\":50,\"v\":1}]}");
+        return;
+    }
     mola_buf_print(out, "{\"upsert_rows\":[{\"id\":%u,\"v\":%lld", 100 + op->client, v);
     if (op->x)
         mola_buf_print(out, op->x == 1 ? ",\"x\":7" : ",\"x\":\"seven\"");
@@ -127,7 +153,7 @@ static void perform(sim_op *op)
     mola_arena_init(&arena, heap, 1 << 20);
     mola_buf text;
     mola_buf_init(&text, heap);
-    if (op->kind == OP_WRITE)
+    if (op->kind == OP_WRITE || op->kind == OP_NOTHING)
         print_body(&text, op);
     else
         mola_buf_print(&text, "{\"read_only\":%s}", op->read_only ? "true" : "false");
@@ -140,15 +166,18 @@ static void perform(sim_op *op)
     mola_lock_init(&c->lock, &node->env, MOLA_RANK_LOG);
     mola_event_init(&c->answered, &node->env);
     c->op = op;
-    c->write = (mola_write){.kind = op->kind == OP_WRITE       ? MOLA_WRITE_ROWS
-                                    : op->kind == OP_READ_ONLY ? MOLA_WRITE_SETTINGS
-                                                               : MOLA_WRITE_DELETE,
-                            .name = mola_str_of(sim_names[op->name]),
-                            .body = mola_json_root(&doc),
-                            .arena = &arena,
-                            .heap = heap,
-                            .deadline_ns = mola_boot_ns(&node->env) + SECONDS(12),
-                            .done = on_done};
+    static const mola_write_kind kinds[] = {[OP_WRITE] = MOLA_WRITE_ROWS,
+                                            [OP_NOTHING] = MOLA_WRITE_ROWS,
+                                            [OP_READ_ONLY] = MOLA_WRITE_SETTINGS,
+                                            [OP_DELETE] = MOLA_WRITE_DELETE};
+    c->write =
+        (mola_write){.kind = kinds[op->kind],
+                     .name = mola_str_of(sim_names[op->name]),
+                     .body = mola_json_root(&doc),
+                     .arena = &arena,
+                     .heap = heap,
+                     .deadline_ns = mola_boot_ns(&node->env) + limits.commit_ns_max + SECONDS(4),
+                     .done = on_done};
     judge_invoke(op);
     mola_writer_submit(my_engine()->writer, NULL, &c->write);
     mola_lock_take(&c->lock);
@@ -178,17 +207,19 @@ static void writer(void *argument)
         sim_sleep(sim_below(SECONDS(1)));
         if (sim_below(8) == 0)
             sim_sleep(sim_below(SECONDS(20))); /* an idle namespace takes other paths */
-        sim_op *op = judge_op(OP_WRITE, pick_name(), me->index);
+        sim_op *op = judge_op(sim_below(12) ? OP_WRITE : OP_NOTHING, pick_name(), me->index);
         if (!op)
             return;
-        for (uint32_t d = 0; d < DOCS; d++) {
+        for (uint32_t d = 0; op->kind == OP_WRITE && d < DOCS; d++) {
             uint64_t what = sim_below(8);
             op->upserts |= (uint32_t)(what == 0) << d;
             op->patches |= (uint32_t)(what == 1) << d;
             op->deletes |= (uint32_t)(what == 2) << d;
         }
-        op->x = sim_below(5) == 0 ? (uint8_t)(1 + sim_below(2)) : 0;
-        op->must_exist = sim_below(4) == 0;
+        if (op->kind == OP_WRITE) {
+            op->x = sim_below(5) == 0 ? (uint8_t)(1 + sim_below(2)) : 0;
+            op->must_exist = sim_below(4) == 0;
+        }
         perform(op);
     }
 }
@@ -229,9 +260,9 @@ static void admin(void *argument)
 {
     client *me = argument;
     while (!over()) {
-        sim_sleep(SECONDS(3) + sim_below(SECONDS(12)));
+        sim_sleep(limits.restless ? sim_below(SECONDS(3)) : SECONDS(3) + sim_below(SECONDS(12)));
         uint32_t name = pick_name();
-        bool delete = sim_below(3) == 0;
+        bool delete = limits.restless ? sim_below(8) : sim_below(3) == 0;
         sim_op *op = judge_op(delete ? OP_DELETE : OP_READ_ONLY, name, me->index);
         if (!op)
             return;
@@ -260,17 +291,19 @@ static void boot(void *argument)
     node->env.store = world_store(node);
     mola_executor_config threads = {
         .threads_max = 12, .permits = {2, 2, 1}, .queue_max = {64, 64, 16}};
-    mola_namespaces_config names = {
-        .env = &node->env, .view_bytes_max = 1 << 30, .fence_ns = FENCE};
+    mola_namespaces_config names = {.env = &node->env,
+                                    .view_bytes_max = limits.view_bytes_max,
+                                    .entry_bytes_max = limits.entry_bytes_max,
+                                    .fence_ns = limits.fence_ns};
     MOLA_ASSERT(mola_executor_open(&node->env, &threads, &e->executor) == MOLA_OK);
     MOLA_ASSERT(mola_namespaces_open(&names, &e->namespaces) == MOLA_OK);
     mola_writer_config writes = {.env = &node->env,
                                  .namespaces = e->namespaces,
                                  .executor = e->executor,
                                  .window_ns = 100 * MOLA_MILLISECOND,
-                                 .group_bytes_max = 16 << 20,
-                                 .commit_ns_max = SECONDS(8),
-                                 .waiting_max = 100};
+                                 .group_bytes_max = limits.group_bytes_max,
+                                 .commit_ns_max = limits.commit_ns_max,
+                                 .waiting_max = limits.waiting_max};
     MOLA_ASSERT(mola_writer_open(&writes, &e->writer) == MOLA_OK);
     for (uint32_t i = 0; i < WRITERS + (uint32_t)(node->index == 0); i++) {
         client *c = mola_alloc(&node->heap, sizeof *c);
@@ -314,13 +347,15 @@ static void strike(void *argument, uint64_t unused)
         machine_at(sim_now() + sim_below(SECONDS(3)), start, node, 0);
     } else if (which < nemesis.crash + nemesis.pause) {
         nemesis.pauses++;
-        uint64_t pause = sim_below(sim_below(3) ? SECONDS(5) : 3 * FENCE);
+        uint64_t pause = sim_below(sim_below(3) ? SECONDS(5) : 3 * limits.fence_ns);
         node_pause(node, sim_now() + pause < HEAL_AT ? pause : HEAL_AT - sim_now());
     } else if (which < nemesis.crash + nemesis.pause + nemesis.cut) {
         nemesis.cuts++;
         node->cut_until = sim_now() + sim_below(SECONDS(20));
     } else if (which < nemesis.crash + nemesis.pause + nemesis.cut + nemesis.step) {
-        node->wall_offset_us = (int64_t)sim_below(172800000000) - 86400000000;
+        uint64_t range = sim_below(2) ? 2ull * 86400000000
+                                      : limits.fence_ns / 1000 * 2; /* a day, or about the fence */
+        node->wall_offset_us += (int64_t)sim_below(range) - (int64_t)(range / 2);
     }
     machine_at(sim_now() + sim_below(SECONDS(8)), strike, NULL, 0);
 }
@@ -385,10 +420,10 @@ static void sweep(void *argument, uint64_t unused)
             prefix[3 + 2 * b] = digits[n->nsid[b] & 15];
         }
         memcpy(prefix + 34, "/", 2);
-        if (!n->born && !n->dead && sim_now() > n->begun_at + FENCE && sim_below(2) &&
+        if (!n->born && !n->dead && sim_now() > n->begun_at + limits.fence_ns && sim_below(2) &&
             fence_birth(n))
             judge_mark(n->nsid, false);
-        else if (n->dead && !n->swept && sim_now() > n->dead_at + FENCE * 1000 / 1400) {
+        else if (n->dead && !n->swept && sim_now() > n->dead_at + limits.fence_ns * 1000 / 1400) {
             world_delete_prefix(prefix);
             judge_mark(n->nsid, true);
         }
@@ -429,6 +464,7 @@ static void run_seed(uint64_t seed)
     nemesis.pause = swarm(10);
     nemesis.cut = swarm(10);
     nemesis.step = swarm(5);
+    pick_limits();
     for (int i = 0; i < WORKERS; i++) {
         sim_node *node = machine_node(i);
         node->rate_permil = 700 + sim_below(701);
