@@ -121,8 +121,10 @@ def check_one(args, root, clean, name, ordinal, error, looker):
         for later in steps[at + 1 :]:
             if later.verb == "reopen":
                 break
-            if later.verb in PUTS and later.directory == step.directory and later.outcome == "ok":
-                return f"{what}: {later.verb} {later.key} was ok in a directory whose fsync had failed"
+            beside = later.verb in PUTS and later.directory == step.directory
+            # A conflict speaks of an object that was durable before.
+            if beside and later.outcome not in ("unavailable", "conflict"):
+                return f"{what}: then {later.verb} {later.key} in the same directory was {later.outcome}"
     try:
         judge(looker.look(os.path.join(root, "store")), read_promises(root))
     except Fail as words:

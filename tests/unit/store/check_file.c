@@ -158,6 +158,8 @@ START_TEST(a_damaged_trailer_is_corrupt)
         ck_err(get(&me, K("a")), MOLA_CORRUPT);
         ck_err(put_new(&me, K("a"), K("x")), MOLA_CONFLICT);
     }
+    write_raw("o/a%o", image + 1, sizeof image - 1); /* a whole trailer, behind too few bytes */
+    ck_err(get(&me, K("a")), MOLA_CORRUPT);
     ck_err(list(&me, K("")), MOLA_OK);
     ck_keys("a");
     write_raw("o/a%o", image, sizeof image);
