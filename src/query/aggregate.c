@@ -1,5 +1,6 @@
 #include "query/aggregate.h"
 #include "mola/codec/print.h"
+#include "mola/scan/cell.h"
 #include "query/sum.h"
 #include <stdlib.h>
 
@@ -216,7 +217,7 @@ static mola_err count_row(grouping *g, uint32_t row)
         if (!g->plan->functions[i].is_sum || !g->have_sum[i] ||
             !mola_column_has(&g->sum_columns[i], row))
             continue;
-        mola_value v = mola_column_element(&g->sum_columns[i], row);
+        mola_value v = mola_cell(&g->sum_columns[i], row);
         if (!mola_sum_add(&group->sums[i], g->arena, &v))
             return mola_query_no_memory(g->asking->ctx);
     }
@@ -229,10 +230,10 @@ static mola_err count_each(grouping *g, uint32_t key, uint32_t row)
 {
     const mola_column *c = &g->key_columns[key];
     for (uint32_t i = c->row_from[row]; i < c->row_from[row + 1]; i++) {
-        mola_value v = mola_column_element(c, i);
+        mola_value v = mola_cell(c, i);
         bool seen = false;
         for (uint32_t k = c->row_from[row]; k < i && !seen; k++) {
-            mola_value earlier = mola_column_element(c, k);
+            mola_value earlier = mola_cell(c, k);
             seen = mola_value_eq(&v, &earlier);
         }
         g->values[key] = v;
@@ -253,7 +254,7 @@ static mola_err group_row(grouping *g, uint32_t row)
         if (g->plan->keys[i].each)
             each = i;
         else
-            g->values[i] = mola_column_element(&g->key_columns[i], row);
+            g->values[i] = mola_cell(&g->key_columns[i], row);
     }
     return each == UINT32_MAX ? count_row(g, row) : count_each(g, each, row);
 }

@@ -1,4 +1,5 @@
 #include "scan/filter_program.h"
+#include <math.h>
 #include <stdlib.h>
 
 typedef struct {
@@ -134,6 +135,16 @@ static void bind_integers(mola_filter *leaf, mola_elem elem)
     r->span = high - low;
 }
 
+/* Inclusive bounds on both sides: an open one is the next number. */
+static void bind_floats(mola_range *r)
+{
+    double low = r->has_low ? r->low.f : -HUGE_VAL, high = r->has_high ? r->high.f : HUGE_VAL;
+    r->low.f = r->has_low && r->low_open ? nextafter(low, HUGE_VAL) : low;
+    r->high.f = r->has_high && r->high_open ? nextafter(high, -HUGE_VAL) : high;
+    r->has_low = r->has_high = true;
+    r->low_open = r->high_open = false;
+}
+
 void mola_leaf_compare(mola_filter *leaf, const mola_value *operand)
 {
     mola_filter_op op = leaf->op;
@@ -159,6 +170,8 @@ void mola_leaf_compare(mola_filter *leaf, const mola_value *operand)
     r->low_open = r->high_open = is_open;
     if (is_64_bit((mola_elem)leaf->type.elem))
         bind_integers(leaf, (mola_elem)leaf->type.elem);
+    else if (leaf->type.elem == MOLA_ELEM_FLOAT)
+        bind_floats(r);
 }
 
 /* ---- tests ---- */

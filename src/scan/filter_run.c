@@ -1,5 +1,5 @@
 #include "scan/filter_run.h"
-#include "mola/codec/bytes.h"
+#include "mola/scan/cell.h"
 
 /* ---- one value ---- */
 
@@ -42,7 +42,7 @@ static bool list_passes(const mola_filter *leaf, const mola_column *c, uint32_t 
     if (until - from != leaf->list_count)
         return false;
     for (uint32_t i = from; i < until; i++) {
-        mola_value v = mola_column_element(c, i);
+        mola_value v = mola_cell(c, i);
         if (!mola_value_eq(&v, &leaf->list[i - from]))
             return false;
     }
@@ -53,14 +53,14 @@ static bool list_passes(const mola_filter *leaf, const mola_column *c, uint32_t 
 static bool row_passes(const mola_filter *leaf, const mola_column *c, uint32_t row)
 {
     if (c->type.form == MOLA_FORM_SCALAR) {
-        mola_value v = mola_column_element(c, row);
+        mola_value v = mola_cell(c, row);
         return value_passes(leaf, &v);
     }
     uint32_t from = c->row_from[row], until = c->row_from[row + 1];
     if (leaf->test == MOLA_TEST_LIST)
         return list_passes(leaf, c, from, until);
     for (uint32_t i = from; i < until; i++) {
-        mola_value v = mola_column_element(c, i);
+        mola_value v = mola_cell(c, i);
         if (value_passes(leaf, &v))
             return true;
     }
@@ -99,17 +99,46 @@ static uint64_t test_floats(const mola_filter *leaf, const mola_column *c, uint3
                             uint32_t rows, uint64_t asked)
 {
     const uint8_t *data = c->data + (size_t)first * 8;
-    const mola_range *r = &leaf->range;
-    double low = r->has_low ? r->low.f : -__builtin_inf();
-    double high = r->has_high ? r->high.f : __builtin_inf();
-    uint64_t above = 0, below = 0;
+    double low = leaf->range.low.f, high = leaf->range.high.f;
+    uint64_t pass = 0;
     for (uint32_t i = 0; i < rows; i++) {
         double v;
         memcpy(&v, data + (size_t)i * 8, sizeof v);
-        above |= (uint64_t)(r->low_open ? v > low : v >= low) << i;
-        below |= (uint64_t)(r->high_open ? v < high : v <= high) << i;
+        pass |= (uint64_t)((v >= low) & (v <= high)) << i;
     }
-    return above & below & asked;
+    return pass & asked;
+}
+
+static uint64_t test_number_set(const mola_filter *leaf, const mola_column *c, uint32_t first,
+                                uint32_t rows, uint64_t asked)
+{
+    uint64_t pass = 0;
+    (void)rows;
+    for (uint64_t rest = asked; rest; rest &= rest - 1) {
+        uint32_t bit = (uint32_t)__builtin_ctzll(rest);
+        uint64_t bits = mola_set_bits((mola_elem)c->type.elem, mola_cell_bits(c, first + bit));
+        pass |= (uint64_t)mola_set_has_bits(&leaf->set, bits) << bit;
+    }
+    return pass;
+}
+
+/* Equal to one text: most rows are told apart by their length. */
+static uint64_t test_text(const mola_filter *leaf, const mola_column *c, uint32_t first,
+                          uint32_t rows, uint64_t asked)
+{
+    mola_str want = leaf->range.low.s;
+    uint64_t pass = 0;
+    (void)rows;
+    for (uint64_t rest = asked; rest; rest &= rest - 1) {
+        uint32_t bit = (uint32_t)__builtin_ctzll(rest);
+        pass |= (uint64_t)mola_str_eq(mola_cell_text(c, first + bit), want) << bit;
+    }
+    return pass;
+}
+
+static bool is_equality(const mola_filter *leaf)
+{
+    return leaf->op == MOLA_FILTER_EQ || leaf->op == MOLA_FILTER_NOT_EQ;
 }
 
 /* The loops over all 64 rows cost about what eight single rows cost. */
@@ -117,15 +146,18 @@ enum { FEW_ROWS = 8 };
 
 static word_test *pick_test(const mola_filter *leaf, const mola_column *c)
 {
-    if (leaf->test != MOLA_TEST_RANGE || c->type.form != MOLA_FORM_SCALAR)
+    bool in_range = leaf->test == MOLA_TEST_RANGE;
+    if (c->type.form != MOLA_FORM_SCALAR || !(in_range || leaf->test == MOLA_TEST_SET))
         return test_each;
     switch (c->type.elem) {
     case MOLA_ELEM_INT:
     case MOLA_ELEM_UINT:
     case MOLA_ELEM_DATETIME:
-        return test_integers;
+        return in_range ? test_integers : test_number_set;
     case MOLA_ELEM_FLOAT:
-        return test_floats;
+        return in_range ? test_floats : test_number_set;
+    case MOLA_ELEM_STRING:
+        return in_range && is_equality(leaf) ? test_text : test_each;
     default:
         return test_each;
     }
@@ -204,18 +236,67 @@ void mola_filter_window(const mola_filter *filter, const mola_part *part, uint32
     }
 }
 
+/* ---- all windows ---- */
+
+/* The test by which a filter asks for some ids, when it has one that every match must pass. */
+static const mola_filter *find_id_test(const mola_filter *filter)
+{
+    if (filter->kind == MOLA_NODE_AND) {
+        for (uint32_t i = 0; i < filter->child_count; i++) {
+            const mola_filter *test = find_id_test(filter->children[i]);
+            if (test)
+                return test;
+        }
+        return NULL;
+    }
+    bool is_test =
+        filter->kind == MOLA_NODE_LEAF && filter->attr == MOLA_ATTR_ID && !filter->invert;
+    bool is_set = is_test && filter->test == MOLA_TEST_SET;
+    bool is_one = is_test && filter->test == MOLA_TEST_RANGE && filter->op == MOLA_FILTER_EQ;
+    return is_set || is_one ? filter : NULL;
+}
+
+/* Clears all rows but those with the ids of `test`: a few look-ups instead of a scan. */
+static mola_err keep_ids(mola_ctx *ctx, const mola_filter *test, mola_rowset *rows)
+{
+    bool is_set = test->test == MOLA_TEST_SET;
+    const mola_value *ids = is_set ? test->set.values : &test->range.low;
+    uint32_t count = is_set ? test->set.count : 1, part, row;
+    uint64_t **kept = mola_new(ctx->arena, uint64_t *, rows->view->part_count);
+    if (!kept)
+        return mola_scan_no_memory(ctx);
+    for (uint32_t i = 0; i < count; i++) {
+        if (!mola_view_find(rows->view, &ids[i], &part, &row))
+            continue;
+        if (!rows->bits[part] || !mola_bit(rows->bits[part], row))
+            continue;
+        if (!kept[part])
+            kept[part] = mola_new(ctx->arena, uint64_t, mola_words(rows->view->parts[part].rows));
+        if (!kept[part])
+            return mola_scan_no_memory(ctx);
+        kept[part][row >> 6] |= (uint64_t)1 << (row & 63);
+    }
+    rows->bits = kept;
+    return MOLA_OK;
+}
+
 mola_err mola_filter_run(mola_ctx *ctx, const mola_filter *filter, mola_rowset *rows)
 {
     uint64_t *scratch = mola_new(ctx->arena, uint64_t, mola_filter_scratch_words(filter));
     if (!scratch)
         return mola_scan_no_memory(ctx);
+    const mola_filter *ids = find_id_test(filter);
+    bool few = ids && (ids->test != MOLA_TEST_SET || ids->set.count <= rows->count);
+    mola_err err = few ? keep_ids(ctx, ids, rows) : MOLA_OK;
+    if (err)
+        return err;
     rows->count = 0;
     for (uint32_t p = 0; p < rows->view->part_count; p++) {
         const mola_view_part *part = &rows->view->parts[p];
         for (uint32_t w = 0; rows->bits[p] && w < mola_windows(part->rows); w++) {
             uint64_t *mask = rows->bits[p] + (size_t)w * MOLA_WINDOW_WORDS;
             uint32_t count = mola_window_rows(part->rows, w);
-            mola_err err = mola_scan_check(ctx);
+            err = mola_scan_check(ctx);
             if (err)
                 return err;
             if (!mola_any_bit(mask, mola_words(count)))
@@ -259,7 +340,7 @@ static bool ref_matches(const mola_filter *leaf, const mola_document *stored,
         return turn;
     mola_value operand = {.elem = MOLA_ELEM_NONE};
     if (given)
-        operand = mola_column_element(&theirs, their_row);
+        operand = mola_cell(&theirs, their_row);
     mola_filter resolved = *leaf;
     if (is_in)
         resolved.op = turn ? MOLA_FILTER_NOT_EQ : MOLA_FILTER_EQ;

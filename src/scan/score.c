@@ -61,7 +61,7 @@ static void score_attribute(const mola_score *s, const window *w, frame *out)
     {
         out->scores[row] = 0;
         if (have && mola_column_has(&c, (uint32_t)row)) {
-            mola_value v = mola_column_element(&c, (uint32_t)row);
+            mola_value v = mola_cell(&c, (uint32_t)row);
             out->scores[row] = as_number(&v);
         }
     }
@@ -85,7 +85,7 @@ static void score_dist(const mola_score *s, const window *w, frame *out)
     {
         out->scores[row] = HUGE_VAL;
         if (have && mola_column_has(&c, (uint32_t)row)) {
-            mola_value v = mola_column_element(&c, (uint32_t)row);
+            mola_value v = mola_cell(&c, (uint32_t)row);
             out->scores[row] = distance(&v, &s->origin);
         }
     }
@@ -282,17 +282,24 @@ static int settle(const mola_topk *heap, const mola_candidate *a, const mola_can
     return mola_compare_ids(heap->of, a, b);
 }
 
-static mola_err offer_window(mola_topk *heap, const frame *scored, bool dense, uint32_t part,
-                             uint32_t index, const uint64_t *asked, size_t words)
+static mola_err offer_window(mola_topk *heap, const mola_view *view, const frame *scored,
+                             bool dense, uint32_t part, uint32_t index, const uint64_t *asked,
+                             size_t words)
 {
+    mola_column ids;
+    bool have = mola_part_column(view->parts[part].part, MOLA_ATTR_ID, index, &ids);
+    MOLA_ASSERT(have);
     for (size_t w = 0; w < words; w++) {
         uint64_t rest = dense ? asked[w] : asked[w] & scored->matched[w];
         for (; rest; rest &= rest - 1) {
             uint32_t row = (uint32_t)w * 64 + (uint32_t)__builtin_ctzll(rest);
-            mola_value score = {.elem = MOLA_ELEM_FLOAT, .f = (double)rounded(scored->scores[row])};
+            double score = (double)rounded(scored->scores[row]);
             mola_candidate c = {
-                .key = ~mola_sort_key(&score), .part = part, .row = index * MOLA_WINDOW_ROWS + row};
-            if ((!dense && !(score.f > 0)) || mola_topk_refuses(heap, 0, c.key))
+                .key = ~mola_float_key(score), .part = part, .row = index * MOLA_WINDOW_ROWS + row};
+            if ((!dense && !(score > 0)) || mola_topk_refuses_key(heap, 0, c.key))
+                continue;
+            c.tie = mola_sort_key(&ids, row);
+            if (mola_topk_refuses_tie(heap, &c))
                 continue;
             mola_err err = mola_topk_offer(heap, &c);
             if (err)
@@ -315,7 +322,7 @@ static mola_err offer_all(mola_topk *heap, mola_scorer *s, const mola_rowset *ro
             if (!mola_any_bit(asked, words))
                 continue;
             run_scorer(s, p, w, asked);
-            err = offer_window(heap, s->frames, s->score->dense, p, w, asked, words);
+            err = offer_window(heap, s->view, s->frames, s->score->dense, p, w, asked, words);
             if (err)
                 return err;
         }

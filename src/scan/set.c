@@ -21,7 +21,38 @@ static bool listed(const mola_value *values, uint32_t count, const mola_value *v
     return false;
 }
 
-bool mola_set_build(mola_arena *arena, mola_value *values, uint32_t count, mola_set *out)
+static bool is_number(mola_elem elem)
+{
+    return elem == MOLA_ELEM_INT || elem == MOLA_ELEM_UINT || elem == MOLA_ELEM_DATETIME ||
+           elem == MOLA_ELEM_FLOAT;
+}
+
+/* The bare numbers beside the values, with a table of their own when there are many. */
+static bool build_bits(mola_arena *arena, mola_set *set)
+{
+    uint64_t *bits = mola_new(arena, uint64_t, set->count);
+    if (!bits)
+        return false;
+    for (uint32_t i = 0; i < set->count; i++)
+        bits[i] = mola_set_bits((mola_elem)set->values[i].elem, set->values[i].u);
+    set->bits = bits;
+    if (!set->slot_mask)
+        return true;
+    set->bits_shift = 64 - (uint32_t)__builtin_popcount(set->slot_mask);
+    uint32_t *slots = mola_new(arena, uint32_t, (size_t)set->slot_mask + 1);
+    if (!slots)
+        return false;
+    for (uint32_t i = 0; i < set->count; i++) {
+        uint32_t at = mola_set_hash(bits[i], set->bits_shift);
+        while (slots[at])
+            at = (at + 1) & set->slot_mask;
+        slots[at] = i + 1;
+    }
+    set->bits_slots = slots;
+    return true;
+}
+
+static bool build_values(mola_arena *arena, mola_value *values, uint32_t count, mola_set *out)
 {
     *out = (mola_set){.values = values};
     uint32_t distinct = 0;
@@ -50,6 +81,13 @@ bool mola_set_build(mola_arena *arena, mola_value *values, uint32_t count, mola_
     out->count = distinct;
     out->slots = slots;
     return true;
+}
+
+bool mola_set_build(mola_arena *arena, mola_value *values, uint32_t count, mola_set *out)
+{
+    if (!build_values(arena, values, count, out))
+        return false;
+    return !count || !is_number((mola_elem)values[0].elem) || build_bits(arena, out);
 }
 
 bool mola_set_has(const mola_set *set, const mola_value *value)

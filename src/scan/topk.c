@@ -9,6 +9,10 @@ static bool comes_before(const mola_topk *heap, const mola_candidate *a, const m
         return a->rank < b->rank;
     if (a->key != b->key)
         return a->key < b->key;
+    if (a->tie_rank != b->tie_rank)
+        return a->tie_rank < b->tie_rank;
+    if (a->tie != b->tie)
+        return a->tie < b->tie;
     return heap->settle(heap, a, b) < 0;
 }
 
@@ -93,36 +97,4 @@ int mola_compare_ids(const mola_view *view, const mola_candidate *a, const mola_
     mola_value left = mola_view_id(view, a->part, a->row);
     mola_value right = mola_view_id(view, b->part, b->row);
     return mola_value_cmp(&left, &right);
-}
-
-static uint64_t first_bytes(const void *bytes, size_t size)
-{
-    uint64_t v = 0;
-    memcpy(&v, bytes, size < sizeof v ? size : sizeof v);
-    return __builtin_bswap64(v);
-}
-
-uint64_t mola_sort_key(const mola_value *value)
-{
-    const uint64_t sign = (uint64_t)1 << 63;
-    switch (value->elem) {
-    case MOLA_ELEM_UINT:
-        return value->u;
-    case MOLA_ELEM_INT:
-    case MOLA_ELEM_DATETIME:
-        return value->u ^ sign;
-    case MOLA_ELEM_BOOL:
-        return value->b;
-    case MOLA_ELEM_FLOAT: {
-        mola_value plain = *value;
-        plain.f += 0.0; /* -0.0 becomes 0.0 */
-        return plain.u & sign ? ~plain.u : plain.u | sign;
-    }
-    case MOLA_ELEM_UUID:
-        return first_bytes(value->uuid, sizeof value->uuid);
-    case MOLA_ELEM_STRING:
-        return value->s.len ? first_bytes(value->s.data, value->s.len) : 0;
-    default:
-        return 0;
-    }
 }
