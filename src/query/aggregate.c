@@ -25,9 +25,10 @@ typedef struct {
 
 static bool names_a_key(const mola_question *q, mola_str label)
 {
-    for (uint32_t i = 0; i < q->group_count; i++)
+    for (uint32_t i = 0; i < q->group_count; i++) {
         if (mola_str_eq(q->groups[i].name, label))
             return true;
+    }
     return false;
 }
 
@@ -43,10 +44,11 @@ static mola_err plan_function(const mola_asking *asking, const mola_question *q,
 {
     const mola_ctx *ctx = asking->ctx;
     *out = (function){.label = tree->label, .is_sum = tree->kind == MOLA_AGGREGATE_SUM};
-    if (names_a_key(q, tree->label))
+    if (names_a_key(q, tree->label)) {
         return mola_fail(ctx->why, MOLA_INVALID,
                          "aggregate label `" MOLA_FMT "` equals a group_by key",
                          MOLA_ARG(tree->label));
+    }
     if (!out->is_sum) {
         if (!tree->has_attr || mola_str_eq(tree->attr, MOLA_STR("id")))
             return MOLA_OK;
@@ -58,10 +60,11 @@ static mola_err plan_function(const mola_asking *asking, const mola_question *q,
     char type[MOLA_TYPE_TEXT_BYTES];
     if (!a)
         return mola_plan_unknown(ctx, tree->attr);
-    if (!is_numeric(a->type))
+    if (!is_numeric(a->type)) {
         return mola_fail(ctx->why, MOLA_INVALID,
                          "Sum needs a numeric attribute, but `" MOLA_FMT "` is %.*s",
                          MOLA_ARG(tree->attr), (int)mola_type_print(a->type, type), type);
+    }
     out->attr = a->id;
     out->is_float = a->type.elem == MOLA_ELEM_FLOAT;
     return MOLA_OK;
@@ -72,10 +75,11 @@ static mola_err check_groups(const mola_ctx *ctx, const mola_question *q)
     uint32_t each = 0;
     for (uint32_t i = 0; i < q->group_count; i++) {
         each += q->groups[i].each;
-        for (uint32_t k = 0; k < i; k++)
+        for (uint32_t k = 0; k < i; k++) {
             if (mola_str_eq(q->groups[i].name, q->groups[k].name) ||
                 mola_str_eq(q->groups[i].attr, q->groups[k].attr))
                 return mola_fail(ctx->why, MOLA_INVALID, "duplicate field in group_by");
+        }
         if (i == MOLA_ATTRS_MAX)
             return mola_fail(ctx->why, MOLA_INVALID, "too many fields in group_by");
     }
@@ -92,10 +96,11 @@ static mola_err plan_key(const mola_asking *asking, const mola_group_tree *tree,
         return mola_fail(ctx->why, MOLA_INVALID, "cannot group by `id`");
     if (!a)
         return mola_plan_unknown(ctx, tree->attr);
-    if (!a->filterable || !mola_type_can_filter(a->type))
+    if (!a->filterable || !mola_type_can_filter(a->type)) {
         return mola_fail(ctx->why, MOLA_INVALID,
                          "cannot group by attribute `" MOLA_FMT "`: attribute is not filterable",
                          MOLA_ARG(tree->attr));
+    }
     if (tree->each != (a->type.form == MOLA_FORM_ARRAY)) {
         char type[MOLA_TYPE_TEXT_BYTES];
         return mola_fail(ctx->why, MOLA_INVALID,
@@ -113,9 +118,10 @@ static mola_err make_plan(const mola_asking *asking, const mola_question *q, agg
     *out = (aggregate_plan){.function_count = q->function_count};
     if (!q->function_count)
         return mola_fail(ctx->why, MOLA_INVALID, "aggregate_by requires at least one function");
-    if (q->function_count > MOLA_FUNCTIONS_MAX)
+    if (q->function_count > MOLA_FUNCTIONS_MAX) {
         return mola_fail(ctx->why, MOLA_INVALID, "aggregate_by supports at most %d functions",
                          MOLA_FUNCTIONS_MAX);
+    }
     for (uint32_t i = 0; i < q->function_count && !err; i++)
         err = plan_function(asking, q, &q->functions[i], &out->functions[i]);
     if (!err)
@@ -153,9 +159,10 @@ static bool same_key(const grouping *g, const group_entry *group, uint64_t hash)
 {
     if (group->hash != hash)
         return false;
-    for (uint32_t i = 0; i < g->plan->key_count; i++)
+    for (uint32_t i = 0; i < g->plan->key_count; i++) {
         if (!mola_value_eq(&group->values[i], &g->values[i]))
             return false;
+    }
     return true;
 }
 
@@ -190,9 +197,10 @@ static group_entry *find_group(grouping *g)
     if (2 * g->group_count >= g->slot_count && !grow(g))
         return NULL;
     uint64_t at = hash & (g->slot_count - 1);
-    for (; g->slots[at]; at = (at + 1) & (g->slot_count - 1))
+    for (; g->slots[at]; at = (at + 1) & (g->slot_count - 1)) {
         if (same_key(g, g->slots[at], hash))
             return g->slots[at];
+    }
     group_entry *made = mola_new(g->arena, group_entry, 1);
     if (!made)
         return NULL;
@@ -251,10 +259,11 @@ static mola_err group_row(grouping *g, uint32_t row)
         g->values[i] = (mola_value){.elem = MOLA_ELEM_NONE};
         if (!g->have_key[i] || !mola_column_has(&g->key_columns[i], row))
             continue;
-        if (g->plan->keys[i].each)
+        if (g->plan->keys[i].each) {
             each = i;
-        else
+        } else {
             g->values[i] = mola_cell(&g->key_columns[i], row);
+        }
     }
     return each == UINT32_MAX ? count_row(g, row) : count_each(g, each, row);
 }
@@ -264,10 +273,11 @@ static mola_err group_window(grouping *g, const mola_part *part, uint32_t window
 {
     for (uint32_t i = 0; i < g->plan->key_count; i++)
         g->have_key[i] = mola_part_column(part, g->plan->keys[i].attr, window, &g->key_columns[i]);
-    for (uint32_t i = 0; i < g->plan->function_count; i++)
+    for (uint32_t i = 0; i < g->plan->function_count; i++) {
         g->have_sum[i] =
             g->plan->functions[i].is_sum &&
             mola_part_column(part, g->plan->functions[i].attr, window, &g->sum_columns[i]);
+    }
     for (size_t w = 0; w < words; w++) {
         for (uint64_t rest = mask[w]; rest; rest &= rest - 1) {
             mola_err err = group_row(g, (uint32_t)w * 64 + (uint32_t)__builtin_ctzll(rest));
@@ -296,9 +306,10 @@ static mola_err group_rows(const mola_asking *asking, const aggregate_plan *plan
             uint32_t left = part->rows - w * MOLA_WINDOW_ROWS;
             size_t words = mola_words(left < MOLA_WINDOW_ROWS ? left : MOLA_WINDOW_ROWS);
             mola_err err = mola_scan_check(asking->ctx);
-            if (!err)
+            if (!err) {
                 err = group_window(g, part->part, w, rows->bits[p] + (size_t)w * MOLA_WINDOW_WORDS,
                                    words);
+            }
             if (err)
                 return err;
         }
@@ -317,12 +328,13 @@ static void print_results(const aggregate_plan *plan, const group_entry *group, 
             mola_buf_add_char(out, ',');
         mola_print_string(out, f->label);
         mola_buf_add_char(out, ':');
-        if (!f->is_sum)
+        if (!f->is_sum) {
             mola_print_u64(out, group->rows);
-        else if (f->is_float)
+        } else if (f->is_float) {
             mola_print_f64(out, mola_sum_float(&group->sums[i]));
-        else
+        } else {
             mola_sum_print_whole(out, &group->sums[i]);
+        }
     }
 }
 
@@ -342,9 +354,10 @@ static int by_values(const void *a, const void *b, void *context)
 static void print_groups(grouping *g, aggregate_plan *plan, uint64_t limit, mola_buf *out)
 {
     uint64_t count = 0;
-    for (uint64_t i = 0; i < g->slot_count; i++)
+    for (uint64_t i = 0; i < g->slot_count; i++) {
         if (g->slots[i])
             g->slots[count++] = g->slots[i];
+    }
     if (count)
         qsort_r(g->slots, count, sizeof(group_entry *), by_values, plan);
     mola_buf_add_str(out, MOLA_STR("\"aggregation_groups\":["));
@@ -377,14 +390,16 @@ static mola_err print_whole(grouping *g, const aggregate_plan *plan, mola_buf *o
 static mola_err check_members(const mola_ctx *ctx, const mola_question *q)
 {
     if (q->include == MOLA_INCLUDE_ALL || q->included.count || q->excluded.given ||
-        q->computed_count)
+        q->computed_count) {
         return mola_fail(
             ctx->why, MOLA_INVALID,
             "aggregate_by cannot be combined with include_attributes, exclude_attributes or "
             "compute_attributes");
-    if (q->limit.has_total && !q->group_count)
+    }
+    if (q->limit.has_total && !q->group_count) {
         return mola_fail(ctx->why, MOLA_INVALID,
                          "limit requires group_by when used with aggregate_by");
+    }
     return MOLA_OK;
 }
 
@@ -403,17 +418,19 @@ mola_err mola_aggregate_print(const mola_asking *asking, const mola_question *q,
         return err;
     for (uint32_t i = 0; i < plan.key_count; i++)
         mola_attr_list_add(&reads, plan.keys[i].attr);
-    for (uint32_t i = 0; i < plan.function_count; i++)
+    for (uint32_t i = 0; i < plan.function_count; i++) {
         if (plan.functions[i].is_sum)
             mola_attr_list_add(&reads, plan.functions[i].attr);
+    }
     err = mola_filter_rows(asking, filters, &reads, &rows);
     if (!err)
         err = group_rows(asking, &plan, &rows, &g);
     if (err)
         return err;
-    if (!plan.key_count)
+    if (!plan.key_count) {
         err = print_whole(&g, &plan, out);
-    else
+    } else {
         print_groups(&g, &plan, q->limit.has_total ? q->limit.total : MOLA_LIMIT_MAX, out);
+    }
     return err || !out->failed ? err : mola_query_no_memory(ctx);
 }

@@ -143,12 +143,14 @@ static void print_row(fuser *f, const fused_row *row, uint64_t number, mola_buf 
         const mola_page *page = &f->fusion->pages[p];
         if (!(row->pages >> p & 1))
             continue;
-        for (uint32_t c = 0; c < page->column_count; c++)
+        for (uint32_t c = 0; c < page->column_count; c++) {
             if (claim(&f->columns_done[page->columns[c] - first], number))
                 mola_print_column(&f->printers[p], c, &row->hit, out);
-        for (uint32_t c = 0; c < page->computed_count; c++)
+        }
+        for (uint32_t c = 0; c < page->computed_count; c++) {
             if (claim(&f->labels_done[f->labels[p][c]], number))
                 mola_print_computed(&f->printers[p], c, &row->hit, out);
+        }
     }
     mola_buf_add_char(out, '}');
 }

@@ -41,9 +41,10 @@ static mola_err check_limits(const mola_ctx *ctx, const mola_question *q)
         return mola_fail(ctx->why, MOLA_INVALID, "rank_by queries must specify top_k or limit");
     if (q->offset > 0 && q->rank.kind == MOLA_RANK_NONE)
         return mola_fail(ctx->why, MOLA_INVALID, "offset requires rank_by");
-    if (q->offset > MOLA_LIMIT_MAX || q->offset + q->limit.total > MOLA_LIMIT_MAX)
+    if (q->offset > MOLA_LIMIT_MAX || q->offset + q->limit.total > MOLA_LIMIT_MAX) {
         return mola_fail(ctx->why, MOLA_INVALID, "offset + limit must be at most %d",
                          MOLA_LIMIT_MAX);
+    }
     return MOLA_OK;
 }
 

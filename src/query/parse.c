@@ -138,10 +138,11 @@ static mola_err parse_columns(mola_ctx *ctx, mola_json q, mola_question *out)
     } else if (mola_json_is_set(include)) {
         out->include = MOLA_INCLUDE_LIST;
         err = mola_take_names(ctx, include, &out->included);
-        if (err == MOLA_SHAPE)
+        if (err == MOLA_SHAPE) {
             return mola_fail_shape(
                 ctx->why, "include_attributes",
                 "data did not match any variant of untagged enum IncludeAttributes");
+        }
     }
     if (!err && mola_json_is_set(exclude)) {
         err = mola_take_names(ctx, exclude, &out->excluded);
@@ -211,10 +212,11 @@ static mola_err parse_consistency(mola_ctx *ctx, mola_json body, mola_freshness 
         return mola_fail_type(ctx->why, "consistency", consistency, "struct Consistency");
     if (!level.doc)
         return mola_fail_shape(ctx->why, "consistency", "missing field `level`");
-    if (mola_json_string_is(level, MOLA_STR("eventual")))
+    if (mola_json_string_is(level, MOLA_STR("eventual"))) {
         out->level = MOLA_READ_EVENTUAL;
-    else if (!mola_json_string_is(level, MOLA_STR("strong")))
+    } else if (!mola_json_string_is(level, MOLA_STR("strong"))) {
         return fail_variant(ctx, "consistency.level", level, "`strong` or `eventual`");
+    }
     if (mola_json_is_set(staleness) && !mola_take_count(staleness, &seconds))
         return mola_fail_type(ctx->why, "consistency.max_staleness_seconds", staleness, "u64");
     out->staleness_ns = seconds < MOLA_NEVER / MOLA_SECOND ? seconds * MOLA_SECOND : MOLA_NEVER;
@@ -354,9 +356,10 @@ mola_err mola_query_parse(mola_ctx *ctx, mola_json body, mola_query **out)
     err = parse_question(ctx, body, query->questions);
     if (err || !mola_json_is_set(rerank))
         return err;
-    if (mola_json_kind_of(rerank) != MOLA_JSON_OBJECT)
+    if (mola_json_kind_of(rerank) != MOLA_JSON_OBJECT) {
         return mola_fail_shape(ctx->why, "rerank_by",
                                "a single query can only be reranked by a model");
+    }
     query->by_model = true;
     return check_model(ctx, rerank);
 }

@@ -7,9 +7,10 @@ mola_err mola_per_plan(mola_ctx *ctx, const mola_limit_tree *limit, const mola_s
     const mola_names *names = &limit->per;
     if (!names->count)
         return mola_fail(ctx->why, MOLA_INVALID, "limit.per.attributes must not be empty");
-    if (limit->per_limit < 1 || limit->per_limit > limit->total)
+    if (limit->per_limit < 1 || limit->per_limit > limit->total) {
         return mola_fail(ctx->why, MOLA_INVALID,
                          "limit.per.limit must be between 1 and limit.total");
+    }
     *out = (mola_per){.attrs = mola_new(ctx->arena, uint32_t, names->count),
                       .limit = limit->per_limit};
     if (!out->attrs)

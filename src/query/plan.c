@@ -10,14 +10,16 @@ static mola_err plan_key(mola_ctx *ctx, const mola_order_tree *order, const mola
     const mola_attr *a = mola_state_find(state, order->attr);
     if (!a)
         return mola_plan_unknown(ctx, order->attr);
-    if (!mola_type_can_order(a->type))
+    if (!mola_type_can_order(a->type)) {
         return mola_fail(ctx->why, MOLA_INVALID,
                          "cannot rank by attribute `" MOLA_FMT "` of type %.*s",
                          MOLA_ARG(order->attr), (int)mola_type_print(a->type, type), type);
-    if (!a->filterable)
+    }
+    if (!a->filterable) {
         return mola_fail(ctx->why, MOLA_INVALID,
                          "cannot rank by attribute `" MOLA_FMT "`: attribute is not filterable",
                          MOLA_ARG(order->attr));
+    }
     out->attr = a->id;
     return MOLA_OK;
 }
@@ -25,9 +27,10 @@ static mola_err plan_key(mola_ctx *ctx, const mola_order_tree *order, const mola
 static mola_err plan_orders(mola_ctx *ctx, const mola_rank_tree *rank, const mola_state *state,
                             mola_ranking *out)
 {
-    if (rank->order_count > MOLA_ORDER_KEYS_MAX)
+    if (rank->order_count > MOLA_ORDER_KEYS_MAX) {
         return mola_fail(ctx->why, MOLA_INVALID, "rank_by can order by at most %d attributes",
                          MOLA_ORDER_KEYS_MAX);
+    }
     out->key_count = rank->order_count;
     for (uint32_t i = rank->order_count; i-- > 0;) {
         mola_err err = plan_key(ctx, &rank->orders[i], state, &out->keys[i]);
@@ -63,9 +66,10 @@ mola_err mola_plan_ranking(mola_ctx *ctx, const mola_question *question, const m
 
 static bool is_named(const mola_names *names, mola_str name)
 {
-    for (uint32_t i = 0; i < names->count; i++)
+    for (uint32_t i = 0; i < names->count; i++) {
         if (mola_str_eq(names->names[i], name))
             return true;
+    }
     return false;
 }
 
@@ -77,13 +81,14 @@ static mola_err plan_included(mola_ctx *ctx, const mola_names *names, const mola
         bool known = false;
         if (mola_str_eq(names->names[i], MOLA_STR("id")))
             continue;
-        if (!a)
+        if (!a) {
             return mola_fail(
                 ctx->why, MOLA_INVALID,
                 "attribute \"" MOLA_FMT
                 "\" not found in schema, cannot be part of `include_attributes`. consider "
                 "passing `include_attributes=True` to return all attribute data instead",
                 MOLA_ARG(names->names[i]));
+        }
         for (uint32_t k = 0; k < *count; k++)
             known = known || out[k] == a;
         if (!known)
@@ -100,18 +105,20 @@ mola_err mola_plan_columns(mola_ctx *ctx, const mola_question *question, const m
     *out = mola_new(ctx->arena, const mola_attr *, state->attr_count);
     if (!*out)
         return mola_query_no_memory(ctx);
-    if (excluded->given && question->include != MOLA_INCLUDE_DEFAULT)
+    if (excluded->given && question->include != MOLA_INCLUDE_DEFAULT) {
         return mola_fail(ctx->why, MOLA_INVALID,
                          "cannot specify both include_attributes and exclude_attributes");
+    }
     if (is_named(excluded, MOLA_STR("id")))
         return mola_fail(ctx->why, MOLA_INVALID, "exclude_attributes cannot contain `id`");
     if (question->include == MOLA_INCLUDE_LIST)
         return plan_included(ctx, &question->included, state, *out, count);
     if (!excluded->given && question->include != MOLA_INCLUDE_ALL)
         return MOLA_OK;
-    for (uint32_t i = 0; i < state->attr_count; i++)
+    for (uint32_t i = 0; i < state->attr_count; i++) {
         if (!is_named(excluded, state->attrs[i].name))
             (*out)[(*count)++] = &state->attrs[i];
+    }
     return MOLA_OK;
 }
 
@@ -121,9 +128,10 @@ static bool has_bm25(const mola_score_tree *tree, mola_str attr)
 {
     if (tree->kind == MOLA_SCORE_BM25)
         return mola_str_eq(tree->attr, attr);
-    for (uint32_t i = 0; i < tree->child_count; i++)
+    for (uint32_t i = 0; i < tree->child_count; i++) {
         if (has_bm25(tree->children[i], attr))
             return true;
+    }
     return false;
 }
 
@@ -134,25 +142,28 @@ static mola_err refuse_highlight(mola_ctx *ctx, const mola_compute_tree *tree,
 {
     const mola_attr *a = mola_state_find(state, tree->attr);
     mola_str name = tree->name, attr = tree->attr;
-    if (!a || !a->has_fts)
+    if (!a || !a->has_fts) {
         return mola_fail(
             ctx->why, MOLA_INVALID,
             "computed attribute `" MOLA_FMT "`: attribute `" MOLA_FMT
             "` which is not enabled for full-text search; this requires a schema update",
             MOLA_ARG(name), MOLA_ARG(attr));
-    if (tree->fragment_limit < 1 || tree->fragment_limit > 1024)
+    }
+    if (tree->fragment_limit < 1 || tree->fragment_limit > 1024) {
         return mola_fail(ctx->why, MOLA_INVALID,
                          "computed attribute `" MOLA_FMT
                          "`: fragment_limit must be between 1 and 1024",
                          MOLA_ARG(name));
+    }
     if (!tree->rank_fragments_by &&
-        !(question->rank.kind == MOLA_RANK_SCORE && has_bm25(question->rank.score, attr)))
+        !(question->rank.kind == MOLA_RANK_SCORE && has_bm25(question->rank.score, attr))) {
         return mola_fail(
             ctx->why, MOLA_INVALID,
             "computed attribute `" MOLA_FMT
             "`: cannot infer `rank_fragments_by` because the query `rank_by` has no BM25 clause "
             "over `" MOLA_FMT "`; provide `rank_fragments_by` explicitly",
             MOLA_ARG(name), MOLA_ARG(attr));
+    }
     return mola_fail(ctx->why, MOLA_INVALID,
                      "computed attribute `" MOLA_FMT
                      "`: Highlight is not supported by this version yet",
@@ -164,10 +175,11 @@ static mola_err plan_one(mola_ctx *ctx, const mola_compute_tree *tree,
 {
     mola_str name = tree->name;
     if (!name.len || mola_str_eq(name, MOLA_STR("id")) || name.data[0] == '$' ||
-        mola_state_find(state, name))
+        mola_state_find(state, name)) {
         return mola_fail(ctx->why, MOLA_INVALID,
                          "computed attribute `" MOLA_FMT "` collides with an existing name",
                          MOLA_ARG(name));
+    }
     *out = (mola_computed){.name = name, .kind = tree->kind};
     switch (tree->kind) {
     case MOLA_COMPUTE_VECTOR:
@@ -194,8 +206,9 @@ mola_err mola_plan_computed(mola_ctx *ctx, const mola_question *question, const 
         if (err)
             return err;
     }
-    if (question->computed_count > MOLA_COMPUTED_MAX)
+    if (question->computed_count > MOLA_COMPUTED_MAX) {
         return mola_fail(ctx->why, MOLA_INVALID,
                          "compute_attributes supports at most %d attributes", MOLA_COMPUTED_MAX);
+    }
     return MOLA_OK;
 }

@@ -9,12 +9,13 @@ static mola_err read_page(const mola_asking *asking, const mola_page *page)
         mola_attr_list_add(&reads, page->columns[i]->id);
     for (uint32_t i = 0; i < page->computed_count; i++) {
         const mola_computed *c = &page->computed[i];
-        if (c->kind == MOLA_COMPUTE_VECTOR)
+        if (c->kind == MOLA_COMPUTE_VECTOR) {
             mola_attr_list_add(&reads, c->nearest.attr->id);
-        else if (c->kind == MOLA_COMPUTE_FILTER)
+        } else if (c->kind == MOLA_COMPUTE_FILTER) {
             mola_filter_reads(c->filter, &reads);
-        else
+        } else {
             mola_score_reads(c->score, &reads);
+        }
     }
     return mola_read_hits(asking->ctx, asking->view, &reads, page->hits, page->count);
 }
@@ -46,9 +47,10 @@ mola_err mola_page_prepare(const mola_asking *asking, const mola_page *page, mol
         return err;
     if (!out->labels || !out->scorers)
         return mola_query_no_memory(ctx);
-    for (uint32_t i = 0; i < page->column_count; i++)
+    for (uint32_t i = 0; i < page->column_count; i++) {
         if (!make_label(ctx->arena, scratch, page->columns[i]->name, &out->labels[i]))
             return mola_query_no_memory(ctx);
+    }
     for (uint32_t i = 0; i < page->computed_count && !err; i++) {
         const mola_computed *c = &page->computed[i];
         if (!make_label(ctx->arena, scratch, c->name, &out->labels[page->column_count + i]))

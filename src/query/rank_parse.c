@@ -45,9 +45,10 @@ static mola_err add_order(mola_ctx *ctx, mola_json json, mola_rank_tree *out)
 
 static bool are_all_arrays(mola_json list)
 {
-    for (mola_json v = mola_json_first(list); v.doc; v = mola_json_next(list, v))
+    for (mola_json v = mola_json_first(list); v.doc; v = mola_json_next(list, v)) {
         if (mola_json_kind_of(v) != MOLA_JSON_ARRAY)
             return false;
+    }
     return true;
 }
 
@@ -89,9 +90,10 @@ static mola_err check_choice(mola_ctx *ctx, const char *path, mola_json given,
 {
     if (!mola_json_is_set(given))
         return MOLA_OK;
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
         if (mola_json_string_is(given, mola_str_of(allowed[i])))
             return MOLA_OK;
+    }
     mola_str text = mola_json_raw(given);
     if (is_string(given) && !mola_json_string(given, ctx->arena, &text))
         return mola_query_no_memory(ctx);
@@ -121,9 +123,10 @@ static mola_err check_fragments(mola_ctx *ctx, const char *path, mola_json confi
     uint64_t ignored;
     if (!err && mola_json_is_set(limit) && !mola_take_count(limit, &ignored))
         err = mola_fail_shape(ctx->why, path, "invalid fragment_limit");
-    if (!err)
+    if (!err) {
         err = check_choice(ctx, path, mola_json_get(config, MOLA_STR("include_offsets")), units, 3,
                            "`utf-8`, `utf-16`, `codepoints`");
+    }
     return err;
 }
 
@@ -161,15 +164,17 @@ static mola_err parse_one(mola_ctx *ctx, mola_json json, mola_compute_tree *out)
         return mola_json_string(part[0], ctx->arena, &out->vector.attr) ? MOLA_OK
                                                                         : mola_query_no_memory(ctx);
     }
-    if ((count > 1 && find_vector_op(part[1], &op)) || mola_is_order(json))
+    if ((count > 1 && find_vector_op(part[1], &op)) || mola_is_order(json)) {
         return mola_fail(ctx->why, MOLA_INVALID,
                          "computed attribute `" MOLA_FMT
                          "`: this expression is not allowed in compute_attributes",
                          MOLA_ARG(out->name));
+    }
     mola_err err = mola_parse_score(ctx, json, path, &out->score);
-    if (!err)
+    if (!err) {
         out->kind =
             out->score->kind == MOLA_SCORE_FILTER ? MOLA_COMPUTE_FILTER : MOLA_COMPUTE_SCORE;
+    }
     return err;
 }
 

@@ -47,13 +47,15 @@ static mola_err answer(const mola_asking *asking, const mola_question *q, mola_b
 
 static mola_err check_multi(const mola_ctx *ctx, const mola_query *query)
 {
-    if (query->offset && (!query->fused || !query->limit.has_total))
+    if (query->offset && (!query->fused || !query->limit.has_total)) {
         return mola_fail(ctx->why, MOLA_INVALID,
                          "offset at the root of a multi-query requires rerank_by and limit");
-    if (query->question_count < 1 || query->question_count > MOLA_QUERIES_MAX)
+    }
+    if (query->question_count < 1 || query->question_count > MOLA_QUERIES_MAX) {
         return mola_fail(ctx->why, MOLA_INVALID,
                          "multi-query requests must contain between 1 and %d queries",
                          MOLA_QUERIES_MAX);
+    }
     return MOLA_OK;
 }
 
@@ -100,16 +102,18 @@ static mola_err check_fusion(const mola_ctx *ctx, const mola_query *query, bool 
     uint64_t total = limit->has_total ? limit->total : 0;
     if (limit->has_total && (total < 1 || total > MOLA_LIMIT_MAX))
         return mola_fail(ctx->why, MOLA_INVALID, "limit must be between 1 and %d", MOLA_LIMIT_MAX);
-    if (query->offset > MOLA_LIMIT_MAX || query->offset + total > MOLA_LIMIT_MAX)
+    if (query->offset > MOLA_LIMIT_MAX || query->offset + total > MOLA_LIMIT_MAX) {
         return mola_fail(ctx->why, MOLA_INVALID, "offset + limit must be at most %d",
                          MOLA_LIMIT_MAX);
+    }
     if (query->question_count < 2)
         return mola_fail(ctx->why, MOLA_INVALID, "rerank_by requires at least 2 queries");
     if (aggregates)
         return mola_fail(ctx->why, MOLA_INVALID, "rerank_by does not support aggregation queries");
-    if (query->weight_count && query->weight_count != query->question_count)
+    if (query->weight_count && query->weight_count != query->question_count) {
         return mola_fail(ctx->why, MOLA_INVALID, "RRF got %u weights for %u queries",
                          query->weight_count, query->question_count);
+    }
     return MOLA_OK;
 }
 
@@ -144,9 +148,10 @@ static mola_err answer_all(const mola_asking *asking, const mola_query *query, m
                            uint64_t *bytes)
 {
     mola_ctx *ctx = asking->ctx;
-    if (query->by_model)
+    if (query->by_model) {
         return mola_fail(ctx->why, MOLA_INVALID,
                          "reranking by a model is not supported by this version yet");
+    }
     if (!query->is_multi)
         return answer(asking, query->questions, out, bytes);
     mola_err err = check_multi(ctx, query);

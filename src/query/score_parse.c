@@ -90,12 +90,13 @@ static mola_err parse_shaping(parser *p, mola_json options, mola_score_tree *out
         if (!mola_json_key(v, p->ctx->arena, &key))
             return mola_query_no_memory(p->ctx);
         if (mola_str_eq(key, MOLA_STR("midpoint")) &&
-            (is_number(v) || is_kind(v, MOLA_JSON_STRING)))
+            (is_number(v) || is_kind(v, MOLA_JSON_STRING))) {
             out->midpoint = v;
-        else if (mola_str_eq(key, MOLA_STR("exponent")) && is_number(v))
+        } else if (mola_str_eq(key, MOLA_STR("exponent")) && is_number(v)) {
             out->exponent = mola_take_number(v);
-        else
+        } else {
             return wrong(p);
+        }
     }
     return out->midpoint.doc ? MOLA_OK : wrong(p);
 }
@@ -188,9 +189,10 @@ static bool is_filter(mola_json head, mola_json second, mola_arena *arena)
 
 static mola_err parse_clause(parser *p, mola_json json, bool number_ok, mola_score_tree *out)
 {
-    if (++p->nodes > MOLA_SCORE_NODES_MAX)
+    if (++p->nodes > MOLA_SCORE_NODES_MAX) {
         return mola_fail(p->ctx->why, MOLA_INVALID,
                          "a score expression can have at most %d clauses", MOLA_SCORE_NODES_MAX);
+    }
     if (number_ok && is_number(json)) {
         *out = (mola_score_tree){
             .kind = MOLA_SCORE_NUMBER, .number_json = json, .number = mola_take_number(json)};

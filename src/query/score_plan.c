@@ -64,17 +64,19 @@ static mola_err plan_list(const planner *p, const mola_score_tree *tree, sign_ru
         const mola_score_tree *child = tree->children[i];
         if (child->kind != MOLA_SCORE_NUMBER)
             continue;
-        if (is_sum)
+        if (is_sum) {
             return mola_fail(p->ctx->why, MOLA_INVALID,
                              "Sum aggregations can only contain other text queries");
+        }
         if (child->number < 0)
             return negative(p, child->number_json);
         floor = true;
     }
     mola_err err = plan_children(p, tree, floor ? SIGNED_ALLOWED : rule, out);
-    if (!err && !tree->child_count)
+    if (!err && !tree->child_count) {
         err = mola_fail(p->ctx->why, MOLA_INVALID, "%s needs at least one clause",
                         is_sum ? "Sum" : "Max");
+    }
     return err;
 }
 
@@ -141,9 +143,10 @@ static mola_err plan_shaping(const planner *p, const mola_score_tree *tree, mola
     if (err)
         return err;
     out->exponent = tree->exponent;
-    if (!(out->number > 0) || !(out->exponent > 0))
+    if (!(out->number > 0) || !(out->exponent > 0)) {
         return mola_fail(p->ctx->why, MOLA_INVALID, "%s needs a positive midpoint and exponent",
                          tree->kind == MOLA_SCORE_SATURATE ? "Saturate" : "Decay");
+    }
     return plan_children(p, tree, SIGNED_ALLOWED, out);
 }
 
@@ -161,13 +164,14 @@ static mola_err plan_attribute(const planner *p, const mola_score_tree *tree, si
                          "' is %.*s",
                          MOLA_ARG(tree->attr), (int)mola_type_print(a->type, type), type);
     }
-    if (!is_uint && rule == UNSIGNED_ONLY)
+    if (!is_uint && rule == UNSIGNED_ONLY) {
         return mola_fail(
             p->ctx->why, MOLA_INVALID,
             "rank_by clauses must produce non-negative scores, but an attribute clause on signed "
             "numeric attribute '" MOLA_FMT
             "' was used. Wrap this clause under a [\"Max\", [0, <clause>]] to fix this.",
             MOLA_ARG(tree->attr));
+    }
     out->attr = a->id;
     out->dense = true;
     return MOLA_OK;
@@ -230,14 +234,17 @@ static mola_err take_terms(const planner *p, const mola_score_tree *tree, mola_s
     mola_str attr = tree->attr;
     uint32_t count = 0;
     for (mola_json v = mola_json_first(tree->operand); v.doc;
-         v = mola_json_next(tree->operand, v), count++)
-        if (mola_json_kind_of(v) != MOLA_JSON_NUMBER)
+         v = mola_json_next(tree->operand, v), count++) {
+        if (mola_json_kind_of(v) != MOLA_JSON_NUMBER) {
             return mola_fail(p->ctx->why, MOLA_INVALID,
                              "invalid sparse vector for attribute '" MOLA_FMT "'", MOLA_ARG(attr));
-    if (count > TERMS_MAX)
+        }
+    }
+    if (count > TERMS_MAX) {
         return mola_fail(p->ctx->why, MOLA_INVALID,
                          "sparse vector for attribute '" MOLA_FMT "' has more than %d entries",
                          MOLA_ARG(attr), TERMS_MAX);
+    }
     mola_sparse_term *terms = mola_new(p->ctx->arena, mola_sparse_term, count);
     if (!terms)
         return mola_query_no_memory(p->ctx);
@@ -247,10 +254,11 @@ static mola_err take_terms(const planner *p, const mola_score_tree *tree, mola_s
         if (!mola_json_key(v, p->ctx->arena, &term->key))
             return mola_query_no_memory(p->ctx);
         float weight = mola_f16_to_f32(mola_f16_from_f32((float)mola_take_number(v)));
-        if (!isfinite(weight))
+        if (!isfinite(weight)) {
             return mola_fail(p->ctx->why, MOLA_INVALID,
                              "attribute '" MOLA_FMT "': sparse weight out of range",
                              MOLA_ARG(attr));
+        }
         term->weight = (double)weight;
     }
     if (count)
@@ -264,11 +272,12 @@ static mola_err plan_sparse(const planner *p, const mola_score_tree *tree, mola_
     const mola_attr *a = mola_state_find(p->state, tree->attr);
     if (!a)
         return mola_plan_unknown(p->ctx, tree->attr);
-    if (!a->sparse_knn)
+    if (!a->sparse_knn) {
         return mola_fail(p->ctx->why, MOLA_INVALID,
                          "attribute `" MOLA_FMT
                          "` is not enabled for SparseKNN; this requires a schema update",
                          MOLA_ARG(tree->attr));
+    }
     out->attr = a->id;
     return take_terms(p, tree, out);
 }
@@ -278,11 +287,12 @@ static mola_err refuse_bm25(const planner *p, const mola_score_tree *tree)
     const mola_attr *a = mola_state_find(p->state, tree->attr);
     if (!a)
         return mola_plan_unknown(p->ctx, tree->attr);
-    if (!a->has_fts)
+    if (!a->has_fts) {
         return mola_fail(p->ctx->why, MOLA_INVALID,
                          "rank_by field \"" MOLA_FMT
                          "\" is not enabled for full-text search; this requires a schema update",
                          MOLA_ARG(tree->attr));
+    }
     return mola_fail(p->ctx->why, MOLA_INVALID,
                      "rank_by field \"" MOLA_FMT "\": BM25 is not supported by this version yet",
                      MOLA_ARG(tree->attr));

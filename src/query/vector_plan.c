@@ -31,9 +31,10 @@ static mola_err take_base64(mola_ctx *ctx, mola_json json, uint32_t dims, float 
         return mola_query_no_memory(ctx);
     if (!mola_base64_decode(text, all))
         return MOLA_SHAPE;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         if (!isfinite(all[i]))
             return MOLA_SHAPE;
+    }
     *length_ok = count == dims;
     if (*length_ok)
         memcpy(out, all, size);
@@ -53,9 +54,10 @@ static mola_err take_vector(mola_ctx *ctx, mola_json json, uint32_t dims, float 
     *length_ok = mola_json_count(json) == dims;
     if (*length_ok)
         return mola_json_f32_array(json, out, dims, &count) ? MOLA_OK : MOLA_SHAPE;
-    for (mola_json v = mola_json_first(json); v.doc; v = mola_json_next(json, v))
+    for (mola_json v = mola_json_first(json); v.doc; v = mola_json_next(json, v)) {
         if (mola_json_kind_of(v) != MOLA_JSON_NUMBER || !isfinite((float)mola_take_number(v)))
             return MOLA_SHAPE;
+    }
     return MOLA_OK;
 }
 
@@ -103,18 +105,21 @@ mola_err mola_plan_vector(mola_ctx *ctx, const mola_vector_tree *tree, const mol
     if (!a)
         return mola_plan_unknown(ctx, tree->attr);
     mola_take_elements(tree->operand, &first, 1);
-    if (mola_json_string_is(first, MOLA_STR("Embed")))
+    if (mola_json_string_is(first, MOLA_STR("Embed"))) {
         return mola_fail(ctx->why, MOLA_INVALID,
                          "native embedding is not supported by this version yet");
-    if (!mola_type_is_vector(a->type))
+    }
+    if (!mola_type_is_vector(a->type)) {
         return mola_fail(ctx->why, MOLA_INVALID,
                          "attribute `" MOLA_FMT "` is not a vector attribute",
                          MOLA_ARG(tree->attr));
+    }
     bool multi = a->type.form == MOLA_FORM_MULTI;
-    if (multi && tree->op == MOLA_VECTOR_ANN && !a->late_interaction)
+    if (multi && tree->op == MOLA_VECTOR_ANN && !a->late_interaction) {
         return mola_fail(ctx->why, MOLA_INVALID,
                          "ANN on multi-vector attribute `" MOLA_FMT "` requires late_interaction",
                          MOLA_ARG(tree->attr));
+    }
     if (is_nested(tree->operand) != multi)
         return invalid(ctx, tree->attr);
     out->attr = a;

@@ -168,10 +168,11 @@ void mola_leaf_compare(mola_filter *leaf, const mola_value *operand)
     r->has_low = wants_equal || !wants_less;
     r->has_high = wants_equal || wants_less;
     r->low_open = r->high_open = is_open;
-    if (is_64_bit((mola_elem)leaf->type.elem))
+    if (is_64_bit((mola_elem)leaf->type.elem)) {
         bind_integers(leaf, (mola_elem)leaf->type.elem);
-    else if (leaf->type.elem == MOLA_ELEM_FLOAT)
+    } else if (leaf->type.elem == MOLA_ELEM_FLOAT) {
         bind_floats(r);
+    }
 }
 
 /* ---- tests ---- */
@@ -291,9 +292,10 @@ static mola_err make_ref(const compiler *c, const subject *s, mola_filter *leaf)
 {
     mola_json name = mola_json_get(s->tree->value, MOLA_STR("$ref_new"));
     mola_str text, attr = s->tree->attr;
-    if (c->refs == MOLA_REFS_REFUSED || !name.doc || mola_json_count(s->tree->value) != 1)
+    if (c->refs == MOLA_REFS_REFUSED || !name.doc || mola_json_count(s->tree->value) != 1) {
         return mola_fail(c->ctx->why, MOLA_INVALID, KEY "an object is not a valid value",
                          MOLA_ARG(attr));
+    }
     if (mola_json_kind_of(name) != MOLA_JSON_STRING)
         return mola_fail_shape(c->ctx->why, "", "$ref_new must be an attribute name");
     if (!mola_json_string(name, c->ctx->arena, &text))
@@ -302,11 +304,12 @@ static mola_err make_ref(const compiler *c, const subject *s, mola_filter *leaf)
     leaf->ref_attr = MOLA_ATTR_ID;
     if (!mola_str_eq(text, MOLA_STR("id"))) {
         const mola_attr *other = mola_state_find(c->state, text);
-        if (!other)
+        if (!other) {
             return mola_fail(c->ctx->why, MOLA_INVALID,
                              "attribute `" MOLA_FMT
                              "` not found in schema, cannot be used in `$ref_new`",
                              MOLA_ARG(text));
+        }
         leaf->ref_attr = other->id;
         type = other->type;
     }
@@ -408,9 +411,10 @@ static mola_err compile_leaf(const compiler *c, const mola_filter_tree *tree, mo
         s.type = id_type(c->state);
     } else {
         s.attr = mola_state_find(c->state, tree->attr);
-        if (!s.attr)
+        if (!s.attr) {
             return mola_fail(c->ctx->why, MOLA_INVALID, KEY "attribute not found in schema",
                              MOLA_ARG(tree->attr));
+        }
         s.type = s.attr->type;
     }
     leaf->kind = MOLA_NODE_LEAF;
@@ -429,17 +433,19 @@ static mola_err compile_leaf(const compiler *c, const mola_filter_tree *tree, mo
         return err;
     }
     char type[MOLA_TYPE_TEXT_BYTES];
-    if (!mola_type_can_filter(s.type))
+    if (!mola_type_can_filter(s.type)) {
         return mola_fail(c->ctx->why, MOLA_INVALID,
                          KEY "attributes of type %.*s cannot be filtered", MOLA_ARG(tree->attr),
                          (int)mola_type_print(s.type, type), type);
+    }
     if (s.attr && !s.attr->filterable)
         return no_index(c, &s, "filterable");
-    if (!leaf->has_ref)
+    if (!leaf->has_ref) {
         err = compile_operand(c, &s, leaf);
-    else if (!takes_ref(leaf->op, (mola_form)s.type.form))
+    } else if (!takes_ref(leaf->op, (mola_form)s.type.form)) {
         err = mola_fail(c->ctx->why, MOLA_INVALID, KEY "%s does not take a `$ref_new`",
                         MOLA_ARG(tree->attr), s.op);
+    }
     leaf->cost = leaf_cost(leaf);
     return err;
 }

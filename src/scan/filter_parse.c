@@ -160,9 +160,10 @@ static mola_err parse_test(parser *p, const mola_json part[4], mola_filter_tree 
 
 static mola_err parse_node(parser *p, mola_json json, mola_filter_tree *node)
 {
-    if (++p->nodes > MOLA_FILTER_NODES_MAX)
+    if (++p->nodes > MOLA_FILTER_NODES_MAX) {
         return mola_fail(p->ctx->why, MOLA_INVALID, "a filter can have at most %d nodes",
                          MOLA_FILTER_NODES_MAX);
+    }
     mola_json part[4] = {{0}};
     uint32_t count = 0;
     if (mola_json_kind_of(json) != MOLA_JSON_ARRAY)

@@ -79,9 +79,10 @@ static uint64_t test_each(const mola_filter *leaf, const mola_column *c, uint32_
 {
     (void)rows;
     uint64_t pass = 0;
-    for (uint64_t rest = asked; rest; rest &= rest - 1)
+    for (uint64_t rest = asked; rest; rest &= rest - 1) {
         if (row_passes(leaf, c, first + (uint32_t)__builtin_ctzll(rest)))
             pass |= rest & -rest;
+    }
     return pass;
 }
 
@@ -185,11 +186,12 @@ static void run_leaf(const mola_filter *leaf, const mola_part *part, uint32_t wi
         uint64_t present = c.present ? c.present[w] : UINT64_MAX;
         uint64_t asked = mask[w] & present, pass = 0;
         uint32_t first = (uint32_t)w * 64, left = rows - first;
-        if (leaf->test == MOLA_TEST_ALWAYS)
+        if (leaf->test == MOLA_TEST_ALWAYS) {
             pass = asked;
-        else if (leaf->test != MOLA_TEST_NEVER && asked)
+        } else if (leaf->test != MOLA_TEST_NEVER && asked) {
             pass = (__builtin_popcountll(asked) <= FEW_ROWS ? test_each : wide)(
                 leaf, &c, first, left < 64 ? left : 64, asked);
+        }
         mask[w] &= (pass | (nulls & ~present)) ^ turn;
     }
 }
@@ -331,10 +333,11 @@ static bool ref_matches(const mola_filter *leaf, const mola_document *stored,
     bool have = stored->column(stored, leaf->attr, &mine, &my_row);
     bool given = fresh->column(fresh, leaf->ref_attr, &theirs, &their_row);
     bool turn = leaf->op == MOLA_FILTER_NOT_EQ || leaf->op == MOLA_FILTER_NOT_IN;
-    if (leaf->type.form != MOLA_FORM_SCALAR)
+    if (leaf->type.form != MOLA_FORM_SCALAR) {
         return (have && given ? mola_column_row_eq(&mine, my_row, &theirs, their_row)
                               : have == given) ^
                turn;
+    }
     bool is_in = leaf->op == MOLA_FILTER_IN || leaf->op == MOLA_FILTER_NOT_IN;
     if (is_in && !(have && given))
         return turn;
@@ -370,8 +373,9 @@ bool mola_filter_matches(const mola_filter *filter, const mola_document *stored,
     if (filter->kind == MOLA_NODE_NOT)
         return !mola_filter_matches(filter->children[0], stored, fresh);
     bool is_and = filter->kind == MOLA_NODE_AND;
-    for (uint32_t i = 0; i < filter->child_count; i++)
+    for (uint32_t i = 0; i < filter->child_count; i++) {
         if (mola_filter_matches(filter->children[i], stored, fresh) != is_and)
             return !is_and;
+    }
     return is_and;
 }

@@ -81,12 +81,13 @@ static uint32_t take_char(mola_str text, size_t *at)
     size_t size = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
     if (size > text.len - *at)
         size = 1;
-    if (size == 2)
+    if (size == 2) {
         c = (c & 0x1fU) << 6 | (p[1] & 0x3fU);
-    else if (size == 3)
+    } else if (size == 3) {
         c = (c & 0x0fU) << 12 | (p[1] & 0x3fU) << 6 | (p[2] & 0x3fU);
-    else if (size == 4)
+    } else if (size == 4) {
         c = (c & 0x07U) << 18 | (p[1] & 0x3fU) << 12 | (p[2] & 0x3fU) << 6 | (p[3] & 0x3fU);
+    }
     *at += size;
     return c;
 }
@@ -99,11 +100,12 @@ static bool at_end(const compiler *p)
 /* The byte ahead, or 0 at the end: enough to recognise the special characters. */
 static char ahead(const compiler *p)
 {
-    return at_end(p) ? 0 : p->pattern.data[p->at];
+    return at_end(p) ? '\0' : p->pattern.data[p->at];
 }
 
 static void push(compiler *p, token t)
 {
+    MOLA_ASSERT(p->tokens && p->token_count <= p->pattern.len);
     token *last = p->token_count ? &p->tokens[p->token_count - 1] : NULL;
     if (t.kind == TOKEN_RUN && last && last->kind == TOKEN_RUN)
         return;
@@ -317,12 +319,13 @@ static void emit_slash(compiler *p, uint32_t token_index)
 static void emit_token(compiler *p, uint32_t index)
 {
     token_kind kind = p->tokens[index].kind;
-    if (kind == TOKEN_CHAR)
+    if (kind == TOKEN_CHAR) {
         emit(p, (step){.kind = STEP_CHAR, .token = index});
-    else if (kind == TOKEN_ANY)
+    } else if (kind == TOKEN_ANY) {
         emit(p, (step){.kind = STEP_ANY});
-    else if (kind == TOKEN_CLASS)
+    } else if (kind == TOKEN_CLASS) {
         emit(p, (step){.kind = STEP_CLASS, .token = index});
+    }
     if (kind == TOKEN_SUFFIX || kind == TOKEN_MIDDLE)
         emit_slash(p, index);
     if (kind == TOKEN_SUFFIX || kind == TOKEN_RUN)
@@ -369,7 +372,7 @@ static void end_group(compiler *p, const group *g)
 
 static bool emit_all(compiler *p)
 {
-    group groups[GROUP_DEPTH_MAX];
+    group groups[GROUP_DEPTH_MAX] = {{0}};
     uint32_t depth = 0;
     p->steps = mola_new(p->arena, step, (size_t)p->token_count * 6 + 1);
     if (!p->steps)
@@ -429,9 +432,10 @@ static void close_over(const compiler *p, uint32_t from, uint32_t *stack, uint32
 static bool build_states(compiler *p, mola_glob *glob)
 {
     uint32_t count = 0;
-    for (uint32_t i = 0; i < p->step_count; i++)
+    for (uint32_t i = 0; i < p->step_count; i++) {
         if (p->steps[i].kind <= STEP_CLASS)
             p->steps[i].state = count++;
+    }
     p->steps[p->step_count - 1].state = count;
     glob->state_count = count;
     glob->words = (count + 64) / 64;
@@ -485,9 +489,10 @@ static bool state_takes(const mola_glob *glob, uint32_t state, uint32_t c)
     if (t->kind != TOKEN_CLASS)
         return t->c == c;
     const range *r = glob->ranges + t->range;
-    for (uint32_t i = 0; i < t->ranges; i++)
+    for (uint32_t i = 0; i < t->ranges; i++) {
         if (c >= r[i].first && c <= r[i].last)
             return !t->negated;
+    }
     return t->negated;
 }
 

@@ -93,9 +93,10 @@ static mola_err offer_all(mola_topk *heap, const ordering *o, const mola_rowset 
         uint32_t part_rows = rows->view->parts[p].rows;
         for (uint32_t w = 0; rows->bits[p] && w < mola_windows(part_rows); w++) {
             mola_err err = mola_scan_check(heap->ctx);
-            if (!err)
+            if (!err) {
                 err = offer_window(heap, o, p, w, rows->bits[p] + (size_t)w * MOLA_WINDOW_WORDS,
                                    mola_window_rows(part_rows, w));
+            }
             if (err)
                 return err;
         }

@@ -4,9 +4,10 @@
 
 void mola_attr_list_add(mola_attr_list *list, uint32_t attr)
 {
-    for (uint32_t i = 0; i < list->count; i++)
+    for (uint32_t i = 0; i < list->count; i++) {
         if (list->attrs[i] == attr)
             return;
+    }
     if (list->count == list->room) {
         uint32_t room = list->room ? 2 * list->room : 16;
         uint32_t *attrs = mola_new(list->arena, uint32_t, room);
@@ -28,11 +29,13 @@ mola_err mola_read_parts(mola_ctx *ctx, const mola_view *view, const mola_attr_l
     mola_need *needs = mola_new(ctx->arena, mola_need, (size_t)view->part_count * attrs->count);
     if (!needs || attrs->full)
         return mola_scan_no_memory(ctx);
-    for (uint32_t p = 0; p < view->part_count; p++)
-        for (uint32_t a = 0; a < attrs->count && view->parts[p].live_rows; a++)
+    for (uint32_t p = 0; p < view->part_count; p++) {
+        for (uint32_t a = 0; a < attrs->count && view->parts[p].live_rows; a++) {
             needs[count++] = (mola_need){.part = p,
                                          .attr = attrs->attrs[a],
                                          .window_count = mola_windows(view->parts[p].rows)};
+        }
+    }
     return mola_view_fetch(ctx, view, needs, count);
 }
 
@@ -59,18 +62,21 @@ mola_err mola_read_hits(mola_ctx *ctx, const mola_view *view, const mola_attr_li
     if (count)
         qsort(places, count, sizeof *places, by_place);
     size_t distinct = 0;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         if (!distinct || by_place(&places[distinct - 1], &places[i]) != 0)
             places[distinct++] = places[i];
+    }
     mola_need *needs = mola_new(ctx->arena, mola_need, distinct * attrs->count);
     if (!needs)
         return mola_scan_no_memory(ctx);
     size_t filled = 0;
-    for (uint32_t a = 0; a < attrs->count; a++)
-        for (size_t i = 0; i < distinct; i++)
+    for (uint32_t a = 0; a < attrs->count; a++) {
+        for (size_t i = 0; i < distinct; i++) {
             needs[filled++] = (mola_need){.part = places[i].part,
                                           .attr = attrs->attrs[a],
                                           .window_first = places[i].window,
                                           .window_count = 1};
+        }
+    }
     return mola_view_fetch(ctx, view, needs, filled);
 }

@@ -20,12 +20,28 @@ typedef struct {
     uint64_t *filter_scratch;
 } window;
 
-#define EACH_ASKED(w, row)                                                                         \
-    for (size_t word_ = 0; word_ < (w)->words; word_++)                                            \
-        for (uint64_t rest_ = (w)->asked[word_],                                                   \
-                      row = word_ * 64 + (rest_ ? (uint64_t)__builtin_ctzll(rest_) : 0);           \
-             rest_; rest_ &= rest_ - 1,                                                            \
-                      row = word_ * 64 + (rest_ ? (uint64_t)__builtin_ctzll(rest_) : 0))
+/* Walks over the asked rows: for (uint32_t row; next_row(w, &at, &row);) */
+typedef struct {
+    size_t word;
+    uint64_t rest;
+} walk;
+
+static walk first_row(const window *w)
+{
+    return (walk){.rest = w->asked[0]};
+}
+
+static inline bool next_row(const window *w, walk *at, uint32_t *row)
+{
+    while (!at->rest) {
+        if (++at->word >= w->words)
+            return false;
+        at->rest = w->asked[at->word];
+    }
+    *row = (uint32_t)at->word * 64 + (uint32_t)__builtin_ctzll(at->rest);
+    at->rest &= at->rest - 1;
+    return true;
+}
 
 static void match_all(const window *w, frame *out)
 {
@@ -57,11 +73,11 @@ static void score_attribute(const mola_score *s, const window *w, frame *out)
     mola_column c;
     bool have = mola_part_column(w->part, s->attr, w->window, &c);
     match_all(w, out);
-    EACH_ASKED(w, row)
-    {
+    walk at = first_row(w);
+    for (uint32_t row; next_row(w, &at, &row);) {
         out->scores[row] = 0;
-        if (have && mola_column_has(&c, (uint32_t)row)) {
-            mola_value v = mola_cell(&c, (uint32_t)row);
+        if (have && mola_column_has(&c, row)) {
+            mola_value v = mola_cell(&c, row);
             out->scores[row] = as_number(&v);
         }
     }
@@ -81,11 +97,11 @@ static void score_dist(const mola_score *s, const window *w, frame *out)
     mola_column c;
     bool have = mola_part_column(w->part, s->attr, w->window, &c);
     match_all(w, out);
-    EACH_ASKED(w, row)
-    {
+    walk at = first_row(w);
+    for (uint32_t row; next_row(w, &at, &row);) {
         out->scores[row] = HUGE_VAL;
-        if (have && mola_column_has(&c, (uint32_t)row)) {
-            mola_value v = mola_cell(&c, (uint32_t)row);
+        if (have && mola_column_has(&c, row)) {
+            mola_value v = mola_cell(&c, row);
             out->scores[row] = distance(&v, &s->origin);
         }
     }
@@ -113,10 +129,10 @@ static void score_sparse(const mola_score *s, const window *w, frame *out)
     mola_column c;
     bool have = mola_part_column(w->part, s->attr, w->window, &c);
     match_none(w, out);
-    EACH_ASKED(w, row)
-    {
-        bool present = have && mola_column_has(&c, (uint32_t)row);
-        out->scores[row] = present ? sparse_dot(s, &c, (uint32_t)row) : 0;
+    walk at = first_row(w);
+    for (uint32_t row; next_row(w, &at, &row);) {
+        bool present = have && mola_column_has(&c, row);
+        out->scores[row] = present ? sparse_dot(s, &c, row) : 0;
         out->matched[row >> 6] |= (uint64_t)(out->scores[row] > 0) << (row & 63);
     }
 }
@@ -125,8 +141,8 @@ static void score_filter(const mola_score *s, const window *w, frame *out)
 {
     match_all(w, out);
     mola_filter_window(s->filter, w->part, w->window, w->rows, out->matched, w->filter_scratch);
-    EACH_ASKED(w, row)
-    {
+    walk at = first_row(w);
+    for (uint32_t row; next_row(w, &at, &row);) {
         out->scores[row] = out->matched[row >> 6] >> (row & 63) & 1 ? 1 : 0;
     }
 }
@@ -164,12 +180,34 @@ static void combine(const mola_score *s, const window *w, frame *out)
         score_window(s->children[i], w, other);
         for (size_t k = 0; k < w->words; k++)
             out->matched[k] |= other->matched[k];
-        EACH_ASKED(w, row)
-        {
+        walk at = first_row(w);
+        for (uint32_t row; next_row(w, &at, &row);) {
             double a = out->scores[row], b = other->scores[row];
             out->scores[row] = s->kind == MOLA_SCORE_SUM ? a + b : a > b ? a : b;
         }
     }
+}
+
+/* PRODUCT, SATURATE, DECAY: one child, each score of it changed. */
+static void reshape(const mola_score *s, const window *w, frame *out)
+{
+    walk at = first_row(w);
+    score_window(s->children[0], w, out);
+    for (uint32_t row; next_row(w, &at, &row);) {
+        double score = out->scores[row];
+        if (s->kind != MOLA_SCORE_PRODUCT)
+            out->scores[row] = shape(s, score);
+        else
+            out->scores[row] = s->number == 0 ? 0 : s->number * score;
+    }
+}
+
+static void score_number(const mola_score *s, const window *w, frame *out)
+{
+    walk at = first_row(w);
+    match_none(w, out);
+    for (uint32_t row; next_row(w, &at, &row);)
+        out->scores[row] = s->number;
 }
 
 static void score_window(const mola_score *s, const window *w, frame *out)
@@ -180,19 +218,9 @@ static void score_window(const mola_score *s, const window *w, frame *out)
         combine(s, w, out);
         break;
     case MOLA_SCORE_PRODUCT:
-        score_window(s->children[0], w, out);
-        EACH_ASKED(w, row)
-        {
-            out->scores[row] = s->number == 0 ? 0 : s->number * out->scores[row];
-        }
-        break;
     case MOLA_SCORE_SATURATE:
     case MOLA_SCORE_DECAY:
-        score_window(s->children[0], w, out);
-        EACH_ASKED(w, row)
-        {
-            out->scores[row] = shape(s, out->scores[row]);
-        }
+        reshape(s, w, out);
         break;
     case MOLA_SCORE_ATTRIBUTE:
         score_attribute(s, w, out);
@@ -207,11 +235,7 @@ static void score_window(const mola_score *s, const window *w, frame *out)
         score_filter(s, w, out);
         break;
     case MOLA_SCORE_NUMBER:
-        match_none(w, out);
-        EACH_ASKED(w, row)
-        {
-            out->scores[row] = s->number;
-        }
+        score_number(s, w, out);
         break;
     }
 }
@@ -347,7 +371,10 @@ mola_err mola_score_run(mola_ctx *ctx, const mola_rowset *rows, const mola_score
     mola_err err = mola_topk_init(&heap, ctx, k, rows->count);
     if (!err)
         err = mola_scorer_new(ctx, rows->view, score, &scorer);
-    if (!err && heap.k)
+    if (err)
+        return err;
+    MOLA_ASSERT(scorer);
+    if (heap.k)
         err = offer_all(&heap, scorer, rows);
     if (err)
         return err;
@@ -356,9 +383,10 @@ mola_err mola_score_run(mola_ctx *ctx, const mola_rowset *rows, const mola_score
     *count = heap.count;
     if (!*hits)
         return mola_scan_no_memory(ctx);
-    for (size_t i = 0; i < heap.count; i++)
+    for (size_t i = 0; i < heap.count; i++) {
         (*hits)[i] = (mola_hit){
             .score = score_of(&heap.held[i]), .part = heap.held[i].part, .row = heap.held[i].row};
+    }
     return MOLA_OK;
 }
 

@@ -15,9 +15,10 @@ static uint32_t find_slot(const mola_value *values, const uint32_t *slots, uint3
 
 static bool listed(const mola_value *values, uint32_t count, const mola_value *value)
 {
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
         if (mola_value_eq(&values[i], value))
             return true;
+    }
     return false;
 }
 
@@ -57,9 +58,10 @@ static bool build_values(mola_arena *arena, mola_value *values, uint32_t count, 
     *out = (mola_set){.values = values};
     uint32_t distinct = 0;
     if (count <= FEW) {
-        for (uint32_t i = 0; i < count; i++)
+        for (uint32_t i = 0; i < count; i++) {
             if (!listed(values, distinct, &values[i]))
                 values[distinct++] = values[i];
+        }
         out->count = distinct;
         return true;
     }
