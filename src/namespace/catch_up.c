@@ -252,6 +252,8 @@ static mola_err judge(chase *c, batch *b, mola_store_op *op, uint64_t seq, mola_
         MOLA_SOMETIMES(restart_below_floor);
         return MOLA_CONFLICT;
     }
+    if (absent && !c->view->state) /* the manifest came after it: I8 */
+        return mola_fail(b->ask.ctx.why, MOLA_CORRUPT, "the entry of its birth is gone");
     if (absent) { /* a borrowed slot is never the tail */
         const uint8_t *owner = mola_log_owner(&c->held->manifest, seq);
         return mola_same_nsid(owner, c->view->nsid) ? MOLA_NOT_FOUND : MOLA_CONFLICT;

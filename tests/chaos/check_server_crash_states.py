@@ -22,6 +22,8 @@ from crash_states import Recording
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "api"))
 BATCH = 4
+WORKERS = 4
+DIED = "the server went away"
 SHARED = [f"shared-{n}" for n in range(8)]
 SETTINGS = {"schema": {"batch": "int"}}
 
@@ -173,11 +175,11 @@ def judge(server, writers, promises):
 class Bench:
     """Starts mola on states; several at once, each at a place of its own."""
 
-    def __init__(self, scratch, writers, workers):
+    def __init__(self, scratch, writers):
         self.writers, self.places = writers, queue.SimpleQueue()
-        for n in range(workers):
+        for n in range(WORKERS):
             self.places.put(os.path.join(scratch, str(n)))
-        self.pool = concurrent.futures.ThreadPoolExecutor(workers)
+        self.pool = concurrent.futures.ThreadPoolExecutor(WORKERS)
 
     def check(self, state):
         """Words about what is wrong with a state, or None."""
@@ -196,31 +198,56 @@ class Bench:
             except Fail as words:
                 return str(words)
             except OSError as problem:  # nothing on a disk may bring the server down
-                return f"{problem}; the server, exit status {server.process.poll()}, said {server.lines[-3:]}"
+                return f"{problem}: {DIED}, and said {server.lines[-3:]}"
             finally:
                 server.kill()
         finally:
             self.places.put(place)
 
-    def first_broken(self, states, seconds):
-        """(state, words) or None; how many were looked at. Ends early when the time is over."""
+    def broken(self, states, seconds):
+        """(state, words) of each that is not as it must be; a last (None, count). Ends early when the time is over."""
         end, count, pending = time.monotonic() + seconds, 0, {}
         states = iter(states)
         while True:
-            while len(pending) < 2 * self.pool._max_workers and time.monotonic() < end:
+            while len(pending) < WORKERS + 2 and time.monotonic() < end:
                 state = next(states, None)
                 if state is None:
                     break
                 pending[self.pool.submit(self.check, state)] = state
             if not pending:
-                return None, count
+                yield None, count
+                return
             done, _ = concurrent.futures.wait(pending, return_when=concurrent.futures.FIRST_COMPLETED)
             for future in done:
-                state, words = pending.pop(future), future.result()
                 count += 1
+                state, words = pending.pop(future), future.result()
                 if words:
-                    concurrent.futures.wait(pending)
-                    return (state, words), count
+                    yield state, words
+
+
+def check_recording(bench, log, args):
+    """Everything that was promised is kept. And the test of the test: with the fsyncs left out of the recording,
+    something must be missing, and the server must bear what is left of its store."""
+    recording = Recording(log)
+    states = recording.states(args.states, args.seed, per_cut=6)
+    kept, count = None, 0
+    for kept, count in bench.broken(states, args.seconds):
+        break
+    if kept:
+        raise Fail(f"{count}\n  {kept}")
+    if count < min(50, args.states):
+        raise Fail(f"time for {count} states only")
+    print(f"{recording.changes} changes, {len(recording.promises)} promises, {count} states: all kept", flush=True)
+    without, missed = Recording(log, forget=lambda callers: True), 0
+    for state, words in bench.broken(without.states(args.states, args.seed, per_cut=3), args.seconds):
+        if state is None:
+            print(f"with the fsyncs forgotten, {missed} of {words} states: something was missing", flush=True)
+        elif DIED in words:
+            raise Fail(f"{words}\n  {state}")
+        else:
+            missed += 1
+    if not missed:
+        raise Fail("with the fsyncs forgotten, nothing was missing")
 
 
 def main():
@@ -234,28 +261,22 @@ def main():
     os.environ["MOLA_BINARY"] = args.mola
     shared = "/dev/shm" if os.path.isdir("/dev/shm") else None
     print(f"seed {args.seed}")
-    failed = False
     with tempfile.TemporaryDirectory() as work, tempfile.TemporaryDirectory(dir=shared) as scratch:
         for title, servers, slow_us in (("one server", 1, 500), ("two servers", 2, 3000)):
             directory = os.path.join(work, str(servers))
             os.mkdir(directory)
+            print(title)
             writers, log = record(args.recorder, directory, servers, slow_us)
-            recording, bench = Recording(log), Bench(scratch, writers, workers=4)
-            broken, count = bench.first_broken(recording.states(args.states, args.seed, per_cut=6), args.seconds)
-            print(f"{title}: {recording.changes} changes, {len(recording.promises)} promises, {count} states: "
-                  f"{'BROKEN' if broken else 'all kept'}", flush=True)
-            if broken:
-                failed = True
+            bench = Bench(scratch, writers)
+            try:
+                check_recording(bench, log, args)
+            except Fail:
                 kept = os.path.join(tempfile.gettempdir(), "mola-broken-server-recording.log")
                 shutil.copyfile(log, kept)
-                print(f"  {broken[1]}\n  {broken[0]}\n  log kept at {kept}")
-            # The test of the test: with the fsyncs left out of the recording, something must be missing.
-            without = Recording(log, forget=lambda callers: True)
-            missed, tried = bench.first_broken(without.states(40, args.seed, per_cut=4), args.seconds)
-            print(f"{title}, fsyncs forgotten: {missed[1] if missed else 'NOTHING WAS MISSED'} ({tried} states)",
-                  flush=True)
-            failed |= missed is None or count < 50
-    sys.exit(1 if failed else 0)
+                print(f"log kept at {kept}")
+                raise
+            finally:
+                bench.pool.shutdown()
 
 
 if __name__ == "__main__":
