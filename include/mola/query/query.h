@@ -8,14 +8,16 @@
 #include "mola/kernel/kernel.h"
 #include "mola/namespace/namespace.h"
 
-typedef struct mola_query
-    mola_query; /* in the arena it was parsed into; the JSON document must outlive it */
+/* In the arena it was parsed into; the JSON document must outlive it. */
+typedef struct mola_query mola_query;
 mola_err mola_query_parse(mola_ctx *ctx, mola_json body, mola_query **out) MOLA_NODISCARD;
 const mola_freshness *mola_query_freshness(const mola_query *query);
 
 typedef struct {
-    mola_buf
-        members; /* `"rows":[...]`: the members of the answer before billing; freed by the caller */
+    /* The members of the answer before billing: `"rows":[...]`, `"aggregations":{...}`,
+     * `"aggregation_groups":[...]` or `"results":[...]`. Freed by the caller; empty after an error.
+     */
+    mola_buf members;
     uint64_t bytes_returned; /* billable, reference 11 */
     uint64_t rows_exhausted; /* exhaustive_search_count by rulings.md */
 } mola_query_result;

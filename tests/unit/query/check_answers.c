@@ -274,6 +274,60 @@ START_TEST(a_rare_key_deep_in_the_ranking_is_found)
 }
 END_TEST
 
+/* Memory may end at any allocation: the query is then refused with words, and leaves nothing
+ * behind. */
+START_TEST(memory_may_end_anywhere)
+{
+    static const char *const bodies[] = {
+        "{\"limit\":9,\"include_attributes\":true,\"filters\":[\"And\",[[\"n\",\"In\",[1,2,3,4,5,6,"
+        "7,8,9,10]],"
+        "[\"Or\",[[\"tags\",\"Eq\",[\"\\u0061\"]],[\"s\",\"IGlob\",\"{A,[b-c]}*\"],[\"id\",\"In\",["
+        "1,2]]]]]]}",
+        "{\"limit\":{\"total\":3,\"per\":{\"attributes\":[\"s\",\"tags\"],\"limit\":1}},\"rank_"
+        "by\":[[\"s\",\"asc\"],[\"n\",\"desc\"]],"
+        "\"compute_attributes\":{\"a\":[\"n\",\"Eq\",5],\"b\":[\"Attribute\",\"u\"],\"c\":["
+        "\"vector\",\"VectorDist\",\"AAAAAAAAAAA=\"]}}",
+        "{\"limit\":3,\"rank_by\":[\"Sum\",[[\"sp\",\"SparseKNN\",{\"k\":1,\"\\u0061\":2}],["
+        "\"Decay\",[\"Dist\",[\"Attribute\",\"d\"],"
+        "\"2024-03-02\"],{\"midpoint\":\"1h\"}],[\"Product\",2,[\"n\",\"Eq\",5]]]]}",
+        "{\"queries\":[{\"limit\":3,\"rank_by\":[\"mv\",\"ANN\",[[1,2]]]},{\"limit\":3,\"exclude_"
+        "attributes\":[\"s\"]}],"
+        "\"rerank_by\":[\"RRF\",{\"weights\":[1,2]}]}",
+        "{\"aggregate_by\":{\"c\":[\"Count\"],\"x\":[\"Sum\",\"x\"]},\"group_by\":[\"s\",{\"t\":["
+        "\"ForEachUnique\",\"tags\"]}]}",
+    };
+    world w;
+    world_open(&w, &f, schema, rows, MOLA_METRIC_EUCLIDEAN, &(cut){2, 1}, 1);
+    mola_json_doc *doc = parse_text(&f, bodies[_i], strlen(bodies[_i]));
+    mola_err err = MOLA_NO_MEMORY;
+    uint32_t refused = 0;
+    size_t limit = 0, used = atomic_load(&f.heap.used);
+    for (; err; limit += 1 + limit / 50) {
+        mola_arena arena;
+        mola_query *query;
+        mola_query_result result = {0};
+        mola_ctx ctx = f.ctx;
+        mola_arena_init(&arena, &f.heap, limit);
+        ctx.arena = &arena;
+        mola_why_clear(&f.why);
+        err = mola_query_parse(&ctx, mola_json_root(doc), &query);
+        if (!err)
+            err = mola_query_run(&ctx, w.view, mola_kernel_select(NULL), query, &result);
+        ck_assert_msg(!err || err == MOLA_NO_MEMORY, "limit %zu: %s", limit, f.why.text);
+        ck_assert(!err || f.why.len > 0);
+        refused += err != MOLA_OK;
+        if (!err)
+            mola_buf_free(&result.members);
+        mola_arena_reset(&arena);
+        ck_assert_uint_eq(atomic_load(&f.heap.used), used);
+        ck_assert_uint_lt(limit, (size_t)1 << 24);
+    }
+    ck_assert_uint_gt(refused, 10);
+    mola_json_free(doc);
+    world_close(&w);
+}
+END_TEST
+
 START_TEST(freshness_is_what_the_request_says)
 {
     static const struct {
@@ -315,6 +369,7 @@ int main(void)
     tcase_add_test(cases, an_empty_view_answers_with_no_rows);
     tcase_add_test(cases, string_and_uuid_ids_are_billed_by_their_size);
     tcase_add_test(cases, a_rare_key_deep_in_the_ranking_is_found);
+    tcase_add_loop_test(cases, memory_may_end_anywhere, 0, 5);
     tcase_add_test(cases, freshness_is_what_the_request_says);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);

@@ -229,7 +229,9 @@ static inline void random_rows(dice *d, mola_buf *out, uint32_t rows, const char
             uint32_t kind = roll(d, 8);
             if (kind < 2)
                 continue;
-            mola_buf_print(out, ",\"%s\":", oracle_attrs[a].name);
+            mola_buf_add_str(out, MOLA_STR(",\""));
+            mola_buf_add_str(out, mola_str_of(oracle_attrs[a].name));
+            mola_buf_add_str(out, MOLA_STR("\":"));
             if (kind == 2)
                 mola_buf_print(out, "null");
             else if (oracle_attrs[a].is_array)
@@ -254,7 +256,7 @@ static inline void random_filter(dice *d, mola_buf *out, uint32_t depth)
         mola_buf_print(out, "[\"Not\",");
         random_filter(d, out, depth - 1);
     } else if (kind < 4) {
-        mola_buf_print(out, kind == 1 ? "[\"Or\",[" : kind == 2 ? "[\"And\",[" : "[\"Or\",[");
+        mola_buf_print(out, kind == 2 ? "[\"And\",[" : "[\"Or\",[");
         for (uint32_t i = 0, n = roll(d, 4); i < n; i++) {
             mola_buf_print(out, i ? "," : "");
             random_filter(d, out, depth - 1);
@@ -265,7 +267,11 @@ static inline void random_filter(dice *d, mola_buf *out, uint32_t depth)
         const char *op = a->is_array ? array_ops[roll(d, 12)] : scalar_ops[roll(d, 8)];
         bool takes_list =
             strstr(op, "In") || strstr(op, "ContainsAny") || (a->is_array && strstr(op, "Eq"));
-        mola_buf_print(out, "[\"%s\",\"%s\",", a->name, op);
+        mola_buf_add_str(out, MOLA_STR("[\""));
+        mola_buf_add_str(out, mola_str_of(a->name));
+        mola_buf_add_str(out, MOLA_STR("\",\""));
+        mola_buf_add_str(out, mola_str_of(op));
+        mola_buf_add_str(out, MOLA_STR("\","));
         if ((strstr(op, "Eq") || !(takes_list || a->is_array)) && roll(d, 5) == 0)
             mola_buf_print(out, "null");
         else if (takes_list)
