@@ -285,7 +285,7 @@ START_TEST(memory_may_end_anywhere)
         "1,2]]]]]]}",
         "{\"limit\":{\"total\":3,\"per\":{\"attributes\":[\"s\",\"tags\"],\"limit\":1}},\"rank_"
         "by\":[[\"s\",\"asc\"],[\"n\",\"desc\"]],"
-        "\"compute_attributes\":{\"a\":[\"n\",\"Eq\",5],\"b\":[\"Attribute\",\"u\"],\"c\":["
+        "\"compute_attributes\":{\"a\":[\"n\",\"Eq\",5],\"e\":[\"Attribute\",\"u\"],\"c\":["
         "\"vector\",\"VectorDist\",\"AAAAAAAAAAA=\"]}}",
         "{\"limit\":3,\"rank_by\":[\"Sum\",[[\"sp\",\"SparseKNN\",{\"k\":1,\"\\u0061\":2}],["
         "\"Decay\",[\"Dist\",[\"Attribute\",\"d\"],"
