@@ -14,7 +14,7 @@ typedef struct {
     uint32_t flags;    /* MOLA_ENTRY_CONFIG, SCHEMA, SEAL; the rest is set here */
     mola_state *state; /* the state from here on; borrowed. NULL: unchanged */
     mola_rows rows;    /* borrowed */
-    bool data_written; /* moves written_us */
+    bool data_written; /* moves written_us; a replay goes by the rows, so: there are some */
 } mola_change;
 
 /* The view to evaluate a group on: newest that this node knows after a refresh where rule 6 wants

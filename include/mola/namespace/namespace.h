@@ -18,6 +18,7 @@ typedef struct {
 
 mola_err mola_namespaces_open(const mola_namespaces_config *config,
                               mola_namespaces **out) MOLA_NODISCARD;
+/* After the last request, and after its views were given back. */
 void mola_namespaces_close(mola_namespaces *all);
 
 typedef enum { MOLA_READ_STRONG, MOLA_READ_EVENTUAL } mola_consistency;
@@ -28,8 +29,9 @@ typedef struct {
 } mola_freshness;
 enum { MOLA_STALENESS_SECONDS = 10 }; /* when an eventual read does not say */
 
-/* The view a read at this moment must see; the caller owns one reference. MOLA_NOT_FOUND with
- * "namespace '...' was not found"; MOLA_UNAVAILABLE, MOLA_NO_MEMORY, MOLA_CORRUPT with words. */
+/* The view a read at this moment must see; the caller owns one reference. `name` is mola_name_ok.
+ * MOLA_NOT_FOUND with "namespace '...' was not found"; MOLA_UNAVAILABLE, MOLA_NO_MEMORY,
+ * MOLA_CORRUPT with words. */
 mola_err mola_namespace_read(mola_ctx *ctx, mola_namespaces *all, mola_str name,
                              const mola_freshness *freshness, mola_view **out) MOLA_NODISCARD;
 

@@ -451,6 +451,90 @@ START_TEST(a_manifest_older_than_what_is_known_is_asked_for_again)
 }
 END_TEST
 
+/* While a reader is on its way, a writer of the same node gets further; then the reader's older
+ * entries come in. */
+static fate judge_overtaken(world *at, const mola_store_op *op, void *argument)
+{
+    uint64_t *seen = argument;
+    if (op->verb != MOLA_GET || !mola_str_starts(op->key, MOLA_STR("d/")))
+        return PASS;
+    if (key_is_entry(op->key, 2) && !*seen) {
+        put_one(at, there, "fish", 2, 20, docs);
+        *seen = put_one(at, here, "fish", 3, 30, docs);
+    } else if (*seen) {
+        ck_assert_uint_ge(eventual_seq(here), *seen);
+    }
+    return PASS;
+}
+
+START_TEST(a_slow_reader_does_not_take_the_view_back)
+{
+    check_read(&w, there, "fish", docs);
+    strong_roundtrips(here);
+    uint64_t seen = 0;
+    w.judge = judge_overtaken;
+    w.argument = &seen;
+    ck_assert_uint_eq(check_read(&w, here, "fish", docs), 3);
+    w.judge = NULL;
+    ck_assert_uint_eq(seen, 3);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ borrowed logs */
+/* A branch of "fish" at its tail, made by hand: the child's log goes on where the parent's was
+ * left. */
+static void put_branch(const mola_view *parent)
+{
+    uint8_t child[16] = {0xc4};
+    mola_entry e = {.flags = MOLA_ENTRY_CREATE | MOLA_ENTRY_BRANCH,
+                    .seq = parent->seq + 1,
+                    .prev_chain = parent->chain,
+                    .time_us = parent->time_us + 1,
+                    .name = MOLA_STR("twig"),
+                    .state = w.state};
+    memcpy(e.nsid, child, sizeof child);
+    mola_lineage lineage = {.last_seq = parent->seq};
+    memcpy(lineage.nsid, parent->nsid, sizeof lineage.nsid);
+    mola_manifest m = {.epoch = 1, .ver = 1, .lineage = &lineage, .lineage_count = 1};
+    memcpy(m.nsid, child, sizeof child);
+    mola_buf entry, manifest;
+    mola_buf_init(&entry, &w.heap);
+    mola_buf_init(&manifest, &w.heap);
+    mola_entry_encode(&entry, &e);
+    mola_manifest_encode(&manifest, &m);
+    mola_arena arena;
+    mola_arena_init(&arena, &w.heap, SIZE_MAX);
+    mola_key entry_key = mola_key_entry((mola_str){0}, child, e.seq);
+    mola_key name_key = mola_key_manifest((mola_str){0}, MOLA_STR("twig"));
+    mola_store_op first = {
+        .verb = MOLA_PUT, .key = mola_key_str(&entry_key), .body = mola_buf_str(&entry)};
+    mola_store_op second = {
+        .verb = MOLA_PUT, .key = mola_key_str(&name_key), .body = mola_buf_str(&manifest)};
+    ck_assert_int_eq(store_do(&w, &first, &arena), MOLA_OK);
+    ck_assert_int_eq(store_do(&w, &second, &arena), MOLA_OK);
+    mola_arena_reset(&arena);
+    mola_buf_free(&entry);
+    mola_buf_free(&manifest);
+}
+
+START_TEST(a_branch_reads_its_parents_log_and_writes_its_own)
+{
+    for (uint64_t i = 2; i <= 20; i++)
+        put_one(&w, here, "fish", i, (int64_t)i, docs);
+    request r;
+    mola_view *parent;
+    ck_assert_int_eq(read_view(&w, here, "fish", MOLA_READ_STRONG, &parent, &r), MOLA_OK);
+    put_branch(parent);
+    mola_view_unref(parent);
+    document twig[IDS_MAX];
+    memcpy(twig, docs, sizeof docs);
+    ck_assert_uint_eq(put_one(&w, there, "twig", 100, 1, twig), 22); /* a node that never read it */
+    ck_assert_uint_eq(put_one(&w, here, "fish", 101, 1, docs), 21);
+    ck_assert_uint_eq(check_read(&w, here, "twig", twig), 22);
+    ck_assert_uint_eq(check_read(&w, there, "fish", docs), 21);
+}
+END_TEST
+
 /* A store that hangs: the reader gives up in time, with words, and later readers are not harmed. */
 static fate judge_down(world *at, const mola_store_op *op, void *argument)
 {
@@ -531,6 +615,8 @@ int main(void)
     tcase_add_test(reading, a_name_without_the_entry_of_its_birth_is_corrupt);
     tcase_add_test(reading, a_payload_that_is_missing_is_corrupt);
     tcase_add_test(reading, a_manifest_older_than_what_is_known_is_asked_for_again);
+    tcase_add_test(reading, a_slow_reader_does_not_take_the_view_back);
+    tcase_add_test(reading, a_branch_reads_its_parents_log_and_writes_its_own);
     tcase_add_test(reading, a_read_gives_up_at_its_deadline);
     tcase_add_test(reading, the_hold_of_a_name_in_use_is_kept_fresh_and_an_idle_one_costs_nothing);
     suite_add_tcase(suite, reading);
