@@ -70,9 +70,10 @@ mola_err mola_ask_get(mola_ask *ask, mola_store_op *ops, size_t count)
     mola_ask_run(ask, ops, count);
     for (;;) {
         mola_store_op *open = NULL;
-        for (size_t i = 0; i < count && !open; i++)
+        for (size_t i = 0; i < count && !open; i++) {
             if (ops[i].err != MOLA_OK && ops[i].err != MOLA_NOT_FOUND)
                 open = &ops[i];
+        }
         if (!open)
             return MOLA_OK;
         if (open->err == MOLA_CORRUPT && !corrupt_before) {

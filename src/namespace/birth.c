@@ -46,10 +46,11 @@ static cas put_manifest(mola_ctx *ctx, mola_name *name, const mola_held *old, mo
                             .when = old->etag.len ? MOLA_PUT_IF_MATCH : MOLA_PUT_IF_ABSENT,
                             .etag = old->etag};
         mola_ask_run(&ask, &op, 1);
-        if (op.err == MOLA_OK)
+        if (op.err == MOLA_OK) {
             outcome = CAS_OK;
-        else if (op.err == MOLA_CONFLICT || op.err == MOLA_NOT_FOUND)
+        } else if (op.err == MOLA_CONFLICT || op.err == MOLA_NOT_FOUND) {
             outcome = read_back(&ask.ctx, name, next);
+        }
         if (outcome != CAS_NOT_WRITTEN)
             break;
         if (op.err != MOLA_UNAVAILABLE && op.err != MOLA_INVALID)
@@ -142,6 +143,7 @@ static mola_err give_birth(mola_ctx *ctx, mola_name *name, const mola_held *old,
     mola_err err = put_log(ctx, name, old, change, &newest);
     if (err)
         return err;
+    MOLA_ASSERT(newest);
     uint64_t ver = old->manifest.ver + 1;
     mola_history now = {.ver = ver, .time_us = mola_wall_us(ctx->env)};
     mola_manifest born = {.epoch = newest->epoch, .ver = ver, .history = &now, .history_count = 1};
@@ -190,10 +192,11 @@ mola_err mola_log_create(mola_ctx *ctx, mola_name *name, const mola_change *chan
         old = mola_hold_get(name);
     }
     mola_err err = MOLA_CONFLICT;
-    if (old && old->manifest.newer)
+    if (old && old->manifest.newer) {
         err = fail_newer(ctx, name);
-    else if (old && old->manifest.deleted)
+    } else if (old && old->manifest.deleted) {
         err = give_birth(ctx, name, old, change, after);
+    }
     mola_held_unref(old);
     return err;
 }

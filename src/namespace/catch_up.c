@@ -28,9 +28,10 @@ typedef struct {
 /* ------------------------------------------------------------------ opening a view */
 static mola_err open_from(mola_name *name, const mola_manifest *m, mola_view **out, mola_why *why)
 {
-    if (m->segment_count)
+    if (m->segment_count) {
         return mola_fail(why, MOLA_INVALID, "namespace '%.*s' has segments and needs a newer mola",
                          (int)name->len, name->text);
+    }
     mola_view *view;
     mola_heap *heap = &name->all->views.heap;
     mola_err err;
@@ -64,10 +65,11 @@ mola_err mola_view_open(mola_ctx *ctx, mola_name *name, mola_view **out)
         mola_view_unref(view);
         view = NULL;
     }
-    if (m->deleted)
+    if (m->deleted) {
         err = MOLA_NOT_FOUND;
-    else if (!view)
+    } else if (!view) {
         err = open_from(name, m, &view, ctx->why);
+    }
     if (err && view)
         mola_view_unref(view);
     if (!err)
@@ -295,9 +297,10 @@ static mola_err advance(chase *c)
     mola_ask_begin(&b->ask, c->ctx);
     prepare(c, b);
     mola_err err = run(c, b);
-    for (uint32_t i = 0; i < b->width && !err; i++)
+    for (uint32_t i = 0; i < b->width && !err; i++) {
         if (b->ops[i].err != MOLA_OK && b->ops[i].err != MOLA_NOT_FOUND)
             err = mola_ask_get(&b->ask, &b->ops[i], 1);
+    }
     for (uint32_t i = 0; i < b->width && !err && !c->view->sealed; i++)
         err = step(c, b, &b->ops[i]);
     if (err == MOLA_NOT_FOUND || err == MOLA_CONFLICT)

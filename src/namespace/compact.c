@@ -68,9 +68,10 @@ static mola_err add_live(mola_column_builder *b, const mola_column *from, const 
 
 static bool has_attr(const mola_view *view, const group *g, uint32_t attr)
 {
-    for (uint32_t i = 0; i < g->count; i++)
+    for (uint32_t i = 0; i < g->count; i++) {
         if (mola_part_attr_column(view->parts[g->parts[i]].part, attr))
             return true;
+    }
     return false;
 }
 
@@ -80,9 +81,10 @@ static mola_err merge(const mola_view *view, const group *g, mola_arena *scratch
     if (!attrs)
         return MOLA_NO_MEMORY;
     uint32_t attr_count = 0;
-    for (uint32_t i = 0; i < view->state->attr_count; i++)
+    for (uint32_t i = 0; i < view->state->attr_count; i++) {
         if (has_attr(view, g, attrs[i]->id))
             attrs[attr_count++] = attrs[i];
+    }
     mola_part *part;
     mola_type id_type = view->parts[g->parts[0]].part->ids.type;
     mola_err err = mola_part_begin(view->heap, id_type, attrs, attr_count, &part);
@@ -97,10 +99,11 @@ static mola_err merge(const mola_view *view, const group *g, mola_arena *scratch
     }
     if (!err)
         err = mola_part_finish(part);
-    if (err)
+    if (err) {
         mola_part_unref(part);
-    else
+    } else {
         *out = part;
+    }
     return err;
 }
 
@@ -124,9 +127,10 @@ void mola_view_compact(mola_view *view)
         live_rows += view->parts[i].live_rows;
         mola_live_unref(view->parts[i].live_owner);
         mola_part_unref(view->parts[i].part);
-        if (++next == g.count) /* stands where the newest of them stood */
+        if (++next == g.count) { /* stands where the newest of them stood */
             view->parts[kept++] =
                 (mola_view_part){.part = merged, .rows = merged->rows, .live_rows = merged->rows};
+        }
     }
     view->part_count = kept;
     MOLA_ASSERT(merged->rows == live_rows);

@@ -145,9 +145,10 @@ mola_err mola_draft_upload(mola_ask *ask, mola_draft *draft)
         mola_ask_run(ask, &op, 1);
         if (op.err == MOLA_OK)
             break;
-        if (op.err == MOLA_INVALID || !mola_ask_again(ask))
+        if (op.err == MOLA_INVALID || !mola_ask_again(ask)) {
             return mola_fail(ask->ctx.why, MOLA_UNAVAILABLE,
                              "the object store did not take the payload of the write");
+        }
     }
     *last = (mola_upload){.valid = true, .ref = *large};
     memcpy(last->nsid, draft->entry.nsid, sizeof last->nsid);

@@ -19,9 +19,10 @@ void mola_held_unref(mola_held *held)
 
 const uint8_t *mola_log_owner(const mola_manifest *manifest, uint64_t seq)
 {
-    for (uint32_t i = 0; i < manifest->lineage_count; i++)
+    for (uint32_t i = 0; i < manifest->lineage_count; i++) {
         if (seq <= manifest->lineage[i].last_seq)
             return manifest->lineage[i].nsid;
+    }
     return manifest->nsid;
 }
 
@@ -42,10 +43,11 @@ static mola_err held_of(mola_name *name, const mola_store_op *op, mola_held **ou
         err = mola_manifest_decode(op->bytes, &held->arena, heap, &held->manifest, why);
         held->etag = op->new_etag;
     }
-    if (err)
+    if (err) {
         mola_held_unref(held);
-    else
+    } else {
         *out = held;
+    }
     return err;
 }
 
@@ -147,14 +149,15 @@ mola_err mola_hold_refresh(mola_ctx *ctx, mola_name *name)
             MOLA_SOMETIMES(reread_corrupt);
             continue;
         }
-        if (err == MOLA_CONFLICT && older++ < OLDER_ANSWERS_MAX)
+        if (err == MOLA_CONFLICT && older++ < OLDER_ANSWERS_MAX) {
             MOLA_SOMETIMES(manifest_answer_was_slow);
-        else if (err == MOLA_CONFLICT)
+        } else if (err == MOLA_CONFLICT) {
             err =
                 mola_fail(ask.ctx.why, MOLA_UNAVAILABLE,
                           "the object store keeps answering with an old '%.*s'", MOLA_ARG(op.key));
-        else if (err && !mola_answer_missing(err))
+        } else if (err && !mola_answer_missing(err)) {
             err = mola_fail_object(&ask.ctx, err, op.key);
+        }
         if (err != MOLA_CONFLICT && !mola_answer_missing(op.err))
             break;
         if (!mola_ask_again(&ask)) {

@@ -49,9 +49,10 @@ mola_err mola_log_open(mola_ctx *ctx, mola_name *name, mola_view **view)
     bool asked = false;
     for (int round = 0; round < ROUNDS_MAX; round++) {
         mola_err err = hold_for_write(ctx, name, &asked);
-        if (err == MOLA_NOT_FOUND)
+        if (err == MOLA_NOT_FOUND) {
             return mola_fail(ctx->why, MOLA_NOT_FOUND, "namespace '%.*s' was not found",
                              (int)name->len, name->text);
+        }
         if (err)
             return err;
         err = mola_view_open(ctx, name, view);
@@ -120,10 +121,11 @@ static mola_err commit(mola_ask *ask, mola_name *name, const mola_view *on, mola
     if (slot != MOLA_SLOT_UNKNOWN) {
         /* I3: ours or theirs, the slot must have been above the floor: a late PUT can land in a
          * collected one. */
-        if (!mola_hold_settle(&ask->ctx, name, on->nsid, on->seq + 1, seen))
+        if (!mola_hold_settle(&ask->ctx, name, on->nsid, on->seq + 1, seen)) {
             MOLA_SOMETIMES(commit_slot_was_collected);
-        else
+        } else {
             err = slot == MOLA_SLOT_OURS ? MOLA_OK : MOLA_CONFLICT;
+        }
     }
     if (err == MOLA_CONFLICT) {
         mola_count(ask->ctx.env->metrics, MOLA_M_write_slots_lost_total, 1);

@@ -143,9 +143,11 @@ mola_err mola_part_finish(mola_part *part)
 {
     for (uint32_t i = 0; i < part->builder_count; i++) {
         mola_column_builder *b = &part->builders[i];
-        mola_buf *bufs[] = {&b->present, &b->row_from, &b->byte_from, &b->data, &b->weights};
-        for (size_t k = 0; k < sizeof bufs / sizeof *bufs; k++)
-            trim(bufs[k]);
+        trim(&b->present);
+        trim(&b->row_from);
+        trim(&b->byte_from);
+        trim(&b->data);
+        trim(&b->weights);
     }
     part->ids = mola_column_built(&part->builders[0]);
     part->rows = part->ids.rows;

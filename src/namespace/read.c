@@ -98,6 +98,7 @@ static mola_err send_probe(mola_ctx *ctx, mola_name *name, mola_view **out)
     name->shared_err = err;
     name->shared_why = why;
     if (!err) {
+        MOLA_ASSERT(view);
         note_proof(name, view, sent);
         if (name->waiting > 1) { /* somebody besides the sender */
             mola_view_ref(view);
@@ -150,9 +151,10 @@ static mola_err wait_or_probe(mola_ctx *ctx, mola_name *name, mola_view **out)
     }
     MOLA_SOMETIMES(probe_shared);
     mola_count(ctx->env->metrics, MOLA_M_probes_shared_total, 1);
-    if (name->shared_err)
+    if (name->shared_err) {
         return mola_fail(ctx->why, name->shared_err, MOLA_FMT,
                          MOLA_ARG(mola_why_text(&name->shared_why)));
+    }
     mola_view_ref(name->shared_view);
     *out = name->shared_view;
     return MOLA_OK;

@@ -17,9 +17,10 @@ static mola_err decode(mola_name *name, mola_str bytes, const uint8_t nsid[16], 
     *out = (mola_record){0};
     mola_heap *heap = &name->all->views.heap;
     mola_err err = mola_image_copy(heap, bytes, &out->image);
-    if (!err)
+    if (!err) {
         err = mola_entry_decode(heap, out->image.bytes, nsid, seq, &out->entry, &out->image.memory,
                                 why);
+    }
     if (err) {
         out->entry.state = NULL;
         out->image.memory = NULL;
@@ -42,9 +43,10 @@ static mola_err add_payload(mola_name *name, mola_record *record, mola_str bytes
 {
     mola_heap *heap = &name->all->views.heap;
     mola_err err = mola_image_copy(heap, bytes, &record->payload);
-    if (!err)
+    if (!err) {
         err = mola_payload_decode(heap, record->payload.bytes, &record->entry.large,
                                   &record->entry.rows, &record->payload.memory, why);
+    }
     if (err) {
         record->payload.memory = NULL;
         mola_image_free(&record->payload);

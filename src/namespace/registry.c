@@ -99,9 +99,10 @@ static void forget_unused(mola_namespaces *all)
 
 static mola_name *find_name(mola_namespaces *all, mola_str text)
 {
-    for (mola_name *name = *bucket_of(all, text); name; name = name->next)
+    for (mola_name *name = *bucket_of(all, text); name; name = name->next) {
         if (mola_str_eq(mola_name_str(name), text))
             return name;
+    }
     return NULL;
 }
 
@@ -207,9 +208,10 @@ bool mola_evict_one(mola_namespaces *all, const mola_name *except)
 {
     mola_view *view = NULL;
     mola_lock_take(&all->lock);
-    for (mola_name *name = all->oldest; name && !view; name = name->newer)
+    for (mola_name *name = all->oldest; name && !view; name = name->newer) {
         if (name != except)
             view = take_view(name);
+    }
     mola_lock_give(&all->lock);
     if (!view)
         return false;
@@ -235,7 +237,7 @@ mola_err mola_namespaces_open(const mola_namespaces_config *config, mola_namespa
     mola_name **buckets = mola_alloc_array(env->heap, mola_name *, BUCKETS);
     if (!all || !buckets) {
         mola_free(env->heap, all, all ? size : 0);
-        mola_free(env->heap, buckets, buckets ? BUCKETS * sizeof *buckets : 0);
+        mola_free(env->heap, buckets, buckets ? BUCKETS * sizeof(mola_name *) : 0);
         return MOLA_NO_MEMORY;
     }
     all->env = env;

@@ -79,9 +79,10 @@ static mola_err resolve(resolution *r)
 
 static const mola_row_column *column_of(const mola_rows *rows, uint32_t attr)
 {
-    for (uint32_t i = 0; i < rows->column_count; i++)
+    for (uint32_t i = 0; i < rows->column_count; i++) {
         if (rows->columns[i].attr == attr)
             return &rows->columns[i];
+    }
     return NULL;
 }
 
@@ -90,9 +91,10 @@ static const mola_row_column *column_of(const mola_rows *rows, uint32_t attr)
 static mola_err add_value(mola_column_builder *b, const resolution *r, const document *d,
                           uint32_t attr, const mola_row_column *given)
 {
-    for (uint32_t row = d->patch_last; given && row != NOWHERE; row = r->patch_before[row])
+    for (uint32_t row = d->patch_last; given && row != NOWHERE; row = r->patch_before[row]) {
         if (given->given ? mola_bit(given->given, row) : mola_column_has(&given->column, row))
             return mola_part_add_cell(b, &given->column, row);
+    }
     if (d->base == UPSERTED)
         return mola_part_add_cell(b, given ? &given->column : NULL, d->upsert);
     const mola_part *old = r->on->parts[d->old_part].part;
@@ -103,9 +105,10 @@ static bool is_mentioned(const resolution *r, const bool *old_parts, uint32_t at
 {
     if (column_of(r->rows, attr))
         return true;
-    for (uint32_t i = 0; i < r->on->part_count; i++)
+    for (uint32_t i = 0; i < r->on->part_count; i++) {
         if (old_parts[i] && mola_part_attr_column(r->on->parts[i].part, attr))
             return true;
+    }
     return false;
 }
 
@@ -116,33 +119,38 @@ static mola_err build_rows(resolution *r, const mola_state *state, mola_part **o
     const mola_attr **attrs = mola_state_sorted(state, &r->scratch);
     if (!old_parts || !attrs)
         return MOLA_NO_MEMORY;
-    for (uint32_t i = 0; i < r->document_count; i++)
+    for (uint32_t i = 0; i < r->document_count; i++) {
         if (r->documents[i].base == OLD)
             old_parts[r->documents[i].old_part] = true;
+    }
     uint32_t attr_count = 0; /* a dropped attribute is left behind here */
-    for (uint32_t i = 0; i < state->attr_count; i++)
+    for (uint32_t i = 0; i < state->attr_count; i++) {
         if (is_mentioned(r, old_parts, attrs[i]->id))
             attrs[attr_count++] = attrs[i];
+    }
 
     mola_part *part;
     mola_err err = mola_part_begin(r->heap, r->rows->ids.type, attrs, attr_count, &part);
     if (err)
         return err;
-    for (uint32_t i = 0; i < r->document_count && !err; i++)
+    for (uint32_t i = 0; i < r->document_count && !err; i++) {
         if (r->documents[i].base != GONE)
             err = mola_column_add_row(&part->builders[0], &r->rows->ids, r->documents[i].row);
+    }
     for (uint32_t a = 0; a < attr_count && !err; a++) {
         const mola_row_column *given = column_of(r->rows, attrs[a]->id);
-        for (uint32_t i = 0; i < r->document_count && !err; i++)
+        for (uint32_t i = 0; i < r->document_count && !err; i++) {
             if (r->documents[i].base != GONE)
                 err = add_value(&part->builders[a + 1], r, &r->documents[i], attrs[a]->id, given);
+        }
     }
     if (!err)
         err = mola_part_finish(part);
-    if (err)
+    if (err) {
         mola_part_unref(part);
-    else
+    } else {
         *out = part;
+    }
     return err;
 }
 
@@ -154,10 +162,12 @@ static mola_err keep_rows(resolution *r, mola_image *image, mola_view_part *out)
         live = mola_live_new(r->heap, r->rows->count);
         if (!live)
             return MOLA_NO_MEMORY;
-        for (uint32_t i = 0; i < r->document_count; i++)
-            if (r->documents[i].base == UPSERTED)
+        for (uint32_t i = 0; i < r->document_count; i++) {
+            if (r->documents[i].base == UPSERTED) {
                 live->bits[r->documents[i].upsert / 64] |= (uint64_t)1
                                                            << r->documents[i].upsert % 64;
+            }
+        }
     }
     mola_part *part;
     mola_err err = mola_part_of_rows(r->heap, r->rows, image, live ? live->bits : NULL, &part);
@@ -252,9 +262,10 @@ static mola_err change(mola_view *draft, const mola_view *on, const mola_rows *r
     mola_arena_reset(&r.scratch);
     if (err)
         return err;
-    for (uint32_t i = draft->part_count; i-- > 0;)
+    for (uint32_t i = draft->part_count; i-- > 0;) {
         if (draft->parts[i].live_rows == 0)
             drop_part(draft, i);
+    }
     return MOLA_OK;
 }
 

@@ -6,7 +6,7 @@
 #include "mola/namespace/namespace.h"
 
 typedef struct mola_name mola_name;                             /* one name on this node; counted */
-mola_name *mola_name_open(mola_namespaces *all, mola_str name); /* NULL: no memory */
+mola_name *mola_name_open(mola_namespaces *all, mola_str text); /* NULL: no memory */
 void mola_name_close(mola_name *name);
 
 /* What one log entry does. Empty rows are allowed (a change of schema alone). */

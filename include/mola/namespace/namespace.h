@@ -29,15 +29,15 @@ typedef struct {
 } mola_freshness;
 enum { MOLA_STALENESS_SECONDS = 10 }; /* when an eventual read does not say */
 
-/* The view a read at this moment must see; the caller owns one reference. `name` is mola_name_ok.
- * MOLA_NOT_FOUND with "namespace '...' was not found"; MOLA_UNAVAILABLE, MOLA_NO_MEMORY,
- * MOLA_CORRUPT with words. */
-mola_err mola_namespace_read(mola_ctx *ctx, mola_namespaces *all, mola_str name,
+/* The view a read at this moment must see; the caller owns one reference. `text` is a name:
+ * mola_name_ok. MOLA_NOT_FOUND with "namespace '...' was not found"; MOLA_UNAVAILABLE,
+ * MOLA_NO_MEMORY, MOLA_CORRUPT with words. */
+mola_err mola_namespace_read(mola_ctx *ctx, mola_namespaces *all, mola_str text,
                              const mola_freshness *freshness, mola_view **out) MOLA_NODISCARD;
 
 /* The cached state of a name, whatever its age, for decoding ahead; NULL: none. One reference to
  * the caller. */
-mola_state *mola_namespace_guess_state(mola_namespaces *all, mola_str name);
+mola_state *mola_namespace_guess_state(mola_namespaces *all, mola_str text);
 
 /* Live names in byte order, strictly after `after`, starting with `prefix`: at most `max`. *more:
  * there are further ones. Names in ctx->arena. */
