@@ -82,7 +82,7 @@ typedef struct {
 struct mola_namespaces {
     mola_env *env;
     mola_str org;
-    uint64_t fence_ns;    /* W */
+    uint64_t fence_ns; /* W */
     size_t entry_bytes_max;
     mola_view_heap views; /* views, parts, masks, images: what the budget is about */
     mola_lock lock;       /* guards what follows */

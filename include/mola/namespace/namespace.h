@@ -8,12 +8,12 @@
 
 typedef struct mola_namespaces mola_namespaces;
 typedef struct {
-    mola_env *env;         /* env->store holds the objects */
-    mola_str org;          /* empty: the default organisation */
-    size_t view_bytes_max; /* budget of views and parts */
+    mola_env *env;          /* env->store holds the objects */
+    mola_str org;           /* empty: the default organisation */
+    size_t view_bytes_max;  /* budget of views and parts */
     size_t entry_bytes_max; /* a larger entry's rows go out of line; 0: 16 MiB */
-    uint64_t fence_ns;     /* W of protocol I6: 60 s, a constant of format 1; tests set it for all
-                              processes at once */
+    uint64_t fence_ns;      /* W of protocol I6: 60 s, a constant of format 1; tests set it for all
+                               processes at once */
 } mola_namespaces_config;
 
 mola_err mola_namespaces_open(const mola_namespaces_config *config,
