@@ -24,6 +24,11 @@ typedef struct {
     size_t place; /* from 1 */
 } placed;
 
+/* What qsort_r hands on may not be const itself. */
+typedef struct {
+    const mola_view *view;
+} fuser_view;
+
 static int by_row(const void *a, const void *b)
 {
     const placed *left = a, *right = b;
@@ -34,8 +39,9 @@ static int by_row(const void *a, const void *b)
     return (left->page > right->page) - (left->page < right->page);
 }
 
-static int by_score(const void *a, const void *b, void *view)
+static int by_score(const void *a, const void *b, void *of)
 {
+    const mola_view *view = ((const fuser_view *)of)->view;
     const fused_row *left = a, *right = b;
     if (left->score != right->score)
         return left->score > right->score ? -1 : 1;
@@ -86,8 +92,9 @@ static mola_err score_rows(const mola_asking *asking, const mola_fusion *fusion,
     }
     for (size_t i = 0; i < *count; i++)
         rows[i].score = (double)(float)rows[i].score;
+    fuser_view of = {asking->view};
     if (*count)
-        qsort_r(rows, *count, sizeof *rows, by_score, (void *)(uintptr_t)asking->view);
+        qsort_r(rows, *count, sizeof *rows, by_score, &of);
     *out = rows;
     return MOLA_OK;
 }

@@ -1,4 +1,5 @@
 #include "query/tree.h"
+#include <stdio.h>
 
 mola_err mola_query_no_memory(const mola_ctx *ctx)
 {
@@ -9,13 +10,10 @@ mola_err mola_query_no_memory(const mola_ctx *ctx)
 
 const char *mola_query_path(const mola_ctx *ctx, const char *prefix, mola_str name)
 {
-    size_t len = strlen(prefix);
-    char *path = mola_new(ctx->arena, char, len + name.len + 1);
-    if (!path)
+    size_t room = strlen(prefix) + name.len + 1;
+    char *path = mola_new(ctx->arena, char, room);
+    if (path && snprintf(path, room, "%s" MOLA_FMT, prefix, MOLA_ARG(name)) < 0)
         return NULL;
-    memcpy(path, prefix, len);
-    if (name.len)
-        memcpy(path + len, name.data, name.len);
     return path;
 }
 

@@ -25,10 +25,11 @@ uint32_t mola_fold(uint32_t c)
         uint32_t middle = (from + until) / 2;
         if (pairs[middle].from == c)
             return pairs[middle].to;
-        if (pairs[middle].from < c)
+        if (pairs[middle].from < c) {
             from = middle + 1;
-        else
+        } else {
             until = middle;
+        }
     }
     return c;
 }

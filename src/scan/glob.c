@@ -100,7 +100,9 @@ static bool at_end(const compiler *p)
 /* The byte ahead, or 0 at the end: enough to recognise the special characters. */
 static char ahead(const compiler *p)
 {
-    return at_end(p) ? '\0' : p->pattern.data[p->at];
+    if (at_end(p))
+        return '\0';
+    return p->pattern.data[p->at];
 }
 
 static void push(compiler *p, token t)

@@ -195,10 +195,11 @@ static void reshape(const mola_score *s, const window *w, frame *out)
     score_window(s->children[0], w, out);
     for (uint32_t row; next_row(w, &at, &row);) {
         double score = out->scores[row];
-        if (s->kind != MOLA_SCORE_PRODUCT)
+        if (s->kind != MOLA_SCORE_PRODUCT) {
             out->scores[row] = shape(s, score);
-        else
+        } else {
             out->scores[row] = s->number == 0 ? 0 : s->number * score;
+        }
     }
 }
 
