@@ -1,6 +1,7 @@
 /* config.c - reads the settings. */
 #include "config.h"
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -39,7 +40,10 @@ static bool parse_number(const char *text, uint64_t *out)
     if (!isdigit((unsigned char)*text))
         return false;
     char *end;
+    errno = 0;
     unsigned long long value = strtoull(text, &end, 10);
+    if (errno == ERANGE)
+        return false;
     unsigned shift = *end == 'K' ? 10 : *end == 'M' ? 20 : *end == 'G' ? 30 : 0;
     if (shift)
         end++;
@@ -59,9 +63,10 @@ static mola_err assign(const setting *s, const char *value, mola_why *why)
     if (!parse_number(value, &number))
         return mola_fail(why, MOLA_INVALID, "%s: \"%s\" is not a number", s->name, value);
     bool automatic = number == 0 && s->fallback[0] == '0';
-    if (!automatic && (number < s->least || number > s->most))
+    if (!automatic && (number < s->least || number > s->most)) {
         return mola_fail(why, MOLA_INVALID, "%s must be between %llu and %llu", s->name,
                          (unsigned long long)s->least, (unsigned long long)s->most);
+    }
     *s->number = number;
     return MOLA_OK;
 }
@@ -78,8 +83,10 @@ static void flag_name(const char *name, char out[NAME_BYTES])
 {
     size_t size = (size_t)snprintf(out, NAME_BYTES, "--%s", name);
     MOLA_ASSERT(size < NAME_BYTES);
-    for (size_t i = 0; i < size; i++)
-        out[i] = out[i] == '_' ? '-' : out[i];
+    for (size_t i = 0; i < size; i++) {
+        if (out[i] == '_')
+            out[i] = '-';
+    }
 }
 
 mola_err mola_config_read(int count, char **arguments, mola_config *out, mola_why *why)
@@ -89,7 +96,7 @@ mola_err mola_config_read(int count, char **arguments, mola_config *out, mola_wh
     size_t settings = settings_of(out, table);
     for (size_t s = 0; s < settings; s++) {
         environment_name(table[s].name, name);
-        const char *value = getenv(name);
+        const char *value = getenv(name); /* NOLINT(concurrency-mt-unsafe): no thread runs yet */
         mola_err err = value ? assign(&table[s], value, why) : MOLA_OK;
         if (err)
             return err;
@@ -106,9 +113,10 @@ mola_err mola_config_read(int count, char **arguments, mola_config *out, mola_wh
             hit = &table[s];
             value = arguments[i][size] ? arguments[i] + size + 1 : NULL;
         }
-        if (!hit)
+        if (!hit) {
             return mola_fail(why, MOLA_INVALID, "unknown argument %s; see mola serve --help",
                              arguments[i]);
+        }
         if (!value && ++i < count)
             value = arguments[i];
         if (!value)
@@ -129,11 +137,12 @@ void mola_config_help(void)
     for (size_t s = 0; s < settings; s++) {
         flag_name(table[s].name, flag);
         environment_name(table[s].name, twin);
-        if (table[s].text)
+        if (table[s].text) {
             printf("  %s TEXT (%s)\n      %s. Default: %s\n", flag, twin, table[s].help,
                    table[s].fallback[0] ? table[s].fallback : "none");
-        else
+        } else {
             printf("  %s N (%s)\n      %s. Default: %llu\n", flag, twin, table[s].help,
                    (unsigned long long)*table[s].number);
+        }
     }
 }

@@ -61,9 +61,10 @@ static mola_err parse_listen(server *s, uint16_t *port)
         text++;
         size -= 2;
     }
-    if (!colon || !end || *end || number > UINT16_MAX || size >= sizeof s->address)
+    if (!colon || !end || *end || number > UINT16_MAX || size >= sizeof s->address) {
         return mola_fail(&s->why, MOLA_INVALID, "listen: \"%s\" is not ADDRESS:PORT",
                          s->config.listen);
+    }
     memcpy(s->address, size ? text : "0.0.0.0", size ? size : sizeof "0.0.0.0");
     *port = (uint16_t)number;
     return MOLA_OK;
@@ -72,11 +73,12 @@ static mola_err parse_listen(server *s, uint16_t *port)
 static mola_err log_level(server *s)
 {
     static const char *const names[] = {"debug", "info", "warn", "error"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(s->config.log_level, names[i]) == 0) {
             s->env->log_level = (mola_log_level)i;
             return MOLA_OK;
         }
+    }
     return mola_fail(&s->why, MOLA_INVALID, "log_level: \"%s\" is not debug, info, warn or error",
                      s->config.log_level);
 }
@@ -122,13 +124,16 @@ static mola_err start_front(server *s)
 {
     const mola_config *c = &s->config;
     const mola_kernel *kernel = mola_kernel_select(c->kernel[0] ? c->kernel : NULL);
-    if (!kernel)
+    if (!kernel) {
         return mola_fail(&s->why, MOLA_INVALID,
                          "kernel: \"%s\" is unknown, or this CPU cannot run it", c->kernel);
+    }
     if ((s->keys = strdup(c->api_keys)) == NULL)
         return mola_fail(&s->why, MOLA_NO_MEMORY, "no memory");
-    for (char *p = s->keys; *p; p++)
-        *p = *p == ',' ? '\n' : *p;
+    for (char *p = s->keys; *p; p++) {
+        if (*p == ',')
+            *p = '\n';
+    }
     s->bodies.limit = c->body_bytes_max;
     mola_api_config api = {.env = s->env,
                            .kernel = kernel,
@@ -181,14 +186,15 @@ static void stop(server *s)
 static int serve(int count, char **arguments)
 {
     static server s;
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
         if (strcmp(arguments[i], "--help") == 0) {
             printf("usage: mola serve [--setting VALUE ...]\n\n");
             mola_config_help();
             return EXIT_GOOD;
         }
+    }
     if (mola_config_read(count, arguments, &s.config, &s.why)) {
-        fprintf(stderr, "mola: " MOLA_FMT "\n", MOLA_ARG(mola_why_text(&s.why)));
+        (void)fprintf(stderr, "mola: " MOLA_FMT "\n", MOLA_ARG(mola_why_text(&s.why)));
         return EXIT_USAGE;
     }
     settle_sizes(&s.config);
@@ -198,8 +204,8 @@ static int serve(int count, char **arguments)
     sigaddset(&signals, SIGINT);
     pthread_sigmask(SIG_BLOCK, &signals, NULL); /* sigwait, not a handler: draining takes locks */
     (void)signal(SIGPIPE, SIG_IGN);
-    (void)mallopt(M_MMAP_THRESHOLD,
-                  128 << 10); /* fixed, so that large blocks go back to the system */
+    /* fixed, so that large blocks go back to the system */
+    (void)mallopt(M_MMAP_THRESHOLD, 128 << 10); /* NOLINT(concurrency-mt-unsafe): no thread yet */
 
     mola_heap_init(&s.heap, SIZE_MAX);
     s.env = mola_env_real(&s.heap, &s.metrics);
@@ -211,7 +217,7 @@ static int serve(int count, char **arguments)
     if (!err)
         err = start_front(&s);
     if (err) {
-        fprintf(stderr, "mola: " MOLA_FMT "\n", MOLA_ARG(mola_why_text(&s.why)));
+        (void)fprintf(stderr, "mola: " MOLA_FMT "\n", MOLA_ARG(mola_why_text(&s.why)));
         stop(&s);
         return err == MOLA_INVALID ? EXIT_USAGE : EXIT_FAILED;
     }

@@ -114,12 +114,13 @@ static mola_err read_body(request *r)
         mola_err err = mola_gzip_inflate(text, call->verdict.body_max, &r->plain);
         if (err == MOLA_INVALID)
             return mola_fail(&r->why, err, "request body is not valid gzip");
-        if (err)
+        if (err) {
             return mola_fail(
                 &r->why, err,
                 "the inflated request body is over the limit of %llu bytes or does not fit "
                 "in memory",
                 (unsigned long long)call->verdict.body_max);
+        }
         text = mola_buf_str(&r->plain);
     } else if (coding.len && !mola_str_eq(coding, MOLA_STR("identity"))) {
         return mola_fail(&r->why, MOLA_INVALID, "the only Content-Encoding served is gzip");

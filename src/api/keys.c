@@ -147,23 +147,25 @@ mola_err mola_keys_open(const mola_api_config *config, mola_keys **out, mola_why
     mola_lock_init(&keys->lock, keys->env, MOLA_RANK_CACHE);
     mola_event_init(&keys->wake, keys->env);
     mola_err err = MOLA_OK;
-    if (!add_keys(&keys->set, config->keys))
+    if (!add_keys(&keys->set, config->keys)) {
         err = mola_fail(why, MOLA_INVALID, "more than %d keys, or one over %d bytes", KEYS_MAX,
                         KEY_BYTES_MAX);
-    else if (keys->file && !read_file(keys, &keys->set))
+    } else if (keys->file && !read_file(keys, &keys->set)) {
         err = mola_fail(why, MOLA_INVALID, "cannot read the key file %s", keys->file);
-    else if (keys->file && keys->set.count == 0)
+    } else if (keys->file && keys->set.count == 0) {
         err = mola_fail(why, MOLA_INVALID, "the key file %s holds no key", keys->file);
-    else if (keys->file)
+    } else if (keys->file) {
         err = keys->env->ops->spawn(keys->env, "keys", watch, keys);
+    }
     keys->watching = !err && keys->file;
     if (err) {
         mola_keys_close(keys);
         return err;
     }
-    if (keys->set.count == 0)
+    if (keys->set.count == 0) {
         mola_log(keys->env, MOLA_LOG_WARN, "open_server",
                  "note=\"no API key is configured: every request is served\"");
+    }
     *out = keys;
     return MOLA_OK;
 }

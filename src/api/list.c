@@ -83,10 +83,11 @@ static mola_err list(request *r, mola_buf *out)
         mola_buf_add_char(out, '}');
     }
     mola_buf_add_str(out, MOLA_STR("],\"next_cursor\":"));
-    if (more && count)
+    if (more && count) {
         print_cursor(r, out, names[count - 1]);
-    else
+    } else {
         mola_buf_add_str(out, MOLA_STR("null"));
+    }
     mola_buf_add_char(out, '}');
     return MOLA_OK;
 }

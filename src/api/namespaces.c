@@ -57,13 +57,14 @@ static handled answer_about(request *r, answer_kind kind)
     mola_buf_init(&out, r->api->env->heap);
     mola_view *view = NULL;
     mola_err err = newest_view(r, &view); /* which also warms: the view stays in memory */
-    if (!err && kind == METADATA)
+    if (!err && kind == METADATA) {
         mola_print_metadata(&out, view, r->match.version);
-    else if (!err && kind == SCHEMA)
+    } else if (!err && kind == SCHEMA) {
         mola_schema_print(&out, view->state);
-    else if (!err)
+    } else if (!err) {
         mola_buf_add_str(
             &out, MOLA_STR("{\"status\":\"ACCEPTED\",\"message\":\"cache warm hint accepted\"}"));
+    }
     handled done = finish(r, err, kind == WARM ? 202 : 200, &out, view);
     if (view)
         mola_view_unref(view);

@@ -54,9 +54,10 @@ handled mola_handle_query(request *r)
     mola_query *query;
     mola_view *view = NULL;
     mola_err err = mola_query_parse(&r->ctx, r->body, &query);
-    if (!err)
+    if (!err) {
         err = mola_namespace_read(&r->ctx, r->api->config.namespaces, request_name(r),
                                   mola_query_freshness(query), &view);
+    }
     if (!err) {
         double ratio = hit_ratio(r, view);
         uint64_t began_ns = mola_boot_ns(r->api->env);

@@ -44,9 +44,10 @@ void mola_reply_field(mola_api_reply *reply, const char *format, ...)
 
 static bool printable(mola_str text)
 {
-    for (size_t i = 0; i < text.len; i++)
+    for (size_t i = 0; i < text.len; i++) {
         if (text.data[i] < ' ' || text.data[i] > '~')
             return false;
+    }
     return true;
 }
 
@@ -192,9 +193,10 @@ void mola_request_finish(request *r, mola_err err, int status, mola_buf *body,
         reply->body = *body;
         gzip_reply(r, reply);
     }
-    if (view)
+    if (view) {
         mola_reply_field(reply, "mola-seq: %llu\r\nmola-epoch: %llu\r\n",
                          (unsigned long long)view->seq, (unsigned long long)view->epoch);
+    }
     mola_log(r->api->env, err == MOLA_CORRUPT ? MOLA_LOG_ERROR : MOLA_LOG_INFO, "request",
              "request_id=%s method=" MOLA_FMT " route=\"" MOLA_FMT
              "\" status=%d ms=%llu bytes_in=%zu bytes_out=%zu "

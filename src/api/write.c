@@ -22,10 +22,11 @@ static void print_ids(mola_buf *out, const char *label, const mola_buf *ids)
 static void print_written(const request *r, mola_buf *out)
 {
     const mola_write_answer *a = &r->write.answer;
+    uint64_t affected = a->rows_upserted + a->rows_patched + a->rows_deleted;
     mola_buf_print(out,
                    "{\"status\":\"OK\",\"message\":\"documents committed "
                    "successfully\",\"rows_affected\":%llu",
-                   (unsigned long long)(a->rows_upserted + a->rows_patched + a->rows_deleted));
+                   (unsigned long long)affected);
     print_count(out, "rows_upserted", a->had_upserts, a->rows_upserted);
     print_count(out, "rows_patched", a->had_patches, a->rows_patched);
     print_count(out, "rows_deleted", a->had_deletes, a->rows_deleted);
@@ -36,9 +37,10 @@ static void print_written(const request *r, mola_buf *out)
     print_ids(out, "deleted_ids", &a->deleted_ids);
     mola_buf_print(out, ",\"billing\":{\"billable_logical_bytes_written\":%llu",
                    (unsigned long long)a->bytes_written);
-    if (a->had_query)
+    if (a->had_query) {
         mola_buf_add_str(out, MOLA_STR(",\"query\":{\"billable_logical_bytes_queried\":256000000,"
                                        "\"billable_logical_bytes_returned\":0}"));
+    }
     mola_buf_print(out, "},\"performance\":{\"server_total_ms\":%llu}}",
                    (unsigned long long)mola_elapsed_ms(r));
 }
@@ -69,9 +71,10 @@ static void on_done(mola_write *write)
             break;
         }
     }
-    if (answer->epoch)
+    if (answer->epoch) {
         mola_reply_field(&r->call->reply, "mola-seq: %llu\r\nmola-epoch: %llu\r\n",
                          (unsigned long long)answer->seq, (unsigned long long)answer->epoch);
+    }
     mola_write_answer_free(answer); /* before finish(), which frees the request and its heap */
     (void)finish(r, err, 200, &out, NULL);
 }

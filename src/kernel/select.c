@@ -23,8 +23,9 @@ const mola_kernel *mola_kernel_select(const char *name)
 {
     const mola_kernel *list[MOLA_KERNELS_MAX];
     size_t count = mola_kernel_list(list);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         if (!name || strcmp(name, list[i]->name) == 0)
             return list[i];
+    }
     return NULL;
 }
