@@ -1,10 +1,6 @@
 #include "query/aggregate.h"
 #include "query/fuse.h"
 
-/* Up to this many rows a namespace is always searched whole, and says so. While no part has an
- * index, a larger one reports 0, as one that is indexed does. */
-enum { SMALL_NAMESPACE_ROWS = 128 };
-
 static mola_err check_metric(const mola_asking *asking, const mola_question *q)
 {
     mola_metric_kind have = (mola_metric_kind)asking->view->state->metric;
@@ -167,8 +163,8 @@ mola_err mola_query_run(mola_ctx *ctx, const mola_view *view, const mola_kernel 
     mola_asking asking = {.ctx = ctx, .view = view, .kernel = kernel, .encoding = query->encoding};
     *out = (mola_query_result){0};
     mola_buf_init(&out->members, ctx->env->heap);
-    if (view->live_rows <= SMALL_NAMESPACE_ROWS)
-        out->rows_exhausted = view->live_rows;
+    out->rows_exhausted =
+        view->live_rows; /* no part has an index yet: all of them are searched whole */
     mola_err err = answer_all(&asking, query, &out->members, &out->bytes_returned);
     if (err)
         mola_buf_free(&out->members);

@@ -1,4 +1,4 @@
-/* draft.c - members of a group, evaluated one behind the other on one state (rulings.md, Requests).
+/* draft.c - members of a group, evaluated one behind the other on one state.
  */
 #include "write/draft.h"
 #include "mola/format/entry.h"
@@ -162,7 +162,7 @@ static mola_taken write_to_missing(mola_write *write, const mola_write_request *
     return MOLA_TAKEN;
 }
 
-/* What can be said before rows are looked at, in the order of rulings.md. MOLA_NOT_FOUND: the
+/* What can be said before rows are looked at, in the order of request.h. MOLA_NOT_FOUND: the
  * namespace is missing and this write does not create it. */
 static mola_err admit(const mola_write_draft *draft, mola_write *write, const mola_write_request *r)
 {

@@ -1,6 +1,6 @@
 /* request.h - the body of a write, checked as far as no namespace is needed for it (reference 7.1).
  *
- * Order of checks (rulings.md): shape (422) comes first and needs nothing but the JSON; whether the
+ * Order of checks: shape (422) comes first and needs nothing but the JSON; whether the
  * namespace is there (404) second; meaning (400) last. */
 #pragma once
 #include "mola/model/schema.h"

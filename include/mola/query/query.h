@@ -19,7 +19,7 @@ typedef struct {
      */
     mola_buf members;
     uint64_t bytes_returned; /* billable, reference 11 */
-    uint64_t rows_exhausted; /* exhaustive_search_count by rulings.md */
+    uint64_t rows_exhausted; /* exhaustive_search_count: rows of the parts without an index */
 } mola_query_result;
 mola_err mola_query_run(mola_ctx *ctx, const mola_view *view, const mola_kernel *kernel,
                         const mola_query *query, mola_query_result *out) MOLA_NODISCARD;
