@@ -1,4 +1,20 @@
 #include "kernel/variants.h"
-enum { LANES = 64 };
+#include <immintrin.h>
+enum { LANES = 64, WIDTH = 16 };
+typedef __m512 vector;
+
+static inline vector widen_f16(const void *stored, size_t i)
+{
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i_u *)((const uint16_t *)stored + i)));
+}
+
+static inline vector widen_i8(const void *stored, size_t i)
+{
+    __m128i bytes = _mm_loadu_si128((const __m128i_u *)((const int8_t *)stored + i));
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes));
+}
+
+#include "kernel/wide.h"
+
 #include "kernel/body.h"
 const mola_kernel mola_kernel_avx512 = MOLA_KERNEL_TABLE("avx512");

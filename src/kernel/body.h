@@ -52,8 +52,10 @@
         return total;                                                                              \
     }
 DEFINE(f32)
+#ifndef MOLA_KERNEL_WIDE /* see wide.h */
 DEFINE(f16)
 DEFINE(i8)
+#endif
 #undef DEFINE
 
 #define MOLA_KERNEL_TABLE(label)                                                                   \
