@@ -19,7 +19,7 @@
     T(tls_key, "", "private key (PEM) of the certificate")                                         \
     T(kernel, "", "force a vector kernel: scalar, avx2, avx512, neon")                             \
     T(log_level, "info", "debug, info, warn or error")                                             \
-    U(loops, 0, 0, 64, "event loops; 0 takes one a CPU, up to 4")                               \
+    U(loops, 0, 0, 64, "event loops; 0 takes one a CPU, up to 4")                                  \
     U(connections_max, 10000, 16, 1000000,                                                         \
       "open connections; at the cap the longest idle one makes room")                              \
     U(idle_seconds, 75, 1, 86400,                                                                  \
