@@ -185,10 +185,12 @@ static void end_step(mola_writer *w)
  * executor; a closing writer has its own way with them. */
 static void go(group *g, way where)
 {
+    if (where == GO_WAIT) /* its window may be over by now, and the group gone */
+        return;
     mola_writer *w = g->writer;
     if (where == GO_OUT)
         discard(g);
-    if (where != GO_STEP || start(g))
+    if (where == GO_OUT || start(g))
         return;
     MOLA_SOMETIMES(executor_was_full);
     mola_lock_take(&w->lock);

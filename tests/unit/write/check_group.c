@@ -301,6 +301,34 @@ START_TEST(a_write_soon_after_another_waits_for_the_window)
 }
 END_TEST
 
+/* The watcher of windows then takes the group from under the step: a sanitizer must see nothing. */
+START_TEST(a_window_may_be_over_before_its_step_has_left)
+{
+    enum { NAMES = 100, ROUNDS = 20 };
+    static client clients[NAMES];
+    char names[NAMES][16];
+    node quick;
+    open_parts(&quick);
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        mola_writer_config config = writer_config(&quick);
+        config.window_ns = 5000 + 5000 * round; /* about as long as a step takes after its PUT */
+        ck_assert_int_eq(mola_writer_open(&config, &quick.writer), MOLA_OK);
+        for (uint32_t i = 0; i < NAMES; i++) {
+            (void)snprintf(names[i], sizeof names[i], "quick-%u", i);
+            open_client(&clients[i], MOLA_WRITE_ROWS, mola_str_of(names[i]),
+                        MOLA_STR("{\"upsert_rows\":[{\"id\":1}]}"));
+            send(&quick, &clients[i]);
+        }
+        for (uint32_t i = 0; i < NAMES; i++)
+            ck_assert_int_eq(answer_of(&clients[i])->err, MOLA_OK);
+        close_clients(clients, NAMES);
+        if (round + 1 < ROUNDS)
+            mola_writer_close(quick.writer);
+    }
+    close_node(&quick);
+}
+END_TEST
+
 START_TEST(too_many_waiting_writes_are_pushed_back)
 {
     client c[5];
@@ -430,6 +458,7 @@ int main(void)
     tcase_add_test(all, what_a_cut_leaves_over_stays_before_what_came_later);
     tcase_add_test(all, what_changes_nothing_is_not_logged);
     tcase_add_test(all, a_write_soon_after_another_waits_for_the_window);
+    tcase_add_test(all, a_window_may_be_over_before_its_step_has_left);
     tcase_add_test(all, too_many_waiting_writes_are_pushed_back);
     tcase_add_test(all, a_member_whose_time_is_over_is_not_written);
     tcase_add_test(all, closing_lets_a_step_end_and_answers_what_waits);
