@@ -171,14 +171,19 @@ static mola_err start_front(server *s)
     return mola_http_serve(s->http, &s->why);
 }
 
+/* Whatever was started, in the reverse order; a start that failed half way ends here too. */
 static void stop(server *s)
 {
-    mola_writer_close(s->writer); /* answers what still waits, so that every call comes back */
-    mola_executor_close(s->executor);
+    if (s->writer) /* answers what still waits, so that every call comes back */
+        mola_writer_close(s->writer);
+    if (s->executor)
+        mola_executor_close(s->executor);
     mola_http_close(s->http);
     mola_api_close(s->api);
-    mola_namespaces_close(s->namespaces);
-    mola_store_close(s->env->store);
+    if (s->namespaces)
+        mola_namespaces_close(s->namespaces);
+    if (s->env->store)
+        mola_store_close(s->env->store);
     free(s->keys);
     mola_env_real_free(s->env);
 }
