@@ -6,6 +6,7 @@
 #include "mola/namespace/namespace.h"
 #include "mola/store/store.h"
 #include "mola/write/write.h"
+#include <ctype.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -36,18 +37,20 @@ typedef struct {
     char *keys; /* the configured ones, one a line */
 } server;
 
-static int usage(void)
+static int usage(FILE *to, int status)
 {
-    printf("mola %s, a search engine on object storage that speaks the turbopuffer API\n\n"
-           "usage: mola serve [--setting VALUE ...]\n"
-           "       mola --version\n"
-           "       mola serve --help     all settings and their MOLA_... twins\n\n"
-           "exit status: 0 stopped after SIGTERM or SIGINT, all requests answered; 1 could not "
-           "start, or failed;\n"
-           "             2 bad arguments; 3 stopped, but requests were cut off when the drain time "
-           "was over\n",
-           MOLA_VERSION);
-    return EXIT_USAGE;
+    (void)fprintf(
+        to,
+        "mola %s, a search engine on object storage that speaks the turbopuffer API\n\n"
+        "usage: mola serve [--setting VALUE ...]\n"
+        "       mola --version\n"
+        "       mola serve --help     all settings and their MOLA_... twins\n\n"
+        "exit status: 0 stopped after SIGTERM or SIGINT, all requests answered; 1 could not "
+        "start, or failed;\n"
+        "             2 bad arguments; 3 stopped, but requests were cut off when the drain time "
+        "was over\n",
+        MOLA_VERSION);
+    return status;
 }
 
 /* "ADDRESS:PORT", "[V6]:PORT" or ":PORT". */
@@ -55,7 +58,8 @@ static mola_err parse_listen(server *s, uint16_t *port)
 {
     const char *text = s->config.listen, *colon = strrchr(text, ':');
     char *end = NULL;
-    unsigned long number = colon && colon[1] ? strtoul(colon + 1, &end, 10) : UINT16_MAX + 1ul;
+    unsigned long number =
+        colon && isdigit((unsigned char)colon[1]) ? strtoul(colon + 1, &end, 10) : UINT16_MAX + 1ul;
     size_t size = colon ? (size_t)(colon - text) : 0;
     if (size >= 2 && text[0] == '[' && text[size - 1] == ']') {
         text++;
@@ -243,5 +247,7 @@ int main(int count, char **arguments)
         printf("mola %s\n", MOLA_VERSION);
         return EXIT_GOOD;
     }
-    return usage();
+    if (count == 2 && strcmp(arguments[1], "--help") == 0)
+        return usage(stdout, EXIT_GOOD);
+    return usage(stderr, EXIT_USAGE);
 }

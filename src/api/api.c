@@ -47,7 +47,6 @@ static int refuse(const char **why, int status, const char *words)
 int mola_api_judge(mola_api *api, const mola_api_head *head, mola_api_verdict *out,
                    const char **why)
 {
-    mola_count(api->env->metrics, MOLA_M_http_requests_total, 1);
     if (!mola_method_known(head->method))
         return refuse(why, 501, "unknown method");
     route_match match;
@@ -109,20 +108,21 @@ static void budget_heap_init(budget_heap *b, mola_heap *parent, mola_budget *bud
 static mola_err read_body(request *r)
 {
     mola_api_call *call = r->call;
-    mola_str text = call->body, coding = call->head->content_encoding;
-    if (mola_str_eq(coding, MOLA_STR("gzip"))) {
+    mola_str text = call->body, coding = mola_trim(call->head->content_encoding);
+    if (mola_token_is(coding, MOLA_STR("gzip")) || mola_token_is(coding, MOLA_STR("x-gzip"))) {
         mola_err err = mola_gzip_inflate(text, call->verdict.body_max, &r->plain);
         if (err == MOLA_INVALID)
             return mola_fail(&r->why, err, "request body is not valid gzip");
+        if (err && r->plain.failed)
+            return mola_fail(&r->why, err, "the inflated request body does not fit in memory");
         if (err) {
-            return mola_fail(
-                &r->why, err,
-                "the inflated request body is over the limit of %llu bytes or does not fit "
-                "in memory",
-                (unsigned long long)call->verdict.body_max);
+            r->refused_status = 413; /* for ever: the client must not try it again */
+            return mola_fail(&r->why, err, "the inflated request body is over %llu bytes",
+                             (unsigned long long)call->verdict.body_max);
         }
         text = mola_buf_str(&r->plain);
-    } else if (coding.len && !mola_str_eq(coding, MOLA_STR("identity"))) {
+    } else if (coding.len && !mola_token_is(coding, MOLA_STR("identity"))) {
+        r->refused_status = 415;
         return mola_fail(&r->why, MOLA_INVALID, "the only Content-Encoding served is gzip");
     }
     mola_err err = mola_json_parse(&r->memory.heap, text, &r->doc, &r->why);

@@ -1,7 +1,7 @@
 /* keys.c - bearer keys: who may come in. None configured: everybody may, with any key or without.
  *
  * Keys are compared by their BLAKE2b digests, all of them, without an early exit; the text of a key
- * is not kept. A key file is looked at every second and read again when it changes: keys rotate
+ * file is not kept. It is looked at every second and read again when it changes: keys rotate
  * without a restart. */
 #include "api/private.h"
 #include <errno.h>
@@ -35,23 +35,15 @@ static void digest_of(mola_str key, uint8_t out[DIGEST_BYTES])
     (void)crypto_generichash(out, DIGEST_BYTES, (const unsigned char *)key.data, key.len, NULL, 0);
 }
 
-static mola_str trim(mola_str text)
-{
-    while (text.len && (text.data[0] == ' ' || text.data[0] == '\t' || text.data[0] == '\r'))
-        text = mola_str_from(text, 1);
-    while (text.len && (text.data[text.len - 1] == ' ' || text.data[text.len - 1] == '\t' ||
-                        text.data[text.len - 1] == '\r'))
-        text.len--;
-    return text;
-}
+typedef enum { FROM_SETTING, FROM_FILE } key_source;
 
-/* Keys one a line; empty lines and lines that begin with '#' are skipped. false: too many or too
- * long. */
-static bool add_keys(key_set *set, mola_str text)
+/* Keys one a line; empty lines are skipped, and in a file those that begin with '#'. false: too
+ * many or too long. */
+static bool add_keys(key_set *set, mola_str text, key_source source)
 {
     while (text.len) {
-        mola_str line = trim(mola_str_cut(&text, '\n'));
-        if (line.len == 0 || line.data[0] == '#')
+        mola_str line = mola_trim(mola_str_cut(&text, '\n'));
+        if (line.len == 0 || (source == FROM_FILE && line.data[0] == '#'))
             continue;
         if (set->count == KEYS_MAX || line.len > KEY_BYTES_MAX)
             return false;
@@ -79,7 +71,7 @@ static bool read_file(mola_keys *keys, key_set *set)
             break;
         got += (size_t)n;
     }
-    good = good && got == size && add_keys(set, (mola_str){text, size});
+    good = good && got == size && add_keys(set, (mola_str){text, size}, FROM_FILE);
     if (good) {
         keys->changed = st.st_mtim;
         keys->size = st.st_size;
@@ -103,9 +95,11 @@ static bool file_changed(const mola_keys *keys)
 static void read_again(mola_keys *keys)
 {
     key_set *fresh = mola_alloc(keys->env->heap, sizeof *fresh);
-    if (fresh && add_keys(fresh, keys->fixed) && read_file(keys, fresh) && fresh->count) {
-        MOLA_LOCKED(&keys->lock);
+    if (fresh && add_keys(fresh, keys->fixed, FROM_SETTING) && read_file(keys, fresh) &&
+        fresh->count) {
+        mola_lock_take(&keys->lock);
         keys->set = *fresh;
+        mola_lock_give(&keys->lock);
         mola_log(keys->env, MOLA_LOG_INFO, "keys_read", "keys=%u", fresh->count);
     } else {
         mola_log(keys->env, MOLA_LOG_WARN, "keys_unreadable", "kept=%u", keys->set.count);
@@ -147,15 +141,19 @@ mola_err mola_keys_open(const mola_api_config *config, mola_keys **out, mola_why
     mola_lock_init(&keys->lock, keys->env, MOLA_RANK_CACHE);
     mola_event_init(&keys->wake, keys->env);
     mola_err err = MOLA_OK;
-    if (!add_keys(&keys->set, config->keys)) {
+    if (!add_keys(&keys->set, config->keys, FROM_SETTING)) {
         err = mola_fail(why, MOLA_INVALID, "more than %d keys, or one over %d bytes", KEYS_MAX,
                         KEY_BYTES_MAX);
+    } else if (config->keys.len && keys->set.count == 0) {
+        err = mola_fail(why, MOLA_INVALID, "api_keys is set, but holds no key");
     } else if (keys->file && !read_file(keys, &keys->set)) {
         err = mola_fail(why, MOLA_INVALID, "cannot read the key file %s", keys->file);
     } else if (keys->file && keys->set.count == 0) {
         err = mola_fail(why, MOLA_INVALID, "the key file %s holds no key", keys->file);
     } else if (keys->file) {
         err = keys->env->ops->spawn(keys->env, "keys", watch, keys);
+        if (err)
+            (void)mola_fail(why, err, "no thread to watch the key file");
     }
     keys->watching = !err && keys->file;
     if (err) {
@@ -188,15 +186,8 @@ void mola_keys_close(mola_keys *keys)
 /* The token of "Bearer <token>"; the scheme in any case. Empty: none. */
 static mola_str bearer_token(mola_str authorization)
 {
-    static const char scheme[] = "bearer ";
-    if (authorization.len <= sizeof scheme - 1)
-        return (mola_str){0};
-    for (size_t i = 0; i + 1 < sizeof scheme; i++) {
-        char c = authorization.data[i];
-        if ((c >= 'A' && c <= 'Z' ? c | 32 : c) != scheme[i])
-            return (mola_str){0};
-    }
-    return trim(mola_str_from(authorization, sizeof scheme - 1));
+    mola_str token = authorization, scheme = mola_str_cut(&token, ' ');
+    return mola_token_is(scheme, MOLA_STR("bearer")) ? mola_trim(token) : (mola_str){0};
 }
 
 bool mola_keys_accept(mola_keys *keys, mola_str authorization)

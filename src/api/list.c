@@ -32,11 +32,15 @@ static mola_err parse_cursor(request *r, mola_str cursor, mola_str *after)
     if (!text || mola_json_parse(&r->memory.heap, (mola_str){text, size}, &doc, NULL))
         return mola_fail(&r->why, MOLA_INVALID, "invalid cursor");
     mola_json start = mola_json_get(mola_json_root(&doc), MOLA_STR("start_after"));
-    bool good = mola_json_kind_of(start) == MOLA_JSON_STRING &&
-                mola_json_string(start, &r->arena, after) &&
-                mola_arena_copy(&r->arena, *after, after);
+    mola_err err = MOLA_OK;
+    if (mola_json_kind_of(start) != MOLA_JSON_STRING) {
+        err = mola_fail(&r->why, MOLA_INVALID, "invalid cursor");
+    } else if (!mola_json_string(start, &r->arena, after) ||
+               !mola_arena_copy(&r->arena, *after, after)) {
+        err = mola_fail(&r->why, MOLA_NO_MEMORY, "out of memory");
+    }
     mola_json_free(&doc);
-    return good ? MOLA_OK : mola_fail(&r->why, MOLA_INVALID, "invalid cursor");
+    return err;
 }
 
 static void print_cursor(request *r, mola_buf *out, mola_str last)
@@ -66,9 +70,11 @@ static mola_err list(request *r, mola_buf *out)
         return mola_fail(&r->why, MOLA_NO_MEMORY, "out of memory");
     if (found)
         prefix = text;
+    if (found && !text.data)
+        return mola_fail(&r->why, MOLA_INVALID, "invalid prefix");
     if (!mola_query_parameter(query, MOLA_STR("cursor"), &r->arena, &text, &found))
         return mola_fail(&r->why, MOLA_NO_MEMORY, "out of memory");
-    mola_err err = found && text.len ? parse_cursor(r, text, &after) : MOLA_OK;
+    mola_err err = found && (text.len || !text.data) ? parse_cursor(r, text, &after) : MOLA_OK;
     if (err)
         return err;
     mola_str *names;

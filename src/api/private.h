@@ -27,17 +27,41 @@ typedef struct {
     const mola_api_route *route; /* NULL: see status */
     int status;                  /* 400, 404 or 405 when there is no route */
     const char *why;
-    const char *allow; /* 405: the Allow header */
-    uint8_t version;   /* 1 or 2 */
+    char allow[40];  /* 405: the Allow header; else empty */
+    uint8_t version; /* 1 or 2 */
     char name[128];
     size_t name_len;
 } route_match;
 void mola_route_match(mola_str method, mola_str path, route_match *out);
 bool mola_method_known(mola_str method);
-/* The value of a query-string parameter, percent-decoded into the arena. false: no memory; *found
- * says if it is there. */
+/* The value of a query-string parameter, percent-decoded into the arena; of several, the last.
+ * false: no memory. *found says if it is there; a malformed one is {NULL, 0}. */
 bool mola_query_parameter(mola_str query, mola_str name, mola_arena *arena, mola_str *out,
                           bool *found);
+
+/* Without the spaces, tabs and carriage returns around it. */
+static inline mola_str mola_trim(mola_str text)
+{
+    while (text.len && (text.data[0] == ' ' || text.data[0] == '\t' || text.data[0] == '\r'))
+        text = mola_str_from(text, 1);
+    while (text.len && (text.data[text.len - 1] == ' ' || text.data[text.len - 1] == '\t' ||
+                        text.data[text.len - 1] == '\r'))
+        text.len--;
+    return text;
+}
+
+/* Equal in any case of letters; `lower` is in lower case. */
+static inline bool mola_token_is(mola_str token, mola_str lower)
+{
+    if (token.len != lower.len)
+        return false;
+    for (size_t i = 0; i < token.len; i++) {
+        char c = token.data[i];
+        if ((c >= 'A' && c <= 'Z' ? (char)(c | 32) : c) != lower.data[i])
+            return false;
+    }
+    return true;
+}
 
 struct mola_api {
     mola_api_config config;
@@ -87,13 +111,16 @@ static inline handled finish(request *r, mola_err err, int status, mola_buf *bod
 }
 void mola_reply_field(mola_api_reply *reply, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* X-Request-Id, telemetry answer. head may be NULL. Stores the id that the log should show in `id`.
- */
+/* X-Request-Id, telemetry answer. head may be NULL. Stores the id that the log should show in `id`:
+ * spaces, quotes and equals signs are underscores there, so that no client writes fields of a log
+ * line. */
 void mola_reply_common(mola_api *api, const mola_api_head *head, mola_api_reply *reply,
                        char id[129]);
 void mola_reply_error(mola_api *api, mola_api_reply *reply, int status, mola_str words,
                       mola_str attribute);
 int mola_status_of(mola_err err);
+/* A list of codings accepts gzip: it names it, and not with a weight of zero. */
+bool mola_accepts_gzip(mola_str list);
 uint64_t mola_elapsed_ms(const request *r); /* since the call began; rounded up, at least 1 */
 
 /* Handlers, a file each. */

@@ -73,6 +73,10 @@ void mola_reply_common(mola_api *api, const mola_api_head *head, mola_api_reply 
         make_request_id(api->env, id);
     }
     mola_reply_field(reply, "X-Request-Id: %s\r\n", id);
+    for (char *c = id; *c; c++) {
+        if (*c == ' ' || *c == '"' || *c == '=')
+            *c = '_';
+    }
     if (head && head->has_telemetry) /* clients stop paying for what nobody reads */
         mola_reply_field(reply, "X-turbopuffer-Client-Telemetry-Sample-Rate: 0\r\n");
 }
@@ -112,11 +116,10 @@ void mola_api_refuse(mola_api *api, const mola_api_head *head, int status, const
     if (status == 405 && head) {
         route_match match;
         mola_route_match(head->method, head->path, &match);
-        if (match.allow)
+        if (match.allow[0])
             mola_reply_field(out, "Allow: %s\r\n", match.allow);
     }
     mola_reply_error(api, out, status, mola_str_of(why), (mola_str){0});
-    mola_count(api->env->metrics, MOLA_M_http_refused_total, 1);
     mola_log(api->env, MOLA_LOG_DEBUG, "refused", "request_id=%s status=%d", id, status);
 }
 
@@ -127,20 +130,29 @@ uint64_t mola_elapsed_ms(const request *r)
     return ms ? ms : 1;
 }
 
-/* `gzip` is one of the listed codings and not switched off with q=0. */
-static bool accepts_gzip(mola_str list)
+/* Among the parameters of a coding there is "q=0", "q=0.0" and so on. */
+static bool is_switched_off(mola_str parameters)
+{
+    while (parameters.len) {
+        mola_str value = mola_str_cut(&parameters, ';');
+        mola_str name = mola_trim(mola_str_cut(&value, '='));
+        value = mola_trim(value);
+        if (!mola_token_is(name, MOLA_STR("q")) || !value.len)
+            continue;
+        size_t zeros = 0;
+        while (zeros < value.len && (value.data[zeros] == '0' || value.data[zeros] == '.'))
+            zeros++;
+        return zeros == value.len;
+    }
+    return false;
+}
+
+bool mola_accepts_gzip(mola_str list)
 {
     while (list.len) {
-        mola_str item = mola_str_cut(&list, ',');
-        mola_str coding = mola_str_cut(&item, ';');
-        while (coding.len && coding.data[0] == ' ')
-            coding = mola_str_from(coding, 1);
-        while (coding.len && coding.data[coding.len - 1] == ' ')
-            coding.len--;
-        while (item.len && item.data[0] == ' ')
-            item = mola_str_from(item, 1);
-        bool off = mola_str_eq(item, MOLA_STR("q=0")) || mola_str_starts(item, MOLA_STR("q=0.0"));
-        if (mola_str_eq(coding, MOLA_STR("gzip")) && !off)
+        mola_str parameters = mola_str_cut(&list, ',');
+        mola_str coding = mola_trim(mola_str_cut(&parameters, ';'));
+        if (mola_token_is(coding, MOLA_STR("gzip")) && !is_switched_off(parameters))
             return true;
     }
     return false;
@@ -150,7 +162,7 @@ static bool accepts_gzip(mola_str list)
 static void gzip_reply(request *r, mola_api_reply *reply)
 {
     if (reply->body.len <= r->api->config.gzip_from_bytes ||
-        !accepts_gzip(r->call->head->accept_encoding))
+        !mola_accepts_gzip(r->call->head->accept_encoding))
         return;
     mola_buf packed;
     mola_buf_init(&packed, r->api->env->heap);
@@ -183,7 +195,7 @@ void mola_request_finish(request *r, mola_err err, int status, mola_buf *body,
         if (body)
             mola_buf_free(body);
         mola_str words = mola_why_text(&r->why);
-        mola_reply_error(r->api, reply, mola_status_of(err),
+        mola_reply_error(r->api, reply, r->refused_status ? r->refused_status : mola_status_of(err),
                          words.len ? words : mola_str_of(mola_err_name(err)),
                          (mola_str){r->why.attribute, r->why.attribute_len});
     } else {

@@ -1,5 +1,6 @@
 /* route.c - a method and a path, give me a route and a namespace name (reference 2, 1.1, 3.1). */
 #include "api/private.h"
+#include <stdio.h>
 
 #define NAMED(m, t, h, ...)                                                                        \
     {                                                                                              \
@@ -33,6 +34,7 @@ static const mola_api_route routes[] = {
     NAMED("GET", "schema", mola_handle_schema),
     NAMED("POST", "schema", mola_handle_update_schema, WRITE),
     NAMED("GET", "hint_cache_warm", mola_handle_warm),
+    NAMED("GET", "_debug/warm_cache", mola_handle_warm),
     NAMED("POST", "explain_query", mola_handle_unbuilt, BODY, .is_query = true),
     NAMED("POST", "async", mola_handle_unbuilt, BODY),
     NAMED("POST", "_debug/recall", mola_handle_unbuilt, BODY, .is_query = true),
@@ -79,7 +81,8 @@ static size_t percent_decode(mola_str text, char *out, size_t room)
             if (text.len - i < 3 || hex_digit(text.data[i + 1]) < 0 ||
                 hex_digit(text.data[i + 2]) < 0)
                 return SIZE_MAX;
-            c = (char)(hex_digit(text.data[i + 1]) << 4 | hex_digit(text.data[i + 2]));
+            c = (char)((unsigned)hex_digit(text.data[i + 1]) << 4 |
+                       (unsigned)hex_digit(text.data[i + 2]));
             i += 2;
         }
         if (size < room)
@@ -116,10 +119,18 @@ static bool take_name(mola_str segment, route_match *out)
     return true;
 }
 
+static void allow(route_match *out, mola_str method)
+{
+    size_t size = strlen(out->allow), room = sizeof out->allow - size;
+    bool is_get = mola_str_eq(method, MOLA_STR("GET"));
+    int more = snprintf(out->allow + size, room, "%s" MOLA_FMT "%s", size ? ", " : "",
+                        MOLA_ARG(method), is_get ? ", HEAD" : "");
+    MOLA_ASSERT(more > 0 && (size_t)more < room);
+}
+
 /* The route of `method` among those that `fits` the rest of the path, or 404, or 405. */
 static void choose(mola_str method, bool has_name, mola_str tail, route_match *out)
 {
-    static const char *const allow[] = {"GET, HEAD", "POST", "PATCH", "DELETE"};
     out->status = 404;
     out->why = "no such route";
     for (size_t i = 0; i < ROUTES; i++) {
@@ -128,13 +139,12 @@ static void choose(mola_str method, bool has_name, mola_str tail, route_match *o
             continue;
         if (method_fits(route, method)) {
             out->route = route;
+            out->allow[0] = 0;
             return;
         }
         out->status = 405;
         out->why = "method not allowed here";
-        for (size_t k = 0; k < sizeof allow / sizeof *allow; k++)
-            if (mola_str_starts(mola_str_of(allow[k]), route->method))
-                out->allow = allow[k];
+        allow(out, route->method);
     }
 }
 
@@ -180,7 +190,7 @@ bool mola_query_parameter(mola_str query, mola_str name, mola_arena *arena, mola
             return false;
         size_t size = percent_decode(value, text, value.len);
         *found = true;
-        *out = (mola_str){text, size == SIZE_MAX ? 0 : size};
+        *out = size == SIZE_MAX ? (mola_str){0} : (mola_str){text, size};
     }
     return true;
 }

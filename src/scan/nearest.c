@@ -5,6 +5,7 @@
  * it cannot be among the k nearest. What cannot be excluded is kept; the keep list is thinned
  * whenever it doubles. */
 #include "mola/scan/nearest.h"
+#include "mola/base/check.h"
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@ typedef struct {
 typedef struct {
     mola_ctx *ctx;
     const mola_nearest *what;
+    const mola_view *view;
     mola_kernel_kind kind;
     double eps;        /* relative error of a kernel's sum, rounding to f32 included */
     double query_norm; /* |query| */
@@ -55,9 +57,10 @@ static double exact_distance(const mola_nearest *what, mola_kernel_kind kind, co
 static double row_distance(const mola_nearest *what, mola_kernel_kind kind,
                            const mola_column *column, uint32_t row)
 {
-    if (column->type.form == MOLA_FORM_DENSE)
+    if (column->type.form == MOLA_FORM_DENSE) {
         return (double)(float)exact_distance(what, kind, what->query,
                                              mola_column_vector(column, row));
+    }
     double sum = 0;
     for (uint32_t q = 0; q < what->query_count; q++) {
         double least = INFINITY;
@@ -87,7 +90,10 @@ double mola_nearest_one(const mola_view *view, const mola_nearest *what, uint32_
 
 static double bound_of(const search *s)
 {
-    return s->upper_count < s->what->k ? INFINITY : s->uppers[0];
+    if (s->upper_count < s->what->k)
+        return INFINITY;
+    MOLA_ASSERT(s->uppers != NULL);
+    return s->uppers[0];
 }
 
 /* Keeps the k least upper ends in a max-heap. false: no memory. */
@@ -129,9 +135,10 @@ static void thin(search *s)
 {
     double bound = bound_of(s);
     size_t kept = 0;
-    for (size_t i = 0; i < s->kept_count; i++)
+    for (size_t i = 0; i < s->kept_count; i++) {
         if (s->kept[i].lower <= bound)
             s->kept[kept++] = s->kept[i];
+    }
     s->kept_count = kept;
     s->thin_at = kept * 2 > 4096 ? kept * 2 : 4096;
 }
@@ -155,7 +162,7 @@ static bool keep(search *s, double lower, uint32_t part, uint32_t row)
 }
 
 /* Where the distance to `stored` lies. Nothing is claimed (-inf, +inf) when f32 may have over- or
- * underflowed. */
+ * underflowed, here or in the rounding of the exact distance. */
 static void interval(const search *s, const void *stored, double *lower, double *upper)
 {
     enum {
@@ -167,7 +174,7 @@ static void interval(const search *s, const void *stored, double *lower, double 
     *upper = INFINITY;
     if (what->metric == MOLA_METRIC_EUCLIDEAN) {
         double d = (double)what->kernel->l2sq[s->kind](what->query, stored, dim);
-        if (isfinite(d) && (d > ldexp(1, LEAST_EXPONENT))) {
+        if (d < FLT_MAX / 2 && d > ldexp(1, LEAST_EXPONENT)) {
             *lower = d * (1 - s->eps);
             *upper = d * (1 + 2 * s->eps);
         }
@@ -183,6 +190,8 @@ static void interval(const search *s, const void *stored, double *lower, double 
     double distance = cosine ? 1 - dot / norms : -dot;
     double error =
         cosine ? 4 * s->eps : 2 * s->eps * norms; /* |q_i s_i| sums to |q||s| at the most */
+    if (!(fabs(distance) + error < FLT_MAX / 2))
+        return;
     *lower = distance - error;
     *upper = distance + error;
 }
@@ -190,7 +199,7 @@ static void interval(const search *s, const void *stored, double *lower, double 
 static mola_err scan_window(search *s, const mola_column *column, const uint64_t *bits,
                             uint32_t part, uint32_t first)
 {
-    for (uint32_t word = 0; word < mola_words(column->rows); word++)
+    for (uint32_t word = 0; word < mola_words(column->rows); word++) {
         for (uint64_t left = bits[word]; left; left &= left - 1) {
             uint32_t row = word * 64 + (uint32_t)__builtin_ctzll(left);
             if (!mola_column_has(column, row))
@@ -202,6 +211,7 @@ static mola_err scan_window(search *s, const mola_column *column, const uint64_t
             if (!keep(s, lower, part, first + row) || (upper < INFINITY && !push_upper(s, upper)))
                 return MOLA_NO_MEMORY;
         }
+    }
     return MOLA_OK;
 }
 
@@ -227,9 +237,9 @@ static mola_err select_candidates(search *s, const mola_rowset *rows)
 /* Multi-vectors, and everything when all rows are wanted: no selection. */
 static mola_err keep_all(search *s, const mola_rowset *rows)
 {
-    for (uint32_t p = 0; p < rows->view->part_count; p++)
+    for (uint32_t p = 0; p < rows->view->part_count; p++) {
         for (uint32_t word = 0; rows->bits[p] && word < mola_words(rows->view->parts[p].rows);
-             word++)
+             word++) {
             for (uint64_t left = rows->bits[p][word]; left; left &= left - 1) {
                 uint32_t row = word * 64 + (uint32_t)__builtin_ctzll(left);
                 mola_column column;
@@ -238,14 +248,17 @@ static mola_err keep_all(search *s, const mola_rowset *rows)
                     mola_column_has(&column, row % MOLA_WINDOW_ROWS) && !keep(s, -INFINITY, p, row))
                     return MOLA_NO_MEMORY;
             }
+        }
+    }
     return MOLA_OK;
 }
 
 /* ---- order ---------------------------------------------------------------------------------- */
 
-static int by_distance_then_id(const void *left, const void *right, void *view)
+static int by_distance_then_id(const void *left, const void *right, void *argument)
 {
     const mola_hit *a = left, *b = right;
+    const mola_view *view = ((const search *)argument)->view;
     if (a->score != b->score)
         return a->score < b->score ? -1 : 1;
     mola_value id_a = mola_view_id(view, a->part, a->row),
@@ -260,8 +273,9 @@ static mola_err fetch(mola_ctx *ctx, const mola_view *view, uint32_t attr)
         return MOLA_NO_MEMORY;
     for (uint32_t p = 0; p < view->part_count; p++) {
         uint32_t windows = mola_windows(view->parts[p].rows);
-        needs[2 * p] = (mola_need){.part = p, .attr = attr, .window_count = windows};
-        needs[2 * p + 1] = (mola_need){.part = p, .attr = MOLA_ATTR_ID, .window_count = windows};
+        needs[(size_t)2 * p] = (mola_need){.part = p, .attr = attr, .window_count = windows};
+        needs[(size_t)2 * p + 1] =
+            (mola_need){.part = p, .attr = MOLA_ATTR_ID, .window_count = windows};
     }
     return mola_view_fetch(ctx, view, needs, (size_t)view->part_count * 2);
 }
@@ -270,27 +284,35 @@ mola_err mola_nearest_run(mola_ctx *ctx, const mola_rowset *rows, const mola_nea
                           mola_hit **hits, size_t *count)
 {
     MOLA_ASSERT(mola_type_is_vector(what->attr->type) && what->k > 0 && what->query_count > 0);
-    search s = {.ctx = ctx, .what = what, .kind = kernel_kind(what->attr->type), .thin_at = 4096};
+    search s = {.ctx = ctx,
+                .what = what,
+                .view = rows->view,
+                .kind = kernel_kind(what->attr->type),
+                .thin_at = 4096};
     s.eps = (4.0 * what->attr->type.dims + 4) * (double)FLT_EPSILON;
     s.query_norm = sqrt(mola_exact_norm2(what->query, MOLA_KERNEL_F32, what->attr->type.dims));
     mola_err err = fetch(ctx, rows->view, what->attr->id);
-    if (!err && (what->attr->type.form == MOLA_FORM_MULTI || what->k >= rows->count))
+    if (!err && (what->attr->type.form == MOLA_FORM_MULTI || what->k >= rows->count)) {
         err = keep_all(&s, rows);
-    else if (!err)
+    } else if (!err) {
         err = select_candidates(&s, rows);
-    if (err)
+    }
+    if (err) {
         return mola_fail(ctx->why, err,
                          "the vector search does not fit in the memory of one request");
+    }
     mola_hit *out = mola_new(ctx->arena, mola_hit, s.kept_count);
-    if (!out)
+    if (!out) {
         return mola_fail(ctx->why, MOLA_NO_MEMORY,
                          "the vector search does not fit in the memory of one request");
-    for (size_t i = 0; i < s.kept_count; i++)
+    }
+    for (size_t i = 0; i < s.kept_count; i++) {
         out[i] =
             (mola_hit){.score = mola_nearest_one(rows->view, what, s.kept[i].part, s.kept[i].row),
                        .part = s.kept[i].part,
                        .row = s.kept[i].row};
-    qsort_r(out, s.kept_count, sizeof *out, by_distance_then_id, (void *)(uintptr_t)rows->view);
+    }
+    qsort_r(out, s.kept_count, sizeof *out, by_distance_then_id, &s);
     *hits = out;
     *count = s.kept_count < what->k ? s.kept_count : what->k;
     return MOLA_OK;

@@ -88,9 +88,10 @@ typedef struct {
     mola_executor *executor;
     struct mola_namespaces *namespaces;
     struct mola_writer *writer;
-    mola_budget *bodies;        /* what inflated request bodies are charged to; shared with http/ */
-    mola_str keys;              /* accepted bearer keys, one a line; empty: any key is accepted */
-    const char *keys_file;      /* read again when it changes; NULL: none */
+    mola_budget *bodies; /* what inflated request bodies are charged to; shared with http/ */
+    mola_str keys; /* accepted bearer keys, one a line, each as it stands; none here and no file:
+                      any is accepted. Outlives the api */
+    const char *keys_file;      /* one a line, '#' begins a comment; read again when it changes */
     uint64_t request_bytes_max; /* 512 MiB */
     uint64_t query_bytes_max;   /* 8 MiB */
     size_t request_memory_max;  /* arena of one request */
