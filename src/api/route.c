@@ -46,9 +46,10 @@ bool mola_method_known(mola_str method)
     static const mola_str known[] = {
         MOLA_STR_C("GET"),   MOLA_STR_C("HEAD"),   MOLA_STR_C("POST"),   MOLA_STR_C("PUT"),
         MOLA_STR_C("PATCH"), MOLA_STR_C("DELETE"), MOLA_STR_C("OPTIONS")};
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (mola_str_eq(method, known[i]))
             return true;
+    }
     return false;
 }
 
@@ -106,9 +107,10 @@ static bool take_name(mola_str segment, route_match *out)
     out->why = "Invalid URL: Namespace contains invalid characters, must be [A-Za-z0-9-_.]";
     if (size == SIZE_MAX || size == 0)
         return false;
-    for (size_t i = 0; i < size && i < sizeof out->name; i++)
+    for (size_t i = 0; i < size && i < sizeof out->name; i++) {
         if (!name_byte(out->name[i]))
             return false;
+    }
     if (size > sizeof out->name) {
         out->why = "Invalid URL: Namespace is too long, limit is currently 128 characters";
         return false;

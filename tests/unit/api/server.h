@@ -6,6 +6,7 @@
 #include "mola/store/store.h"
 #include <check.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 typedef struct {
     mola_heap heap;
