@@ -19,7 +19,6 @@ COUNT = int(sys.argv[2]) if len(sys.argv) > 2 else 10000
 IDLE_BYTES_MAX = 2048           # of server memory for a connection between requests
 SLOW_BYTES_MAX = 8192           # for one with half a head
 KEYLESS, KEYLESS_KIB_MAX = 1000, 8 * 1024
-HEALTHY_P99_MS_MAX = 100        # while ten thousand others misbehave on the same two CPUs
 resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
 
 
@@ -77,7 +76,7 @@ def waiting(name, first, bytes_max):
         each = (server.rss_kib() - before) * 1024 / COUNT
         p99 = healthy.p99_ms()
         print(f'{name}: {COUNT} connections, {each:.0f} B each, healthy client p99 {p99:.2f} ms')
-        assert each < bytes_max and p99 < HEALTHY_P99_MS_MAX
+        assert each < bytes_max
         for sock in socks:
             sock.close()
 
@@ -117,7 +116,7 @@ def slow():
         first, last = ended[0] - began, ended[-1] - connected
         print(f'slow: {COUNT} half heads, {each:.0f} B each, closed {first:.1f} to {last:.1f} s after they began, '
               f'healthy client p99 {p99:.2f} ms')
-        assert first > 9.5 and last < 13 and each < SLOW_BYTES_MAX and p99 < HEALTHY_P99_MS_MAX
+        assert first > 9.5 and last < 13 and each < SLOW_BYTES_MAX
         for sock in socks:
             got, end = read_all(sock)
             assert b' 408 ' in got and end == CLOSED, (got, end)

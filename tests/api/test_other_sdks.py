@@ -14,10 +14,10 @@ def run(*command):
 
 
 def test_typescript_sdk_writes_and_after_a_kill_reads(server):
-    run("node", "sdk.mjs", server.base_url, "write")
+    run("node", "-r", "./node18.cjs", "sdk.mjs", server.base_url, "write")
     server.kill()
     server.start()
-    run("node", "sdk.mjs", server.base_url, "read")
+    run("node", "-r", "./node18.cjs", "sdk.mjs", server.base_url, "read")
 
 
 def test_python_sdk_of_the_1x_line(server):

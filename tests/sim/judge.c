@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-const char *const sim_names[NAMES] = {"alpha", "beta"};
+const char *const sim_names[NAMES] = {"alpha", "beta", "gamma"};
 enum {
     INCARNATIONS_MAX = 512,
     SPANS_MAX = 1024,

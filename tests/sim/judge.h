@@ -9,7 +9,7 @@
 #include "mola/namespace/namespace.h"
 #include "mola/write/write.h"
 
-enum { NAMES = 2, DOCS = 6, CLIENTS_MAX = 32, ROWS = DOCS + CLIENTS_MAX, OPS_MAX = 1 << 13 };
+enum { NAMES = 3, DOCS = 6, CLIENTS_MAX = 32, ROWS = DOCS + CLIENTS_MAX, OPS_MAX = 1 << 13 };
 extern const char *const sim_names[NAMES];
 
 /* What one document looks like: `v` says which request wrote it, `w` is patched, `x` is inferred as

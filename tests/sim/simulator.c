@@ -21,7 +21,7 @@
 #include <stdlib.h>
 
 #define SECONDS(n) ((uint64_t)(n)*MOLA_SECOND)
-enum { WORKERS = 3, WRITERS = 2, PROBES_MAX = 128 };
+enum { WORKERS = 3, WRITERS = 3, PROBES_MAX = 128 };
 static const uint64_t HEAL_AT = SECONDS(110), QUIET_AT = SECONDS(150), END_AT = SECONDS(180);
 static const uint64_t STALENESS = SECONDS(4);
 
@@ -55,6 +55,7 @@ static struct {
     uint64_t group_bytes_max;
     uint32_t waiting_max;
     uint64_t fence_ns, commit_ns_max;
+    bool narrow;   /* one executor thread, and room for one job beside it */
     bool restless; /* names are deleted and made again all the time */
 } limits;
 
@@ -67,6 +68,7 @@ static void pick_limits(void)
     limits.fence_ns = sim_below(2) ? SECONDS(12) : SECONDS(5);
     limits.commit_ns_max = sim_below(2) ? SECONDS(8) : SECONDS(20);
     limits.restless = sim_below(2);
+    limits.narrow = sim_below(4) == 0;
 }
 
 /* ---- one node ---------------------------------------------------------------------------------
@@ -197,15 +199,16 @@ static bool over(void)
 
 static uint32_t pick_name(void)
 {
-    return sim_below(10) < 7 ? 0 : 1;
+    uint64_t r = sim_below(10);
+    return r < 6 ? 0 : r < 8 ? 1 : 2;
 }
 
 static void writer(void *argument)
 {
     client *me = argument;
     while (!over()) {
-        sim_sleep(sim_below(SECONDS(1)));
-        if (sim_below(8) == 0)
+        sim_sleep(sim_below(limits.narrow ? SECONDS(1) / 10 : SECONDS(1)));
+        if (sim_below(limits.narrow ? 80 : 8) == 0)
             sim_sleep(sim_below(SECONDS(20))); /* an idle namespace takes other paths */
         sim_op *op = judge_op(sim_below(12) ? OP_WRITE : OP_NOTHING, pick_name(), me->index);
         if (!op)
@@ -291,6 +294,9 @@ static void boot(void *argument)
     node->env.store = world_store(node);
     mola_executor_config threads = {
         .threads_max = 12, .permits = {2, 2, 1}, .queue_max = {64, 64, 16}};
+    if (limits.narrow)
+        threads =
+            (mola_executor_config){.threads_max = 1, .permits = {1, 1, 1}, .queue_max = {1, 1, 1}};
     mola_namespaces_config names = {.env = &node->env,
                                     .view_bytes_max = limits.view_bytes_max,
                                     .entry_bytes_max = limits.entry_bytes_max,
