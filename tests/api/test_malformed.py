@@ -152,10 +152,10 @@ def test_a_gzip_bomb_is_refused_and_bad_gzip_too(busy):
     bomb = gzip.compress(b'{"x":"' + b"a" * (64 << 20) + b'"}')
     packed = {"Content-Encoding": "gzip"}
     status, answer, _ = busy.ask("POST", QUERY, raw=bomb, headers=packed)
-    assert status in (413, 503) and answer["status"] == "error"
+    assert status == 413 and answer["status"] == "error"
     assert busy.ask("POST", QUERY, raw=b"not gzip", headers=packed)[0] == 400
     assert busy.ask("POST", QUERY, raw=gzip.compress(b"{}")[:-5], headers=packed)[0] == 400
-    assert busy.ask("POST", QUERY, raw=b"{}", headers={"Content-Encoding": "br"})[0] == 400
+    assert busy.ask("POST", QUERY, raw=b"{}", headers={"Content-Encoding": "br"})[0] == 415
     good = gzip.compress(json.dumps({"rank_by": ["id", "asc"], "limit": 1}).encode())
     assert busy.ask("POST", QUERY, raw=good, headers=packed)[0] == 200
 
