@@ -6,6 +6,7 @@ keyless one valid GET each, then a 7 MB POST without a key: every client reads i
 slow    half a head each, then a byte now and then: all are told 408 in time, healthy clients do not notice
 Prints the figures and fails when one is worse than it must be."""
 import contextlib
+import os
 import resource
 import select
 import sys
@@ -16,6 +17,7 @@ from http_server import CLOSED, GOOD, Server, eventually, get, post, length, rea
 
 BINARY = sys.argv[1]
 COUNT = int(sys.argv[2]) if len(sys.argv) > 2 else 10000
+ROUTE = b'/health' if os.path.basename(BINARY) == 'mola' else b'/quick'
 IDLE_BYTES_MAX = 2048           # of server memory for a connection between requests
 SLOW_BYTES_MAX = 8192           # for one with half a head
 KEYLESS, KEYLESS_KIB_MAX = 1000, 8 * 1024
@@ -33,7 +35,7 @@ class Healthy:
     def ask(self, sock):
         while not self.is_over.wait(0.005):
             began = time.perf_counter()
-            sock.sendall(get())
+            sock.sendall(get(ROUTE))
             read_response(sock)
             self.latencies.append(time.perf_counter() - began)
         sock.close()
@@ -57,7 +59,7 @@ def connect_many(server, count, first):
 
 def warm(server):
     """The loops have run, and malloc has taken its first pages."""
-    for sock in connect_many(server, 50, get()):
+    for sock in connect_many(server, 50, get(ROUTE)):
         read_response(sock)
         sock.close()
 
@@ -86,7 +88,7 @@ def keyless():
     body = b'x' * 7000000
     with Server(BINARY, loops=1) as server:
         warm(server)
-        socks = connect_many(server, KEYLESS, get())
+        socks = connect_many(server, KEYLESS, get(ROUTE))
         for sock in socks:
             assert read_response(sock)[0] == 200
         before = top = server.rss_kib()
@@ -148,7 +150,7 @@ def end_of_all(socks):
 
 def main():
     waiting('idle', b'', IDLE_BYTES_MAX)
-    waiting('keep', get(), IDLE_BYTES_MAX)
+    waiting('keep', get(ROUTE), IDLE_BYTES_MAX)
     keyless()
     slow()
 
