@@ -13,7 +13,7 @@
     X(counter, writes_total, "writes answered, errors included")                                   \
     X(counter, write_groups_total, "log entries appended")                                         \
     X(counter, write_slots_lost_total, "log slots won by another node")                            \
-    X(counter, write_unknown_total, "writes answered with an unknown outcome")                     \
+    X(counter, write_unknown_total, "commit groups answered with an unknown outcome")              \
     X(counter, probes_total, "strong-read probes sent")                                            \
     X(counter, probes_shared_total, "strong reads that shared a probe of another")                 \
     X(counter, store_get_total, "GET operations sent to the store")                                \
