@@ -13,18 +13,18 @@
 #include "mola/format/key.h"
 #include "mola/format/manifest.h"
 #include "mola/namespace/log.h"
+#include "mola/namespace/publish.h"
 #include "mola/store/store.h"
 #include "namespace/tail.h"
 
 /* ns/{name} as one GET found it. Immutable, counted. */
-typedef struct {
+struct mola_held {
     mola_ref ref;
     mola_heap *heap;
     mola_arena arena;       /* of the arrays of the manifest */
     mola_etag etag;         /* len 0: the key is absent */
     mola_manifest manifest; /* absent: a tombstone of version 0, epoch 0 */
-} mola_held;
-void mola_held_unref(mola_held *held); /* NULL: nothing to do */
+};
 
 /* Both clocks at one moment (I6). */
 typedef struct {

@@ -1,6 +1,6 @@
 #include "query/aggregate.h"
 #include "mola/codec/print.h"
-#include "mola/scan/cell.h"
+#include "mola/model/cell.h"
 #include "query/sum.h"
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 #include "scan/filter_run.h"
-#include "mola/scan/cell.h"
+#include "mola/model/cell.h"
 
 /* ---- one value ---- */
 

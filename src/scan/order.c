@@ -1,5 +1,5 @@
 #include "mola/scan/order.h"
-#include "mola/scan/cell.h"
+#include "mola/model/cell.h"
 #include "mola/scan/read.h"
 #include "scan/scan.h"
 #include "scan/topk.h"

@@ -4,7 +4,7 @@
  * rises in the wanted order; what they leave open is settled by a comparison that looks at the rows
  * themselves. Memory grows with what is held, up to k. */
 #pragma once
-#include "mola/scan/cell.h"
+#include "mola/model/sort_key.h"
 #include "mola/scan/rowset.h"
 
 typedef struct {
@@ -50,52 +50,3 @@ void mola_topk_sort(mola_topk *heap);
 
 /* Ids compared in their order: the last tie of every ranking. */
 int mola_compare_ids(const mola_view *view, const mola_candidate *a, const mola_candidate *b);
-
-/* An unsigned number that rises with the element, for the scalar types; for strings and uuids it is
- * their first eight bytes, so that equal numbers say nothing yet (mola_sort_key_decides). */
-static inline bool mola_sort_key_decides(mola_elem elem)
-{
-    return elem != MOLA_ELEM_STRING && elem != MOLA_ELEM_UUID;
-}
-
-static inline uint64_t mola_first_bytes(const void *bytes, size_t size)
-{
-    uint64_t v = 0;
-    if (size)
-        memcpy(&v, bytes, size < sizeof v ? size : sizeof v);
-    return __builtin_bswap64(v);
-}
-
-static inline uint64_t mola_float_key(double f)
-{
-    const uint64_t sign = (uint64_t)1 << 63;
-    uint64_t bits;
-    f += 0.0; /* -0.0 becomes 0.0 */
-    memcpy(&bits, &f, sizeof bits);
-    return bits & sign ? ~bits : bits | sign;
-}
-
-static inline uint64_t mola_sort_key(const mola_column *c, uint32_t element)
-{
-    switch (c->type.elem) {
-    case MOLA_ELEM_UINT:
-        return mola_cell_bits(c, element);
-    case MOLA_ELEM_INT:
-    case MOLA_ELEM_DATETIME:
-        return mola_cell_bits(c, element) ^ (uint64_t)1 << 63;
-    case MOLA_ELEM_FLOAT: {
-        uint64_t bits = mola_cell_bits(c, element);
-        double f;
-        memcpy(&f, &bits, sizeof f);
-        return mola_float_key(f);
-    }
-    case MOLA_ELEM_BOOL:
-        return c->data[element];
-    case MOLA_ELEM_UUID:
-        return mola_first_bytes(c->data + (size_t)element * 16, 16);
-    default: {
-        mola_str text = mola_cell_text(c, element);
-        return mola_first_bytes(text.data, text.len);
-    }
-    }
-}

@@ -14,6 +14,7 @@
 
 typedef struct mola_env mola_env;
 struct mola_store; /* store/store.h */
+struct mola_cache; /* store/cache.h */
 
 /* A mutex. Names what it guards where it is declared; held for lines, never across I/O. `rank`
  * orders locks: a thread takes them in rising rank only (asserted unless NDEBUG). */
@@ -65,6 +66,7 @@ struct mola_env {
     mola_heap *heap;
     mola_metrics *metrics;
     struct mola_store *store;
+    struct mola_cache *cache; /* NULL: none */
     mola_log_level log_level;
     mola_log_state log;
 };

@@ -16,7 +16,30 @@ typedef struct { /* identity of a segment; what it holds is format/segment's bus
     uint64_t base, rand, seq_from, seq_to;
     uint64_t dv_base, dv_rand; /* delete vector; 0, 0: none */
 } mola_segment_ref;
+/* What a reader must know of a segment before it opens it; row i is about segments[i]. */
 typedef struct {
+    uint32_t rows;       /* 0: it has no objects (its entries left nothing) */
+    uint32_t deleted;    /* rows that the delete vector holds dead; 0: there is none */
+    uint64_t head_bytes; /* of the head object */
+    uint64_t data_bytes; /* of all data objects */
+    uint32_t object_count;
+    uint32_t level; /* of the merge that made it; 0: a flush */
+} mola_segment_info;
+typedef enum {
+    MOLA_OBJECT_HEAD = 'h',
+    MOLA_OBJECT_DATA = 'o',
+    MOLA_OBJECT_DELETES = 'x'
+} mola_object_kind;
+/* An object of a tiny namespace that stands in the manifest itself and has no key of its own. */
+typedef struct {
+    uint8_t owner[16];
+    uint64_t base, rand;
+    uint32_t kind, number; /* mola_object_kind; of DATA */
+    mola_str bytes;
+} mola_inline_object;
+enum { MOLA_INLINE_BYTES_MAX = 256 << 10 }; /* of all inline objects together */
+
+typedef struct { /* a segment or delete vector that left the table; its objects still exist */
     uint8_t owner[16];
     uint64_t base, rand, at_ver, time_us;
 } mola_retired;
@@ -33,6 +56,9 @@ typedef struct {
     uint32_t lineage_count, segment_count, retired_count, history_count;
     mola_lineage *lineage;      /* rising last_seq */
     mola_segment_ref *segments; /* tile 1..indexed_seq */
+    mola_segment_info *infos;   /* [segment_count] */
+    uint32_t inline_count;
+    mola_inline_object *inlines;
     mola_retired *retired;
     mola_history *history; /* newest last, rising ver */
     /* as of indexed_seq, like the state */

@@ -1,20 +1,24 @@
 /* view.h - a namespace at one sequence number: an immutable list of parts, and the state.
  *
- * Query code knows only views and parts. A part has rows in windows of 4,096; a log tail is a part
- * (in memory, built once per entry and compacted geometrically), a segment will be one. Rows of a
- * part that a newer part replaced or deleted are cleared in the view's live mask before any
- * operator runs.
+ * Query code knows only views and parts. A part has rows in windows of 4,096. Segments come first,
+ * oldest first: their rows stand in the store and are fetched as they are needed. Behind them the
+ * log tail: parts in memory, built once per entry and compacted geometrically. Rows of a part that
+ * a newer part replaced or deleted are cleared in the view's live mask before any operator runs.
  *
  * Reading takes two steps: an operator declares what it will read and the view fetches all of it in
- * one batch (mola_view_fetch); then it computes over windows. Parts in memory need no fetch, and it
- * costs nothing.
+ * one batch (mola_view_fetch); then it computes over windows. What was fetched is pinned until the
+ * request releases it (mola_view_release): a mola_column of a segment may be used so long and no
+ * longer. Parts in memory need no fetch, it costs nothing, and their columns live as long as the
+ * view. A namespace may be larger than memory: operators that read every window go on in steps
+ * (mola_scan_windows), fetch, compute, release.
  *
  * Ownership: counted references. Threads: any number of readers. */
 #pragma once
 #include "mola/base/ctx.h"
+#include "mola/format/segment.h"
 #include "mola/model/rows.h"
 
-enum { MOLA_WINDOW_ROWS = 4096, MOLA_WINDOW_WORDS = MOLA_WINDOW_ROWS / 64 };
+enum { MOLA_WINDOW_ROWS = MOLA_SEGMENT_WINDOW, MOLA_WINDOW_WORDS = MOLA_WINDOW_ROWS / 64 };
 
 typedef struct mola_part mola_part;
 
@@ -34,10 +38,16 @@ typedef struct {
     uint64_t chain;                              /* of entry seq */
     uint64_t time_us;                            /* of entry seq: newest write included */
     uint64_t created_us, updated_us, written_us; /* reference 9.4 */
+    uint64_t indexed_seq;                        /* entries up to here are in segments */
+    uint64_t manifest_ver;                       /* of the manifest it was opened from */
+    uint64_t leased_ns; /* boot clock: when the GET of that manifest was sent (protocol I7) */
     bool sealed;
     mola_state *state;
     uint64_t live_rows;
     uint64_t log_bytes; /* encoded bytes of the entries that are not in segments */
+    uint64_t log_rows;  /* and the rows they mention */
+    uint32_t
+        segment_count; /* of the parts, the first ones; those without a live row are left out */
     uint32_t part_count;
     mola_view_part parts[]; /* oldest first */
 } mola_view;
@@ -45,23 +55,56 @@ typedef struct {
 void mola_view_ref(mola_view *view);
 void mola_view_unref(mola_view *view);
 
+/* ---- windows */
+
 /* One declared read: attribute `attr` (MOLA_ATTR_ID: the ids) of windows [first, first + count) of
  * a part. */
 typedef struct {
     uint32_t part, attr, window_first, window_count;
 } mola_need;
+/* Fetches and pins. MOLA_CONFLICT: an object is gone, the collector outran this view: open a newer
+ * one and begin again. MOLA_NO_MEMORY, MOLA_UNAVAILABLE, MOLA_CORRUPT with words. After an error
+ * nothing new is pinned. */
 mola_err mola_view_fetch(mola_ctx *ctx, const mola_view *view, const mola_need *needs,
                          size_t count) MOLA_NODISCARD;
+/* About how many bytes of memory a need takes when it is pinned; 0: nothing to fetch. */
+uint64_t mola_view_need_bytes(const mola_view *view, const mola_need *need);
+/* Gives up all that was pinned since `mark` was taken from ctx->pins; NULL: everything. Whoever
+ * makes a ctx for requests releases it at the end. */
+typedef struct mola_pin mola_pin;
+void mola_view_release(mola_ctx *ctx, mola_pin *mark);
 
-/* Attribute `attr` of the rows of window `window` (row window * 4096 is row 0 of the column).
- * false: no row of the part has the attribute. The column lives as long as the view. */
+/* Attribute `attr` of the rows of window `window` (row window * 4096 is row 0 of the column), which
+ * must be pinned when the part is a segment. false: no row of the window has the attribute. */
 bool mola_part_column(const mola_part *part, uint32_t attr, uint32_t window, mola_column *out);
+/* What the values of a window lie between, dead rows included. false: not known. No I/O. */
+bool mola_part_zone(const mola_part *part, uint32_t attr, uint32_t window, mola_zone *out);
 static inline uint32_t mola_windows(uint32_t rows)
 {
     return (rows + MOLA_WINDOW_ROWS - 1) / MOLA_WINDOW_ROWS;
 }
 
-/* The live row that holds a document. false: no such document. */
+/* ---- rows picked one by one */
+
+enum { MOLA_NOWHERE = UINT32_MAX };
+typedef struct {
+    uint32_t part, row; /* part MOLA_NOWHERE: no such row */
+} mola_row_at;
+
+/* The values of some attributes of some rows, fetched in one batch: row i of columns[a] is
+ * attribute attrs[a] of at[i]. A column without any value has rows 0. They are pinned like windows.
+ * Errors as mola_view_fetch. */
+mola_err mola_view_gather(mola_ctx *ctx, const mola_view *view, const mola_row_at *at,
+                          uint32_t count, const uint32_t *attrs, uint32_t attr_count,
+                          mola_column **columns) MOLA_NODISCARD;
+
+/* The live rows that hold these documents: at[i] for row i of `ids` (SCALAR, all present; any id
+ * type). Parts in memory are asked first, then segments, by Bloom filter and hash page: two batches
+ * at the most, one when there are few ids. Errors as mola_view_fetch. */
+mola_err mola_view_locate(mola_ctx *ctx, const mola_view *view, const mola_column *ids,
+                          mola_row_at *at) MOLA_NODISCARD;
+
+/* The live row that holds a document, in a part in memory. false: there is none. */
 bool mola_view_find(const mola_view *view, const mola_value *id, uint32_t *part, uint32_t *row);
-/* The whole column, for a part in memory (row lookups by mola_view_find). false as above. */
+/* The whole column, for a part in memory. false: it has none. */
 bool mola_part_whole_column(const mola_part *part, uint32_t attr, mola_column *out);
