@@ -77,6 +77,8 @@ void mola_view_release(mola_ctx *ctx, mola_pin *mark);
 /* Attribute `attr` of the rows of window `window` (row window * 4096 is row 0 of the column), which
  * must be pinned when the part is a segment. false: no row of the window has the attribute. */
 bool mola_part_column(const mola_part *part, uint32_t attr, uint32_t window, mola_column *out);
+/* The head of a segment, which says where everything stands; NULL: a part in memory. */
+const mola_segment_head *mola_part_segment(const mola_part *part);
 /* What the values of a window lie between, dead rows included. false: not known. No I/O. */
 bool mola_part_zone(const mola_part *part, uint32_t attr, uint32_t window, mola_zone *out);
 static inline uint32_t mola_windows(uint32_t rows)
