@@ -14,20 +14,6 @@ typedef struct {
     uint32_t open_count;
 } locating;
 
-static bool find_in_memory(const mola_view *view, const mola_value *id, uint64_t hash,
-                           mola_row_at *at)
-{
-    for (uint32_t i = view->part_count; i-- > view->segment_count;) {
-        const mola_view_part *p = &view->parts[i];
-        uint32_t row;
-        if (mola_part_find(p->part, id, hash, &row) && mola_bit(p->live, row)) {
-            *at = (mola_row_at){.part = i, .row = row};
-            return true;
-        }
-    }
-    return false;
-}
-
 static mola_err ask_memory(locating *l)
 {
     uint32_t count = l->ids->rows;
@@ -39,7 +25,7 @@ static mola_err ask_memory(locating *l)
         mola_value id = mola_column_element(l->ids, i);
         uint64_t hash = mola_value_hash(&id);
         l->at[i] = (mola_row_at){.part = MOLA_NOWHERE};
-        if (find_in_memory(l->view, &id, hash, &l->at[i]) || !l->view->segment_count)
+        if (mola_view_find(l->view, &id, &l->at[i].part, &l->at[i].row) || !l->view->segment_count)
             continue;
         l->hashes[i] = hash;
         l->open[l->open_count++] = i;
