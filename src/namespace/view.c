@@ -61,6 +61,13 @@ bool mola_part_zone(const mola_part *part, uint32_t attr, uint32_t window, mola_
     return false;
 }
 
+bool mola_part_segment(const mola_part *part, mola_segment_id *out)
+{
+    (void)part;
+    (void)out;
+    return false;
+}
+
 /* What a request holds on to: memory of gathered columns, pages of segments. */
 struct mola_pin {
     mola_pin *next; /* pinned before it */
