@@ -236,7 +236,9 @@ static void put_segments(uint64_t indexed)
     ck_assert(manifest_now(&w, "fish", &m, &etag));
     mola_segment_ref segment = {.base = m.ver, .rand = 1, .seq_from = 1, .seq_to = indexed};
     memcpy(segment.owner, m.nsid, sizeof m.nsid);
+    mola_segment_info info = {.rows = 1, .head_bytes = 1, .data_bytes = 1, .object_count = 1};
     m.segments = &segment;
+    m.infos = &info;
     m.segment_count = 1;
     m.lineage_count = m.retired_count = m.history_count = 0;
     m.indexed_seq = m.wal_floor = indexed;
