@@ -61,11 +61,10 @@ bool mola_part_zone(const mola_part *part, uint32_t attr, uint32_t window, mola_
     return false;
 }
 
-bool mola_part_segment(const mola_part *part, mola_segment_id *out)
+const mola_segment_head *mola_part_segment(const mola_part *part)
 {
     (void)part;
-    (void)out;
-    return false;
+    return NULL;
 }
 
 /* What a request holds on to: memory of gathered columns, pages of segments. */

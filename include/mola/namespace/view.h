@@ -79,8 +79,8 @@ void mola_view_release(mola_ctx *ctx, mola_pin *mark);
 bool mola_part_column(const mola_part *part, uint32_t attr, uint32_t window, mola_column *out);
 /* What the values of a window lie between, dead rows included. false: not known. No I/O. */
 bool mola_part_zone(const mola_part *part, uint32_t attr, uint32_t window, mola_zone *out);
-/* Which segment a part is. false: it is a part in memory. */
-bool mola_part_segment(const mola_part *part, mola_segment_id *out);
+/* The head of a segment, which says where everything stands; NULL: a part in memory. */
+const mola_segment_head *mola_part_segment(const mola_part *part);
 /* Rows [first, first + rows) of `from` (NULL: absent ones) into a builder of the attribute's type
  * now, which may be younger than the column's: a []unknown has become concrete. MOLA_NO_MEMORY;
  * MOLA_CORRUPT: any other type. */
