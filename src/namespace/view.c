@@ -61,6 +61,12 @@ bool mola_part_zone(const mola_part *part, uint32_t attr, uint32_t window, mola_
     return false;
 }
 
+const mola_segment_head *mola_part_segment(const mola_part *part)
+{
+    (void)part;
+    return NULL;
+}
+
 /* What a request holds on to: memory of gathered columns, pages of segments. */
 struct mola_pin {
     mola_pin *next; /* pinned before it */

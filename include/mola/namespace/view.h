@@ -79,6 +79,13 @@ void mola_view_release(mola_ctx *ctx, mola_pin *mark);
 bool mola_part_column(const mola_part *part, uint32_t attr, uint32_t window, mola_column *out);
 /* What the values of a window lie between, dead rows included. false: not known. No I/O. */
 bool mola_part_zone(const mola_part *part, uint32_t attr, uint32_t window, mola_zone *out);
+/* The head of a segment, which says where everything stands; NULL: a part in memory. */
+const mola_segment_head *mola_part_segment(const mola_part *part);
+/* Rows [first, first + rows) of `from` (NULL: absent ones) into a builder of the attribute's type
+ * now, which may be younger than the column's: a []unknown has become concrete. MOLA_NO_MEMORY;
+ * MOLA_CORRUPT: any other type. */
+mola_err mola_part_add_cells(mola_column_builder *b, const mola_column *from, uint32_t first,
+                             uint32_t rows) MOLA_NODISCARD;
 static inline uint32_t mola_windows(uint32_t rows)
 {
     return (rows + MOLA_WINDOW_ROWS - 1) / MOLA_WINDOW_ROWS;
