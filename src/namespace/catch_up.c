@@ -41,6 +41,8 @@ typedef struct {
     mola_hold_ask hold;
     mola_key payload_key;
     mola_str suspect; /* the object to be named when something is corrupt */
+    mola_record records[WIDTH_MAX]; /* the entries of the slots, decoded ahead */
+    mola_err decoded[WIDTH_MAX];    /* what came of that, or what the slot answered */
     mola_store_op ops[];
 } batch;
 enum { NOT_ASKED = UINT32_MAX };
@@ -191,13 +193,12 @@ static bool is_next(const mola_view *view, const mola_entry *e)
            (e->large.base <= e->seq && e->seq - e->large.base <= MOLA_PAYLOAD_DISTANCE_MAX);
 }
 
-/* Judges what batch operation `op` said about slot `seq`. MOLA_NOT_FOUND: it is absent, the view is
- * current. MOLA_CONFLICT: restart. MOLA_OK: *record is the next entry. */
-static mola_err judge(chase *c, batch *b, mola_store_op *op, uint64_t seq, mola_record *record)
+/* Judges what the batch said about slot `seq`, its `i`-th. MOLA_NOT_FOUND: it is absent, the view is
+ * current. MOLA_CONFLICT: restart. MOLA_OK: the record is the next entry. */
+static mola_err judge(chase *c, batch *b, uint32_t i, uint64_t seq)
 {
-    mola_err err = op->err;
-    if (!err)
-        err = read_entry(c, b, op, seq, record);
+    mola_record *record = &b->records[i];
+    mola_err err = b->decoded[i];
     bool absent = err == MOLA_NOT_FOUND, payload_gone = false;
     if (!err && (record->entry.flags & MOLA_ENTRY_LARGE)) {
         err = read_payload(c, b, record);
@@ -232,18 +233,18 @@ static bool has_enough(const chase *c)
 }
 
 /* One slot: judges it, and moves the view over the entry. Errors as judge(). */
-static mola_err step(chase *c, batch *b, mola_store_op *op)
+static mola_err step(chase *c, batch *b, uint32_t i)
 {
-    mola_record record = {0};
-    mola_why_clear(&b->ask.why);
-    b->suspect = op->key;
-    mola_err err = judge(c, b, op, c->view->seq + 1, &record);
+    mola_record *record = &b->records[i];
+    if (b->decoded[i] != MOLA_CORRUPT) /* else they tell what is wrong with it */
+        mola_why_clear(&b->ask.why);
+    b->suspect = b->ops[i].key;
+    mola_err err = judge(c, b, i, c->view->seq + 1);
     mola_view *next;
-    if (!err && c->alone && (record.entry.flags & MOLA_ENTRY_SEAL))
+    if (!err && c->alone && (record->entry.flags & MOLA_ENTRY_SEAL))
         err = MOLA_NOT_FOUND; /* a SEAL is never indexed */
     if (!err)
-        err = mola_record_apply(&b->ask.ctx, c->name, c->view, &record, &next);
-    mola_record_free(&record);
+        err = mola_record_apply(&b->ask.ctx, c->name, c->view, record, &next);
     if (err == MOLA_CORRUPT)
         return mola_fail_object(&b->ask.ctx, err, b->suspect);
     if (err)
@@ -268,6 +269,47 @@ static mola_err settle_answers(batch *b)
     return MOLA_OK;
 }
 
+/* Decodes the entries that came, up to the first that did not. */
+static uint32_t decode_ahead(chase *c, batch *b)
+{
+    uint32_t i = 0;
+    for (; i < b->width; i++) {
+        b->decoded[i] = b->ops[i].err;
+        if (!b->decoded[i])
+            b->decoded[i] = read_entry(c, b, &b->ops[i], c->view->seq + 1 + i, &b->records[i]);
+        if (b->decoded[i])
+            break;
+    }
+    return i;
+}
+
+/* Rows that entries replace are looked up in segments. Those of all the entries that came together
+ * are asked for at once, so that applying them one by one finds the pages in memory. */
+static mola_err look_up_together(chase *c, batch *b, uint32_t count)
+{
+    mola_column_builder ids;
+    mola_err err = MOLA_OK;
+    bool any = false;
+    for (uint32_t i = 0; i < count && !err && c->view->segment_count; i++) {
+        const mola_rows *rows = &b->records[i].entry.rows;
+        if (!rows->count)
+            continue;
+        if (!any)
+            mola_column_builder_init(&ids, c->ctx->env->heap, rows->ids.type);
+        any = true;
+        if (mola_type_eq(ids.type, rows->ids.type))
+            err = mola_column_add_rows(&ids, &rows->ids, 0, rows->count);
+    }
+    if (!any)
+        return err;
+    mola_column all = mola_column_built(&ids);
+    mola_row_at *at = mola_new(&b->ask.arena, mola_row_at, all.rows);
+    if (!err)
+        err = at ? mola_view_locate(&b->ask.ctx, c->view, &all, at) : MOLA_NO_MEMORY;
+    mola_column_builder_free(&ids);
+    return err;
+}
+
 static mola_err advance_by(chase *c, batch *b)
 {
     prepare(c, b);
@@ -276,8 +318,15 @@ static mola_err advance_by(chase *c, batch *b)
         err = settle_answers(b);
     if (!err && c->view->opening)
         err = mola_opening_finish(&b->ask, c->name, c->view);
+    if (err)
+        return err;
+    uint32_t came = decode_ahead(c, b);
+    if (came > 1)
+        err = look_up_together(c, b, came);
     for (uint32_t i = 0; i < b->width && !err && !c->view->sealed && !has_enough(c); i++)
-        err = step(c, b, &b->ops[i]);
+        err = step(c, b, i);
+    for (uint32_t i = 0; i < came; i++)
+        mola_record_free(&b->records[i]);
     return err;
 }
 
@@ -365,7 +414,12 @@ mola_err mola_view_build(mola_ctx *ctx, mola_name *name, mola_held *held, uint64
                .alone = true,
                .bytes_max = bytes_max,
                .rows_max = rows_max};
-    uint64_t until = mola_boot_ns(ctx->env) + mola_lease_ns(name->all);
+    mola_moment sent;
+    mola_held *now = mola_hold_get_sent(name, &sent);
+    mola_held_unref(now);
+    if (now != held) /* somebody has read a newer one */
+        return MOLA_CONFLICT;
+    uint64_t until = sent.boot_ns + mola_lease_ns(name->all);
     mola_err err = mola_opening_begin(name, held, until, NULL, &c.view, ctx->why);
     if (err)
         return err;

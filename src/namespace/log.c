@@ -142,6 +142,8 @@ mola_err mola_log_append(mola_ctx *ctx, mola_name *name, const mola_view *on,
     mola_name_use(name);
     mola_draft draft;
     mola_err err = mola_draft_make(ctx, name, on, change, &draft);
+    if (err == MOLA_CONFLICT) /* the rows it replaces could not be looked up any more */
+        mola_hold_drop(name);
     if (!err) {
         mola_ask ask;
         mola_ask_begin(&ask, ctx);
@@ -159,6 +161,11 @@ mola_err mola_log_append(mola_ctx *ctx, mola_name *name, const mola_view *on,
     }
     mola_draft_free(&draft);
     return err == MOLA_UNKNOWN ? answer_unknown(ctx, name) : err;
+}
+
+void mola_log_lost(mola_name *name)
+{
+    mola_hold_drop(name);
 }
 
 mola_err mola_log_prove(mola_ctx *ctx, mola_name *name, const mola_view *on)

@@ -1,7 +1,7 @@
 /* name.h - what this node knows about one name, shared by the files of namespace/.
  *
  * The rules are those of the protocol, section 4; the code that keeps each says its number:
- *   I1   draft.c (offer), log.c (append)       I2   birth.c (put_manifest)    I3, I6  hold.c
+ *   I1   draft.c (offer), log.c (append)       I2   publish.c                 I3, I6  hold.c
  * (settle) I5   draft.c (offer), log.c, birth.c       I8   birth.c, read.c           I12     log.c
  * (append), read.c (prove) I13  read.c (strong read)                  I14  hold.c (keep),
  * registry.c (install), catch_up.c (no byte unchecked)
@@ -173,6 +173,11 @@ void mola_hold_prepare(mola_name *name, mola_hold_ask *ask, mola_store_op *op);
 mola_err mola_hold_absorb(mola_ctx *ctx, mola_name *name, mola_hold_ask *ask,
                           const mola_store_op *op) MOLA_NODISCARD;
 
+/* What the answer to a GET of ns/{name} says; an absent name reads as a tombstone of version 0. */
+mola_err mola_held_of(mola_name *name, const mola_store_op *op, mola_held **out,
+                      mola_why *why) MOLA_NODISCARD;
+/* Lets the node know of a manifest it has written. It is no hold: nothing is settled by it. */
+void mola_hold_learn(mola_name *name, mola_held *held);
 /* Reads ns/{name} without touching the hold: for reading back a CAS. One reference. */
 mola_err mola_held_read(mola_ctx *ctx, mola_name *name, mola_held **out) MOLA_NODISCARD;
 
@@ -197,6 +202,9 @@ mola_err mola_record_apply(mola_ctx *ctx, mola_name *name, const mola_view *on,
  * its indexed_seq, whose segments are yet to be read (`opening`): it is of no use before it was
  * caught up. MOLA_NOT_FOUND: a tombstone is held. MOLA_CONFLICT: there is no hold. */
 mola_err mola_view_open(mola_ctx *ctx, mola_name *name, mola_view **out) MOLA_NODISCARD;
+/* Brings the cached view, if there is one, over to the segments of the held manifest. A failure
+ * changes nothing: the next read does it. */
+void mola_view_follow(mola_ctx *ctx, mola_name *name);
 /* Such a view of a manifest. `known`: a view of the incarnation whose parts may serve; NULL: none. */
 mola_err mola_opening_begin(mola_name *name, mola_held *held, uint64_t leased_until_ns,
                             const mola_view *known, mola_view **out, mola_why *why) MOLA_NODISCARD;
@@ -215,6 +223,19 @@ mola_err mola_catch_up(mola_ctx *ctx, mola_name *name, mola_view **view) MOLA_NO
 
 /* ---- read.c */
 mola_err mola_strong_read(mola_ctx *ctx, mola_name *name, mola_view **out) MOLA_NODISCARD;
+/* ---- publish.c: the only writer of ns/{name} */
+typedef enum {
+    MOLA_CAS_OK,
+    MOLA_CAS_LOST,  /* another's manifest stands at this version: lost for ever */
+    MOLA_CAS_MOVED, /* a later one stands there; this one may have been in between */
+    MOLA_CAS_UNKNOWN,
+    MOLA_CAS_NOT_WRITTEN
+} mola_cas;
+/* I2: puts `next`, of version old + 1, where `old` stands, and fills in its commit_id. *out (may be
+ * NULL) is it as it stands there: one reference when MOLA_CAS_OK, but NULL when it could not be
+ * read back for lack of memory. */
+mola_cas mola_manifest_put(mola_ctx *ctx, mola_name *name, const mola_held *old,
+                           mola_manifest *next, mola_held **out);
 /* ---- birth.c */
 void mola_finish_deletion(mola_ctx *ctx, mola_name *name, const uint8_t nsid[16]);
 /* ---- keeper.c: refreshes the holds of names in use; runs until the registry closes */

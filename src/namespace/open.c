@@ -386,3 +386,50 @@ mola_err mola_view_open(mola_ctx *ctx, mola_name *name, mola_view **out)
         *out = view;
     return err;
 }
+
+void mola_view_follow(mola_ctx *ctx, mola_name *name)
+{
+    mola_view *view = mola_view_cached(name);
+    if (!view)
+        return;
+    mola_view_unref(view);
+    if (mola_view_open(ctx, name, &view))
+        return;
+    if (view->opening) {
+        mola_err err = mola_catch_up(ctx, name, &view);
+        (void)err;
+    }
+    mola_view_unref(view);
+}
+
+static bool has_all(const mola_manifest *m, const mola_view *view)
+{
+    for (uint32_t p = 0; p < view->segment_count; p++) {
+        const mola_segment_id *id = &mola_part_segment(view->parts[p].part)->id;
+        uint32_t i = 0;
+        while (i < m->segment_count &&
+               !(m->segments[i].base == id->base && m->segments[i].rand == id->rand &&
+                 mola_same_nsid(m->segments[i].owner, id->owner)))
+            i++;
+        if (i == m->segment_count)
+            return false;
+    }
+    return true;
+}
+
+mola_err mola_view_renew(mola_ctx *ctx, mola_name *name, mola_view *view)
+{
+    uint64_t sent_ns = mola_boot_ns(ctx->env); /* no later than the GET is sent */
+    mola_held *held;
+    mola_err err = mola_manifest_read(ctx, name, &held);
+    if (err)
+        return err;
+    const mola_manifest *m = &held->manifest;
+    if (m->deleted || !mola_same_nsid(m->nsid, view->nsid) || !has_all(m, view)) {
+        err = MOLA_CONFLICT;
+    } else {
+        view->leased_until_ns = sent_ns + mola_lease_ns(name->all);
+    }
+    mola_held_unref(held);
+    return err;
+}

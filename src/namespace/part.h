@@ -61,9 +61,6 @@ mola_err mola_part_finish(mola_part *part) MOLA_NODISCARD;
  * than the column's: a []unknown has become concrete. */
 mola_err mola_part_add_cell(mola_column_builder *b, const mola_column *from,
                             uint32_t row) MOLA_NODISCARD;
-/* The same for `rows` rows from `first` on. */
-mola_err mola_part_add_cells(mola_column_builder *b, const mola_column *from, uint32_t first,
-                             uint32_t rows) MOLA_NODISCARD;
 
 void mola_part_ref(mola_part *part);
 void mola_part_unref(mola_part *part);

@@ -2,7 +2,7 @@
 #include "mola/namespace/publish.h"
 #include "namespace/live.h"
 
-enum { NOWHERE = MOLA_NOWHERE };
+#define NOWHERE MOLA_NOWHERE
 
 /* One document that an entry mentions, and what becomes of it. */
 typedef struct {

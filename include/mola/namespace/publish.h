@@ -9,6 +9,7 @@
 /* ns/{name} as one GET found it: immutable, counted. */
 typedef struct mola_held mola_held;
 const mola_manifest *mola_held_manifest(const mola_held *held);
+void mola_held_ref(mola_held *held);
 void mola_held_unref(mola_held *held); /* NULL: nothing to do */
 
 /* Reads it by a GET sent after this call began, and lets this node know of it. An absent name reads
@@ -30,5 +31,10 @@ mola_err mola_manifest_replace(mola_ctx *ctx, mola_name *name, const mola_held *
  * read the manifest again. */
 mola_err mola_view_build(mola_ctx *ctx, mola_name *name, mola_held *held, uint64_t bytes_max,
                          uint64_t rows_max, mola_view **out) MOLA_NODISCARD;
+
+/* Prolongs the lease of a view that was built for itself and that nobody else has: reads the
+ * manifest, and when it still names all segments of the view, they are kept for L from that GET on
+ * (I7). MOLA_CONFLICT: it does not. */
+mola_err mola_view_renew(mola_ctx *ctx, mola_name *name, mola_view *view) MOLA_NODISCARD;
 
 mola_str mola_name_text(const mola_name *name);
