@@ -7,6 +7,11 @@ mola_moment mola_moment_now(mola_env *env)
     return (mola_moment){.boot_ns = mola_boot_ns(env), .wall_us = mola_wall_us(env)};
 }
 
+void mola_held_ref(mola_held *held)
+{
+    mola_ref_take(&held->ref);
+}
+
 void mola_held_unref(mola_held *held)
 {
     if (!held || !mola_ref_drop(&held->ref))

@@ -9,6 +9,7 @@
 /* ns/{name} as one GET found it: immutable, counted. */
 typedef struct mola_held mola_held;
 const mola_manifest *mola_held_manifest(const mola_held *held);
+void mola_held_ref(mola_held *held);
 void mola_held_unref(mola_held *held); /* NULL: nothing to do */
 
 /* Reads it by a GET sent after this call began, and lets this node know of it. An absent name reads
