@@ -7,7 +7,7 @@
 #include "index/policy.h"
 #include "mola/base/check.h"
 
-#define LEASE_RENEWED_NS (180 * MOLA_SECOND) /* of the 10 minutes that a view may fetch */
+enum { LEASE_RENEWED_FENCES = 3 }; /* of the 10 W that a view may fetch */
 
 typedef struct {
     mola_build build;
@@ -88,7 +88,8 @@ static mola_err open_view(merge *g)
 static mola_err renew_lease(merge *g)
 {
     uint64_t now_ns = mola_boot_ns(g->build.ctx.env);
-    if (now_ns < g->view->leased_ns + LEASE_RENEWED_NS)
+    uint64_t renewed_ns = LEASE_RENEWED_FENCES * g->build.indexer->config.fence_ns;
+    if (now_ns < g->view->leased_ns + renewed_ns)
         return MOLA_OK;
     MOLA_SOMETIMES(merge_renews_lease);
     mola_held *now;
@@ -264,7 +265,7 @@ static mola_err make_next(merge *g, const mola_manifest *now, uint32_t first, mo
     }
     put_output(g, next, first);
     mola_new_objects *const sets[] = {&g->output, &g->deletes};
-    return mola_table_place(next, sets, 2);
+    return mola_table_place(next, sets, 2, g->build.indexer->config.inline_bytes_max);
 }
 
 /* One of two neighbours has no rows: nothing is built. */
