@@ -257,7 +257,7 @@ static mola_err make_next(merge *g, const mola_manifest *now, uint32_t first, mo
     }
     put_output(g, next, first);
     mola_new_objects *const sets[] = {&g->output, &g->deletes};
-    return mola_table_place(next, sets, 2);
+    return mola_table_place(next, sets, 2, g->build.indexer->config.inline_bytes_max);
 }
 
 /* One of two neighbours has no rows: nothing is built. */
