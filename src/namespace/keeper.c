@@ -1,5 +1,6 @@
 /* The keeper reads the manifests of names in use again before their holds expire, so that a warm
- * strong read stays one GET (protocol section 5). An idle namespace costs no request. */
+ * strong read stays one GET (protocol section 5). An idle namespace costs no request. It also puts
+ * the hints of writers, so that no write waits for one. */
 #include "namespace/name.h"
 
 enum { BATCH = 16 };
@@ -56,11 +57,15 @@ void mola_keeper_run(void *argument)
     while (!all->closing) {
         mola_name *due[BATCH];
         bool active;
+        if (all->hint_first)
+            mola_hint_put(all);
         uint32_t count = choose_due(all, due, &active);
         if (count) {
             mola_lock_give(&all->lock);
             refresh(all, due, count);
             mola_lock_take(&all->lock);
+        } else if (all->hint_first) {
+            continue;
         } else if (active) {
             uint64_t next = mola_boot_ns(all->env) + all->fence_ns / 8;
             (void)mola_event_wait(&all->changed, &all->lock, next);
@@ -70,6 +75,7 @@ void mola_keeper_run(void *argument)
             all->keeper_rests = false;
         }
     }
+    mola_hint_drop(all);
     all->keeper_ended = true;
     mola_event_wake_all(&all->changed);
     mola_lock_give(&all->lock);
