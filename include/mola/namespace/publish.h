@@ -32,4 +32,9 @@ mola_err mola_manifest_replace(mola_ctx *ctx, mola_name *name, const mola_held *
 mola_err mola_view_build(mola_ctx *ctx, mola_name *name, mola_held *held, uint64_t bytes_max,
                          uint64_t rows_max, mola_view **out) MOLA_NODISCARD;
 
+/* Prolongs the lease of a view that was built for itself and that nobody else has: reads the
+ * manifest, and when it still names all segments of the view, they are kept for L from that GET on
+ * (I7). MOLA_CONFLICT: it does not. */
+mola_err mola_view_renew(mola_ctx *ctx, mola_name *name, mola_view *view) MOLA_NODISCARD;
+
 mola_str mola_name_text(const mola_name *name);
