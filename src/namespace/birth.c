@@ -31,7 +31,7 @@ static mola_err put_log(mola_ctx *ctx, mola_name *name, const mola_held *old,
     uint8_t nsid[16];
     mola_chance(ctx->env, nsid,
                 sizeof nsid); /* never reused: nothing of an old life is reachable */
-    mola_view *empty = mola_view_empty(&name->all->views.heap, nsid, old->manifest.epoch + 1);
+    mola_view *empty = mola_view_empty(&name->all->views.heap, nsid, old->manifest.epoch + 1, 0);
     if (!empty)
         return mola_fail_room(name, ctx->why);
     bool left_out;

@@ -65,6 +65,16 @@ mola_held *mola_hold_get(mola_name *name)
     return name->held;
 }
 
+mola_held *mola_hold_get_sent(mola_name *name, mola_moment *sent)
+{
+    MOLA_LOCKED(&name->lock);
+    if (!name->have)
+        return NULL;
+    *sent = name->sent;
+    mola_ref_take(&name->held->ref);
+    return name->held;
+}
+
 void mola_hold_drop(mola_name *name)
 {
     MOLA_LOCKED(&name->lock);

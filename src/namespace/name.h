@@ -15,6 +15,7 @@
 #include "mola/namespace/log.h"
 #include "mola/namespace/publish.h"
 #include "mola/store/store.h"
+#include "namespace/pages.h"
 #include "namespace/tail.h"
 
 /* ns/{name} as one GET found it. Immutable, counted. */
@@ -88,7 +89,8 @@ struct mola_namespaces {
     mola_str org;
     uint64_t fence_ns; /* W */
     size_t entry_bytes_max;
-    mola_view_heap views; /* views, parts, masks, images: what the budget is about */
+    mola_view_heap views; /* views, parts, masks, images, pages: what the budget is about */
+    mola_pages pages;     /* of segments, in memory */
     mola_lock lock;       /* guards what follows */
     mola_event
         changed; /* a name was used after a rest, or the registry closes, or the keeper ended */
@@ -105,8 +107,8 @@ struct mola_namespaces {
 /* ---- registry.c */
 /* Marks the name as used now. */
 void mola_name_use(mola_name *name);
-/* Drops the view of the name that was used longest ago, but not that of `except`. false: there is
- * none. */
+/* Drops pages of segments that nobody has pinned; where there are none, the view of the name that
+ * was used longest ago, but not that of `except` (NULL: any). false: there is none. */
 bool mola_evict_one(mola_namespaces *all, const mola_name *except);
 /* MOLA_NO_MEMORY with words. */
 mola_err mola_fail_room(mola_name *name, mola_why *why);
@@ -157,6 +159,7 @@ mola_err mola_ask_get(mola_ask *ask, mola_store_op *ops, size_t count);
 mola_err mola_hold_refresh(mola_ctx *ctx, mola_name *name) MOLA_NODISCARD;
 /* The hold, one reference; NULL: none. */
 mola_held *mola_hold_get(mola_name *name);
+mola_held *mola_hold_get_sent(mola_name *name, mola_moment *sent); /* and when it was asked for */
 void mola_hold_drop(mola_name *name);
 /* The hold may still be relied on for an answer processed now (I6b). Takes the lock. */
 bool mola_hold_is_fresh(mola_name *name);
@@ -199,12 +202,29 @@ mola_err mola_record_add_payload(mola_name *name, mola_record *record, mola_str 
                                  mola_why *why) MOLA_NODISCARD;
 void mola_record_free(mola_record *record);
 /* The view after the record, which is used up. */
-mola_err mola_record_apply(mola_name *name, const mola_view *on, mola_record *record,
-                           mola_view **out, mola_why *why) MOLA_NODISCARD;
+mola_err mola_record_apply(mola_ctx *ctx, mola_name *name, const mola_view *on,
+                           mola_record *record, mola_view **out) MOLA_NODISCARD;
 
-/* The cached view of the held incarnation, or a new one at the manifest's indexed_seq.
- * MOLA_NOT_FOUND: a tombstone is held. MOLA_CONFLICT: there is no hold. */
+/* ---- open.c: from a manifest to a view */
+/* The cached view of the held incarnation, if it has the segments of the manifest; else a new one at
+ * its indexed_seq, whose segments are yet to be read (`opening`): it is of no use before it was
+ * caught up. MOLA_NOT_FOUND: a tombstone is held. MOLA_CONFLICT: there is no hold. */
 mola_err mola_view_open(mola_ctx *ctx, mola_name *name, mola_view **out) MOLA_NODISCARD;
+/* Brings the cached view, if there is one, over to the segments of the held manifest. A failure
+ * changes nothing: the next read does it. */
+void mola_view_follow(mola_ctx *ctx, mola_name *name);
+/* Such a view of a manifest. `known`: a view of the incarnation whose parts may serve; NULL: none. */
+mola_err mola_opening_begin(mola_name *name, mola_held *held, uint64_t leased_until_ns,
+                            const mola_view *known, mola_view **out, mola_why *why) MOLA_NODISCARD;
+/* The GETs that opening needs, into `ops` (room for mola_opening_ops_max); gives their number. */
+size_t mola_opening_ops_max(const mola_view *view);
+size_t mola_opening_ops(mola_name *name, const mola_view *view, mola_store_op *ops);
+/* Opens the segments from the answers (each OK or NOT_FOUND). MOLA_CONFLICT: one of them is gone. */
+mola_err mola_opening_finish(mola_ask *ask, mola_name *name, mola_view *view) MOLA_NODISCARD;
+typedef struct mola_opening mola_opening;
+void mola_opening_free(mola_opening *opening); /* NULL: nothing to do */
+uint64_t mola_lease_ns(const mola_namespaces *all); /* L of I7 */
+
 /* Reads the log from the view's end until a slot is absent or a SEAL was read. *view is replaced
  * and installed. MOLA_CONFLICT: restart, the log was collected or the incarnation is over. */
 mola_err mola_catch_up(mola_ctx *ctx, mola_name *name, mola_view **view) MOLA_NODISCARD;

@@ -4,6 +4,7 @@
 enum { ENTRY_BYTES_MAX = 16 << 20 };
 
 enum {
+    PAGES_AT_ONCE = 4 << 20, /* bytes */
     BUCKETS = 16384,
     NAMES_MAX = 16384, /* beyond that, names that nobody uses are forgotten */
 };
@@ -221,6 +222,11 @@ void mola_view_install(mola_name *name, mola_view *view, bool at_tail)
     /* I14: a view replaces another only if its (epoch, seq) is higher. */
     bool forward =
         !now || view->epoch > now->epoch || (view->epoch == now->epoch && view->seq > now->seq);
+    if (now && view->epoch == now->epoch && view->seq == now->seq) { /* the same rows, elsewhere */
+        forward = view->manifest_ver > now->manifest_ver ||
+                  (view->manifest_ver == now->manifest_ver &&
+                   view->leased_until_ns > now->leased_until_ns);
+    }
     if (!over && forward) {
         if (!now || now->epoch != view->epoch)
             name->at_tail = false;
@@ -237,6 +243,8 @@ void mola_view_install(mola_name *name, mola_view *view, bool at_tail)
 
 bool mola_evict_one(mola_namespaces *all, const mola_name *except)
 {
+    if (mola_pages_evict(&all->pages, PAGES_AT_ONCE))
+        return true;
     mola_view *view = NULL;
     mola_lock_take(&all->lock);
     for (mola_name *name = all->oldest; name && !view; name = name->newer) {
@@ -284,6 +292,7 @@ mola_err mola_namespaces_open(const mola_namespaces_config *config, mola_namespa
     all->unindexed = config->unindexed;
     all->unindexed_of = config->unindexed_of;
     all->hints = config->hints;
+    mola_pages_init(&all->pages, env);
     all->buckets = buckets;
     mola_lock_init(&all->lock, env, MOLA_RANK_REGISTRY);
     mola_event_init(&all->changed, env);
@@ -309,6 +318,7 @@ void mola_namespaces_close(mola_namespaces *all)
         forget_name(all, all->oldest);
     mola_lock_give(&all->lock);
     MOLA_ASSERT(atomic_load(&all->views.heap.used) == 0); /* views outlive no registry */
+    mola_pages_free(&all->pages);
     mola_event_free(&all->changed);
     mola_lock_free(&all->lock);
     mola_free(heap, all->buckets, BUCKETS * sizeof(mola_name *));

@@ -22,6 +22,10 @@
     X(counter, store_delete_total, "DELETE operations sent to the store")                          \
     X(counter, store_put_unknown_total, "PUTs whose outcome could not be established")             \
     X(counter, store_corrupt_total, "objects that failed their checksum")                          \
+    X(counter, cache_disk_hits_total, "GETs answered from the disk cache")                         \
+    X(counter, cache_disk_misses_total, "GETs that the disk cache had to ask the store for")       \
+    X(counter, cache_disk_errors_total, "failed calls and damaged pages of the disk cache")        \
+    X(gauge, cache_disk_bytes, "bytes of objects in the disk cache")                               \
     X(gauge, view_bytes, "bytes of views and log tails in memory")                                 \
     X(counter, view_evictions_total, "namespaces whose view was dropped to make room")             \
     X(counter, index_flushes_total, "publications of log entries as a segment")                    \
