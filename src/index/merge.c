@@ -7,7 +7,7 @@
 #include "index/policy.h"
 #include "mola/base/check.h"
 
-#define LEASE_RENEWED_NS (180 * MOLA_SECOND) /* of the 10 minutes that a view may fetch */
+enum { LEASE_LEFT_FENCES = 7 }; /* of the 10 W that a view may fetch: then it is renewed */
 
 typedef struct {
     mola_build build;
@@ -87,21 +87,14 @@ static mola_err open_view(merge *g)
  * manifest, their objects stay for the whole time again. */
 static mola_err renew_lease(merge *g)
 {
-    uint64_t now_ns = mola_boot_ns(g->build.ctx.env);
-    if (now_ns < g->view->leased_ns + LEASE_RENEWED_NS)
+    uint64_t left_ns = LEASE_LEFT_FENCES * g->build.indexer->config.fence_ns;
+    if (mola_boot_ns(g->build.ctx.env) + left_ns < g->view->leased_until_ns)
         return MOLA_OK;
     MOLA_SOMETIMES(merge_renews_lease);
-    mola_held *now;
-    mola_err err = mola_manifest_read(&g->build.ctx, g->build.name, &now);
-    if (err)
-        return err;
-    const mola_manifest *m = mola_held_manifest(now);
-    err = mola_table_fits(m, g->ref.owner, g->ref.base, g->build.ctx.why);
-    if (!err && inputs_in(g, m) == MOLA_NOWHERE)
-        err = mola_fail(g->build.ctx.why, MOLA_CONFLICT, "another indexer merged meanwhile");
-    if (!err)
-        g->view->leased_ns = now_ns; /* before the GET was sent; the view is nobody else's */
-    mola_held_unref(now);
+    mola_err err = mola_view_renew(&g->build.ctx, g->build.name, g->view, g->part_first,
+                                   g->part_until);
+    if (err == MOLA_CONFLICT)
+        return mola_fail(g->build.ctx.why, err, "another indexer merged meanwhile");
     return err;
 }
 
@@ -264,7 +257,7 @@ static mola_err make_next(merge *g, const mola_manifest *now, uint32_t first, mo
     }
     put_output(g, next, first);
     mola_new_objects *const sets[] = {&g->output, &g->deletes};
-    return mola_table_place(next, sets, 2);
+    return mola_table_place(next, sets, 2, g->build.indexer->config.inline_bytes_max);
 }
 
 /* One of two neighbours has no rows: nothing is built. */

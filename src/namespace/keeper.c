@@ -59,15 +59,15 @@ void mola_keeper_run(void *argument)
     while (!all->closing) {
         mola_name *due[BATCH];
         bool active;
-        if (all->hint_first)
+        if (all->hint_first) {
             mola_hint_put(all);
+            continue;
+        }
         uint32_t count = choose_due(all, due, &active);
         if (count) {
             mola_lock_give(&all->lock);
             refresh(all, due, count);
             mola_lock_take(&all->lock);
-        } else if (all->hint_first) {
-            continue;
         } else if (active) {
             uint64_t next = mola_boot_ns(all->env) + all->fence_ns / 8;
             (void)mola_event_wait(&all->changed, &all->lock, next);
