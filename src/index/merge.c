@@ -7,13 +7,12 @@
 #include "index/policy.h"
 #include "mola/base/check.h"
 
-#define LEASE_RENEWED_NS (180 * MOLA_SECOND) /* of the 10 minutes that a view may fetch */
-
 typedef struct {
     mola_build build;
     mola_merge_plan plan;
     mola_held *from;                 /* the manifest that it began with */
     mola_view *view;                 /* at its indexed_seq, no log behind it */
+    uint64_t lease_ns;               /* for so long it could fetch when it was opened */
     const mola_segment_ref *inputs;  /* of `from`: plan.count of them */
     uint32_t part_first, part_until; /* of the view: those inputs that have live rows */
     mola_new_objects output, deletes;
@@ -71,6 +70,9 @@ static mola_err open_view(merge *g)
     if (err)
         return err;
     MOLA_ASSERT(g->view->seq == mola_held_manifest(g->from)->indexed_seq);
+    uint64_t now_ns = mola_boot_ns(g->build.ctx.env);
+    bool leased = g->view->leased_until_ns > now_ns;
+    g->lease_ns = leased ? g->view->leased_until_ns - now_ns : 0;
     g->part_first = g->part_until = 0;
     for (uint32_t i = 0; i < g->plan.count; i++) {
         uint32_t part = mola_table_part(g->view, &g->inputs[i]);
@@ -84,11 +86,11 @@ static mola_err open_view(merge *g)
 }
 
 /* A merge may take longer than a view may fetch (I7). As long as its inputs are in the newest
- * manifest, their objects stay for the whole time again. */
+ * manifest, their objects stay for the whole time again; other segments of the view may be gone. */
 static mola_err renew_lease(merge *g)
 {
     uint64_t now_ns = mola_boot_ns(g->build.ctx.env);
-    if (now_ns < g->view->leased_ns + LEASE_RENEWED_NS)
+    if (now_ns + g->lease_ns / 2 < g->view->leased_until_ns)
         return MOLA_OK;
     MOLA_SOMETIMES(merge_renews_lease);
     mola_held *now;
@@ -100,7 +102,8 @@ static mola_err renew_lease(merge *g)
     if (!err && inputs_in(g, m) == MOLA_NOWHERE)
         err = mola_fail(g->build.ctx.why, MOLA_CONFLICT, "another indexer merged meanwhile");
     if (!err)
-        g->view->leased_ns = now_ns; /* before the GET was sent; the view is nobody else's */
+        g->view->leased_until_ns = now_ns + g->lease_ns; /* the GET was sent since then, and the
+                                                            view is nobody else's */
     mola_held_unref(now);
     return err;
 }
