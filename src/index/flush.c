@@ -215,7 +215,7 @@ static mola_err make_next(flush *f, const mola_manifest *now, mola_manifest *nex
     next->written_us = view->written_us;
     next->state = view->state;
     mola_new_objects *const sets[] = {&f->segment, &f->deletes};
-    return mola_table_place(next, sets, 2);
+    return mola_table_place(next, sets, 2, f->build.indexer->config.inline_bytes_max);
 }
 
 /* One attempt, judged by the newest manifest (I9). *again: somebody else was faster with something

@@ -7,12 +7,13 @@
 #include "index/policy.h"
 #include "mola/base/check.h"
 
+enum { LEASE_LEFT_FENCES = 7 }; /* of the 10 W that a view may fetch: then it is renewed */
+
 typedef struct {
     mola_build build;
     mola_merge_plan plan;
     mola_held *from;                 /* the manifest that it began with */
     mola_view *view;                 /* at its indexed_seq, no log behind it */
-    uint64_t lease_ns;               /* for so long it could fetch when it was opened */
     const mola_segment_ref *inputs;  /* of `from`: plan.count of them */
     uint32_t part_first, part_until; /* of the view: those inputs that have live rows */
     mola_new_objects output, deletes;
@@ -70,9 +71,6 @@ static mola_err open_view(merge *g)
     if (err)
         return err;
     MOLA_ASSERT(g->view->seq == mola_held_manifest(g->from)->indexed_seq);
-    uint64_t now_ns = mola_boot_ns(g->build.ctx.env);
-    bool leased = g->view->leased_until_ns > now_ns;
-    g->lease_ns = leased ? g->view->leased_until_ns - now_ns : 0;
     g->part_first = g->part_until = 0;
     for (uint32_t i = 0; i < g->plan.count; i++) {
         uint32_t part = mola_table_part(g->view, &g->inputs[i]);
@@ -86,25 +84,17 @@ static mola_err open_view(merge *g)
 }
 
 /* A merge may take longer than a view may fetch (I7). As long as its inputs are in the newest
- * manifest, their objects stay for the whole time again; other segments of the view may be gone. */
+ * manifest, their objects stay for the whole time again. */
 static mola_err renew_lease(merge *g)
 {
-    uint64_t now_ns = mola_boot_ns(g->build.ctx.env);
-    if (now_ns + g->lease_ns / 2 < g->view->leased_until_ns)
+    uint64_t left_ns = LEASE_LEFT_FENCES * g->build.indexer->config.fence_ns;
+    if (mola_boot_ns(g->build.ctx.env) + left_ns < g->view->leased_until_ns)
         return MOLA_OK;
     MOLA_SOMETIMES(merge_renews_lease);
-    mola_held *now;
-    mola_err err = mola_manifest_read(&g->build.ctx, g->build.name, &now);
-    if (err)
-        return err;
-    const mola_manifest *m = mola_held_manifest(now);
-    err = mola_table_fits(m, g->ref.owner, g->ref.base, g->build.ctx.why);
-    if (!err && inputs_in(g, m) == MOLA_NOWHERE)
-        err = mola_fail(g->build.ctx.why, MOLA_CONFLICT, "another indexer merged meanwhile");
-    if (!err)
-        g->view->leased_until_ns = now_ns + g->lease_ns; /* the GET was sent since then, and the
-                                                            view is nobody else's */
-    mola_held_unref(now);
+    mola_err err = mola_view_renew(&g->build.ctx, g->build.name, g->view, g->part_first,
+                                   g->part_until);
+    if (err == MOLA_CONFLICT)
+        return mola_fail(g->build.ctx.why, err, "another indexer merged meanwhile");
     return err;
 }
 
@@ -267,7 +257,7 @@ static mola_err make_next(merge *g, const mola_manifest *now, uint32_t first, mo
     }
     put_output(g, next, first);
     mola_new_objects *const sets[] = {&g->output, &g->deletes};
-    return mola_table_place(next, sets, 2);
+    return mola_table_place(next, sets, 2, g->build.indexer->config.inline_bytes_max);
 }
 
 /* One of two neighbours has no rows: nothing is built. */

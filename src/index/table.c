@@ -124,7 +124,8 @@ static bool is_new(mola_new_objects *const *sets, uint32_t set_count, const uint
 }
 
 /* Everything that `next` refers to can stand in it. */
-static bool is_tiny(const mola_manifest *next, mola_new_objects *const *sets, uint32_t set_count)
+static bool is_tiny(const mola_manifest *next, mola_new_objects *const *sets, uint32_t set_count,
+                    uint64_t inline_bytes_max)
 {
     uint64_t bytes = 0;
     for (uint32_t s = 0; s < set_count; s++) {
@@ -134,7 +135,7 @@ static bool is_tiny(const mola_manifest *next, mola_new_objects *const *sets, ui
     }
     for (uint32_t i = 0; i < next->inline_count; i++)
         bytes += next->inlines[i].bytes.len;
-    if (bytes > MOLA_INLINE_BYTES_MAX)
+    if (bytes > inline_bytes_max || bytes > MOLA_INLINE_BYTES_MAX)
         return false;
     for (uint32_t i = 0; i < next->segment_count; i++) {
         const mola_segment_ref *ref = &next->segments[i];
@@ -161,10 +162,11 @@ static void add_inline(mola_manifest *next, const mola_new_object *object)
     memcpy(row->owner, object->place.owner, sizeof row->owner);
 }
 
-mola_err mola_table_place(mola_manifest *next, mola_new_objects *const *sets, uint32_t set_count)
+mola_err mola_table_place(mola_manifest *next, mola_new_objects *const *sets, uint32_t set_count,
+                          uint64_t inline_bytes_max)
 {
     mola_err err = MOLA_OK;
-    bool tiny = is_tiny(next, sets, set_count);
+    bool tiny = is_tiny(next, sets, set_count, inline_bytes_max);
     for (uint32_t s = 0; s < set_count && !err; s++) {
         if (!tiny)
             err = mola_new_objects_put(sets[s]);

@@ -32,8 +32,8 @@ void mola_table_replace(mola_manifest *next, uint32_t first, uint32_t count,
 
 /* Where the new objects that `next` refers to stand: in it, when the namespace is tiny and nothing
  * has keys of its own, else in the store. There is room for them; their bytes stay borrowed. */
-mola_err mola_table_place(mola_manifest *next, mola_new_objects *const *sets,
-                          uint32_t set_count) MOLA_NODISCARD;
+mola_err mola_table_place(mola_manifest *next, mola_new_objects *const *sets, uint32_t set_count,
+                          uint64_t inline_bytes_max) MOLA_NODISCARD;
 
 /* Which part of a view stands for segment `ref`; MOLA_NOWHERE: none, no row of it lives. */
 uint32_t mola_table_part(const mola_view *view, const mola_segment_ref *ref);

@@ -402,9 +402,9 @@ void mola_view_follow(mola_ctx *ctx, mola_name *name)
     mola_view_unref(view);
 }
 
-static bool has_all(const mola_manifest *m, const mola_view *view)
+static bool has_all(const mola_manifest *m, const mola_view *view, uint32_t first, uint32_t until)
 {
-    for (uint32_t p = 0; p < view->segment_count; p++) {
+    for (uint32_t p = first; p < until; p++) {
         const mola_segment_id *id = &mola_part_segment(view->parts[p].part)->id;
         uint32_t i = 0;
         while (i < m->segment_count &&
@@ -417,7 +417,8 @@ static bool has_all(const mola_manifest *m, const mola_view *view)
     return true;
 }
 
-mola_err mola_view_renew(mola_ctx *ctx, mola_name *name, mola_view *view)
+mola_err mola_view_renew(mola_ctx *ctx, mola_name *name, mola_view *view, uint32_t part_first,
+                         uint32_t part_until)
 {
     uint64_t sent_ns = mola_boot_ns(ctx->env); /* no later than the GET is sent */
     mola_held *held;
@@ -425,7 +426,7 @@ mola_err mola_view_renew(mola_ctx *ctx, mola_name *name, mola_view *view)
     if (err)
         return err;
     const mola_manifest *m = &held->manifest;
-    if (m->deleted || !mola_same_nsid(m->nsid, view->nsid) || !has_all(m, view)) {
+    if (m->deleted || !mola_same_nsid(m->nsid, view->nsid) || !has_all(m, view, part_first, part_until)) {
         err = MOLA_CONFLICT;
     } else {
         view->leased_until_ns = sent_ns + mola_lease_ns(name->all);

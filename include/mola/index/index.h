@@ -17,6 +17,8 @@ typedef struct {
     uint64_t flush_bytes, flush_rows, flush_age_ns;
     uint32_t merge_fan_in;     /* segments of one level that become one of the next: 8 */
     uint32_t segment_rows_max; /* larger ones are not merged further */
+    uint64_t inline_bytes_max; /* a namespace without more stands in its manifest whole; up to
+                                  MOLA_INLINE_BYTES_MAX */
     uint64_t poll_ns;          /* how often the work hints are listed */
     uint64_t sweep_ns;         /* how often all namespaces are looked at: a day */
     uint64_t retention_us;     /* how long log entries and retired segments are kept, wall time */

@@ -33,8 +33,9 @@ mola_err mola_view_build(mola_ctx *ctx, mola_name *name, mola_held *held, uint64
                          uint64_t rows_max, mola_view **out) MOLA_NODISCARD;
 
 /* Prolongs the lease of a view that was built for itself and that nobody else has: reads the
- * manifest, and when it still names all segments of the view, they are kept for L from that GET on
- * (I7). MOLA_CONFLICT: it does not. */
-mola_err mola_view_renew(mola_ctx *ctx, mola_name *name, mola_view *view) MOLA_NODISCARD;
+ * manifest, and when it still names the segments of parts [first, until), they are kept for L from
+ * that GET on (I7). MOLA_CONFLICT: it does not. */
+mola_err mola_view_renew(mola_ctx *ctx, mola_name *name, mola_view *view, uint32_t part_first,
+                         uint32_t part_until) MOLA_NODISCARD;
 
 mola_str mola_name_text(const mola_name *name);

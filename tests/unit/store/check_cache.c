@@ -51,14 +51,14 @@ START_TEST(an_absent_object_is_asked_for_again)
 {
     begin(large_file, false);
     for (int i = 0; i < 2; i++) {
-        mola_store_op op = {.verb = MOLA_GET, .key = K("d/none"), .length = 5000};
+        mola_store_op op = {.verb = MOLA_GET, .key = K("d/none"), .length = 5000, .immutable = true};
         mola_cache_run(cache, &me.ctx, &op, 1);
         ck_err(op.err, MOLA_NOT_FOUND);
         ck_assert_uint_eq(op.bytes.len, 0);
     }
     ck_err(put(&me, K("d/none"), K("now")), MOLA_OK);
-    mola_store_op ops[2] = {{.verb = MOLA_GET, .key = K("d/none"), .length = 5000},
-                            {.verb = MOLA_GET, .key = K("bad//key")}};
+    mola_store_op ops[2] = {{.verb = MOLA_GET, .key = K("d/none"), .length = 5000, .immutable = true},
+                            {.verb = MOLA_GET, .key = K("bad//key"), .immutable = true}};
     mola_cache_run(cache, &me.ctx, ops, 2);
     ck_err(ops[0].err, MOLA_OK);
     ck_bytes(ops[0].bytes, K("now"));
