@@ -168,7 +168,7 @@ mola_err mola_load_run(mola_loading *l)
         const mola_want *w = &l->wants[i];
         mola_namespaces *all = w->segment->all;
         mola_page *page;
-        MOLA_WITH_PAGES(all, err, mola_page_make(l, w, &page));
+        MOLA_WITH_PAGES(all, err, mola_cached_page_make(l, w, &page));
         if (err)
             break;
         page = mola_pages_add(&all->pages, mola_want_slot(w), page);

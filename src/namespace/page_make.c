@@ -167,7 +167,7 @@ static mola_err fill(mola_loading *l, const mola_want *w, mola_page *page)
     }
 }
 
-mola_err mola_page_make(mola_loading *l, const mola_want *want, mola_page **out)
+mola_err mola_cached_page_make(mola_loading *l, const mola_want *want, mola_page **out)
 {
     mola_page *page = new_page(want);
     if (!page)

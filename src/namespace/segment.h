@@ -85,7 +85,7 @@ mola_err mola_load_end(mola_loading *l, mola_err err);
 /* Where the page of a want stands once it is pinned. */
 mola_page **mola_want_slot(const mola_want *want);
 /* ---- page_make.c: the page of a want, from its blocks. MOLA_CORRUPT with words; MOLA_NO_MEMORY */
-mola_err mola_page_make(mola_loading *l, const mola_want *want, mola_page **out) MOLA_NODISCARD;
+mola_err mola_cached_page_make(mola_loading *l, const mola_want *want, mola_page **out) MOLA_NODISCARD;
 
 static inline uint32_t mola_segment_window_rows(const mola_segment *s, uint32_t window)
 {
