@@ -280,7 +280,6 @@ static void look_at(pass *p, const mola_store_entry *entry, uint64_t next_gc_flo
         seq <= p->m->indexed_seq)
         return;
     out->newest_seq = seq > out->newest_seq ? seq : out->newest_seq;
-    out->unindexed_entries++;
     out->unindexed_bytes += entry->size;
 }
 

@@ -13,7 +13,7 @@ typedef struct {
     uint8_t nsid[16];
     uint64_t due_ns; /* boot clock: when the next pass may find something; MOLA_NEVER: no reason */
     /* DAILY: of the log behind indexed_seq, as a listing saw it */
-    uint64_t newest_seq, unindexed_entries, unindexed_bytes;
+    uint64_t newest_seq, unindexed_bytes;
     uint64_t indexed_seq;
 } mola_collected;
 

@@ -6,6 +6,7 @@ typedef struct {
     uint8_t nsid[16];
     uint64_t suspect_ns;
     uint64_t dead_ns; /* dead for good since; 0: not known to be */
+    bool resting;
 } doom;
 
 struct mola_doomed {
@@ -74,12 +75,35 @@ void mola_doomed_forget(mola_doomed *doomed, const uint8_t nsid[16])
         *known = doomed->rows[--doomed->count];
 }
 
+void mola_doomed_rest(mola_doomed *doomed, const uint8_t nsid[16])
+{
+    MOLA_LOCKED(&doomed->lock);
+    doom *known = find(doomed, nsid);
+    if (known)
+        known->resting = true;
+}
+
+void mola_doomed_expire(mola_doomed *doomed, uint64_t age_ns)
+{
+    uint64_t now = mola_boot_ns(doomed->env);
+    MOLA_LOCKED(&doomed->lock);
+    for (uint32_t i = 0; i < doomed->count;) {
+        const doom *row = &doomed->rows[i];
+        if (row->resting && now > row->suspect_ns && now - row->suspect_ns > age_ns)
+            doomed->rows[i] = doomed->rows[--doomed->count];
+        else
+            i++;
+    }
+}
+
 uint32_t mola_doomed_list(mola_doomed *doomed, uint8_t (*nsids)[16], uint32_t max)
 {
     MOLA_LOCKED(&doomed->lock);
-    uint32_t count = doomed->count < max ? doomed->count : max;
-    for (uint32_t i = 0; i < count; i++)
-        memcpy(nsids[i], doomed->rows[i].nsid, sizeof nsids[i]);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < doomed->count && count < max; i++) {
+        if (!doomed->rows[i].resting)
+            memcpy(nsids[count++], doomed->rows[i].nsid, sizeof nsids[0]);
+    }
     return count;
 }
 

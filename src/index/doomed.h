@@ -10,7 +10,11 @@
 mola_err mola_doomed_open(mola_env *env, mola_doomed **out) MOLA_NODISCARD;
 void mola_doomed_close(mola_doomed *doomed); /* NULL: nothing to do */
 void mola_doomed_forget(mola_doomed *doomed, const uint8_t nsid[16]);
-/* Copies up to `max` of them, for another look before the next sweep. */
+/* Nothing more to do about it before the next sweep. */
+void mola_doomed_rest(mola_doomed *doomed, const uint8_t nsid[16]);
+/* Forgets those that rest and were suspected so long ago. */
+void mola_doomed_expire(mola_doomed *doomed, uint64_t age_ns);
+/* Copies up to `max` of the others, for another look before the next sweep. */
 uint32_t mola_doomed_list(mola_doomed *doomed, uint8_t (*nsids)[16], uint32_t max);
 
 typedef struct { /* what its CREATE entry, or a holder, says about its birth */

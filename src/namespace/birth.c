@@ -1,4 +1,5 @@
 /* The two ends of an incarnation (protocol section 7). */
+#include "mola/namespace/publish.h"
 #include "namespace/name.h"
 
 enum { DELETION_ROUNDS_MAX = 8 };
@@ -95,6 +96,7 @@ static mola_err give_birth(mola_ctx *ctx, mola_name *name, const mola_held *old,
             MOLA_SOMETIMES(created_over_tombstone);
         mola_count(ctx->env->metrics, MOLA_M_write_groups_total, 1);
         mola_view_install(name, newest, true);
+        mola_hint_appended(name, newest);
         *after = newest;
         return MOLA_OK;
     }
@@ -169,6 +171,44 @@ void mola_finish_deletion(mola_ctx *ctx, mola_name *name, const uint8_t nsid[16]
             return;
     }
     mola_log(ctx->env, MOLA_LOG_WARN, "deletion_unfinished", "rounds=%d", DELETION_ROUNDS_MAX);
+}
+
+/* Entry `seq` is there, is a SEAL, and was read above the floor (I3). */
+static mola_err is_seal(mola_ask *ask, mola_name *name, const uint8_t nsid[16], uint64_t seq,
+                        bool *sealed)
+{
+    mola_key key = mola_key_entry(name->all->org, nsid, seq);
+    mola_store_op op = {.verb = MOLA_GET, .key = mola_key_str(&key)};
+    mola_record record;
+    mola_err err = mola_ask_get(ask, &op, 1);
+    if (err || op.err == MOLA_NOT_FOUND)
+        return err;
+    err = mola_record_decode(name, op.bytes, nsid, seq, &record, ask->ctx.why);
+    if (err)
+        return err;
+    mola_moment seen = mola_moment_now(ask->ctx.env);
+    *sealed =
+        record.entry.flags & MOLA_ENTRY_SEAL && mola_hold_settle(&ask->ctx, name, nsid, seq, seen);
+    mola_record_free(&record);
+    return MOLA_OK;
+}
+
+mola_err mola_manifest_finish(mola_ctx *ctx, mola_name *name, const mola_held *held, uint64_t seq,
+                              bool *sealed)
+{
+    const mola_manifest *m = &held->manifest;
+    *sealed = false;
+    if (m->deleted || seq <= m->wal_floor || !mola_same_nsid(mola_log_owner(m, seq), m->nsid))
+        return MOLA_OK;
+    mola_ask ask;
+    mola_ask_begin(&ask, ctx);
+    mola_err err = mola_ask_end(&ask, is_seal(&ask, name, m->nsid, seq, sealed));
+    if (!err && *sealed) {
+        MOLA_SOMETIMES(indexer_finished_deletion);
+        mola_finish_deletion(ctx, name, m->nsid);
+        mola_why_clear(ctx->why);
+    }
+    return err;
 }
 
 void mola_log_finish_deletion(mola_ctx *ctx, mola_name *name, const mola_view *sealed)

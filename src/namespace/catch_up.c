@@ -400,6 +400,8 @@ mola_err mola_catch_up(mola_ctx *ctx, mola_name *name, mola_view **view)
     mola_held_unref(c.held);
     mola_free(ctx->env->heap, c.hint, c.hint ? sizeof *c.hint : 0);
     *view = c.view;
+    if (c.found)
+        mola_hint_read(name, c.view);
     return err == MOLA_NOT_FOUND ? MOLA_OK : err;
 }
 

@@ -7,7 +7,7 @@
 typedef struct {
     enum { ABSENT, COLUMN, RECORD, PAGE } kind;
     const mola_column *column; /* COLUMN; of a pinned page that is made by the run: see `slot` */
-    mola_page **slot;          /* COLUMN of a page: it is looked up after the run */
+    mola_cached_page **slot;   /* COLUMN of a page: it is looked up after the run */
     uint32_t index;            /* of the column in that page */
     uint32_t row;              /* of the column or, RECORD, of the segment */
     const mola_segment_attr *attr;
@@ -19,8 +19,8 @@ typedef struct {
     mola_loading load;
     const mola_row_at *at;
     uint32_t count;
-    uint32_t *order;  /* rows by part and row: neighbours share pages */
-    source *sources;  /* of one attribute after the other: [attribute * count + row] */
+    uint32_t *order;      /* rows by part and row: neighbours share pages */
+    source *sources;      /* of one attribute after the other: [attribute * count + row] */
     mola_column *decoded; /* PAGE blocks that were decoded, by block */
 } gathering;
 
@@ -57,8 +57,8 @@ static mola_err want_record(gathering *g, uint32_t part, const mola_segment_attr
     uint32_t rows = 1;
     *out = (source){.kind = RECORD, .attr = a, .row = row};
     mola_want window = {.segment = s, .attr = a, .number = row / MOLA_WINDOW_ROWS};
-    mola_page **slot = mola_want_slot(&window);
-    mola_page *page = mola_pages_pin(&s->all->pages, slot);
+    mola_cached_page **slot = mola_want_slot(&window);
+    mola_cached_page *page = mola_pages_pin(&s->all->pages, slot);
     if (page) {
         *out = (source){.kind = COLUMN, .slot = slot, .row = row % MOLA_WINDOW_ROWS};
         g->load.ctx->pages_hit++;
@@ -76,8 +76,8 @@ static mola_err want_page(gathering *g, uint32_t part, const mola_segment_attr *
     mola_segment_pages_of(s, a, window, &first, &last);
     if (first == last) {
         mola_want want = {.segment = s, .attr = a, .number = window};
-        *out = (source){
-            .kind = COLUMN, .slot = mola_want_slot(&want), .row = row % MOLA_WINDOW_ROWS};
+        *out =
+            (source){.kind = COLUMN, .slot = mola_want_slot(&want), .row = row % MOLA_WINDOW_ROWS};
         if (before && before->slot == out->slot)
             return MOLA_OK;
         return mola_load_want(&g->load, MOLA_WANT_WINDOW, part, a, window);
@@ -167,8 +167,7 @@ static mola_err add_value(gathering *g, const source *s, mola_column_builder *b)
 {
     switch (s->kind) {
     case COLUMN: {
-        const mola_column *column =
-            s->slot ? &(*s->slot)->columns[s->index].column : s->column;
+        const mola_column *column = s->slot ? &(*s->slot)->columns[s->index].column : s->column;
         return mola_part_add_cell(b, column->rows ? column : NULL, s->row);
     }
     case RECORD:

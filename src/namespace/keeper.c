@@ -1,6 +1,7 @@
 /* The keeper reads the manifests of names in use again before their holds expire, so that a warm
  * strong read stays one GET (protocol section 5), and brings their views over to newer segments before
- * a query has to. An idle namespace costs no request. */
+ * a query has to. An idle namespace costs no request. It also puts the hints of writers, so that no
+ * write waits for one. */
 #include "namespace/name.h"
 
 enum { BATCH = 16 };
@@ -58,6 +59,10 @@ void mola_keeper_run(void *argument)
     while (!all->closing) {
         mola_name *due[BATCH];
         bool active;
+        if (all->hint_first) {
+            mola_hint_put(all);
+            continue;
+        }
         uint32_t count = choose_due(all, due, &active);
         if (count) {
             mola_lock_give(&all->lock);
@@ -72,6 +77,7 @@ void mola_keeper_run(void *argument)
             all->keeper_rests = false;
         }
     }
+    mola_hint_drop(all);
     all->keeper_ended = true;
     mola_event_wake_all(&all->changed);
     mola_lock_give(&all->lock);

@@ -30,12 +30,12 @@ mola_err mola_load_block(mola_loading *l, uint32_t part, mola_extent at, size_t 
         return MOLA_NO_MEMORY;
     l->blocks = blocks;
     *index = l->block_count++;
-    blocks[*index] = (mola_segment_block){
-        .part = part, .segment = l->view->parts[part].part->segment, .at = at};
+    blocks[*index] =
+        (mola_segment_block){.part = part, .segment = l->view->parts[part].part->segment, .at = at};
     return MOLA_OK;
 }
 
-mola_page **mola_want_slot(const mola_want *w)
+mola_cached_page **mola_want_slot(const mola_want *w)
 {
     mola_segment *s = w->segment;
     switch (w->kind) {
@@ -65,7 +65,7 @@ mola_err mola_load_want(mola_loading *l, mola_want_kind kind, uint32_t part,
 {
     mola_segment *s = l->view->parts[part].part->segment;
     mola_want want = {.kind = kind, .part = part, .segment = s, .attr = attr, .number = number};
-    mola_page *page = mola_pages_pin(&s->all->pages, mola_want_slot(&want));
+    mola_cached_page *page = mola_pages_pin(&s->all->pages, mola_want_slot(&want));
     if (page) {
         l->ctx->pages_hit++;
         return mola_pin_page(l->ctx, &s->all->pages, page) ? MOLA_OK : MOLA_NO_MEMORY;
@@ -167,8 +167,8 @@ mola_err mola_load_run(mola_loading *l)
     for (size_t i = 0; i < l->want_count && !err; i++) {
         const mola_want *w = &l->wants[i];
         mola_namespaces *all = w->segment->all;
-        mola_page *page;
-        MOLA_WITH_PAGES(all, err, mola_page_make(l, w, &page));
+        mola_cached_page *page;
+        MOLA_WITH_PAGES(all, err, mola_cached_page_make(l, w, &page));
         if (err)
             break;
         page = mola_pages_add(&all->pages, mola_want_slot(w), page);
@@ -184,6 +184,7 @@ mola_err mola_load_end(mola_loading *l, mola_err err)
     if (err)
         mola_view_release(l->ctx, l->mark);
     if (err == MOLA_NO_MEMORY)
-        return mola_fail(l->ctx->why, err, "what is asked for does not fit in the memory of this server");
+        return mola_fail(l->ctx->why, err,
+                         "what is asked for does not fit in the memory of this server");
     return err;
 }

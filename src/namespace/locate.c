@@ -1,6 +1,6 @@
 /* From ids to rows: parts in memory answer at once; of segments, the newest one that holds an id
- * decides, for whatever made it newer shadowed the older ones. Bloom filters spare the reading of hash
- * pages where many ids are asked for; a few ids go to the hash pages at once. */
+ * decides, for whatever made it newer shadowed the older ones. Bloom filters spare the reading of
+ * hash pages where many ids are asked for; a few ids go to the hash pages at once. */
 #include "namespace/part.h"
 #include "namespace/segment.h"
 
@@ -65,7 +65,7 @@ static mola_err filters_in_memory(locating *l, const uint64_t **filters)
 {
     for (uint32_t p = 0; p < l->view->segment_count; p++) {
         mola_segment *s = segment_of(l, p);
-        mola_page *page = mola_pages_pin(&s->all->pages, &s->bloom);
+        mola_cached_page *page = mola_pages_pin(&s->all->pages, &s->bloom);
         if (page && !mola_pin_page(l->ctx, &s->all->pages, page))
             return MOLA_NO_MEMORY;
         filters[p] = page ? page->block : NULL;
@@ -102,9 +102,8 @@ static mola_err load_index(locating *l, const uint64_t *const *filters)
 
 static mola_err fail_page(const locating *l, const mola_segment *s, uint32_t page, mola_err err)
 {
-    mola_key key = mola_key_segment(s->all->org, s->head.id.owner, s->head.id.base,
-                                    s->head.id.rand, MOLA_OBJECT_DATA,
-                                    mola_segment_index_at(&s->head, page).object);
+    mola_key key = mola_key_segment(s->all->org, s->head.id.owner, s->head.id.base, s->head.id.rand,
+                                    MOLA_OBJECT_DATA, mola_segment_index_at(&s->head, page).object);
     return mola_fail_object(l->ctx, err, mola_key_str(&key));
 }
 

@@ -156,6 +156,7 @@ mola_err mola_log_append(mola_ctx *ctx, mola_name *name, const mola_view *on,
         mola_count(ctx->env->metrics, MOLA_M_write_groups_total, 1);
         name->lost_in_a_row = 0;
         mola_view_install(name, draft.next, true);
+        mola_hint_appended(name, draft.next);
         *after = draft.next;
         draft.next = NULL;
     }

@@ -62,7 +62,11 @@ struct mola_name {
     mola_view *shared_view;            /* kept while somebody waits */
     mola_why shared_why;
 
-    /* of the one thread that appends */
+    /* of the one thread that appends, but for hint_next and hint_queued: registry lock */
+    uint8_t hinted_nsid[16]; /* what the last hint was about */
+    uint64_t hinted_indexed, hinted_bytes;
+    mola_name *hint_next;
+    bool hint_queued;
     mola_upload upload;
     uint32_t lost_in_a_row; /* slots */
     size_t len;
@@ -94,6 +98,10 @@ struct mola_namespaces {
     uint32_t bucket_count, name_count;
     mola_name *newest, *oldest;
     bool closing, keeper_rests, keeper_ended;
+    void (*unindexed)(void *of, mola_str name, const mola_view *view);
+    void *unindexed_of;
+    bool hints;
+    mola_name *hint_first; /* names whose hint is to be put; each counts as a user */
 };
 
 /* ---- registry.c */
@@ -240,6 +248,14 @@ mola_cas mola_manifest_put(mola_ctx *ctx, mola_name *name, const mola_held *old,
 void mola_finish_deletion(mola_ctx *ctx, mola_name *name, const uint8_t nsid[16]);
 /* ---- keeper.c: refreshes the holds of names in use; runs until the registry closes */
 void mola_keeper_run(void *argument);
+/* ---- hint.c: who is to index what was appended */
+void mola_hint_appended(mola_name *name, const mola_view *view);
+/* Others' entries were read: an indexer in this process may not know of them. */
+void mola_hint_read(mola_name *name, const mola_view *view);
+/* Puts the hints that wait; the registry's lock is held before and after, not meanwhile. */
+void mola_hint_put(mola_namespaces *all);
+/* Forgets them. Registry lock held. */
+void mola_hint_drop(mola_namespaces *all);
 /* ---- draft.c: an entry of ours, from encoding to the slot */
 typedef enum {
     MOLA_SLOT_OURS,

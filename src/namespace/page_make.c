@@ -13,7 +13,7 @@ static size_t vector_bytes(const mola_want *w)
     return mola_segment_record_bytes(w->attr) - MOLA_BLOCK_TRAILER_BYTES;
 }
 
-static mola_err fill_vectors(mola_loading *l, const mola_want *w, mola_page *page)
+static mola_err fill_vectors(mola_loading *l, const mola_want *w, mola_cached_page *page)
 {
     uint32_t row = w->number * MOLA_WINDOW_ROWS;
     uint32_t left = mola_segment_window_rows(w->segment, w->number);
@@ -51,9 +51,9 @@ static mola_err add_page(const mola_loading *l, const mola_want *w, uint32_t pag
     return err;
 }
 
-static mola_err fill_window(mola_loading *l, const mola_want *w, mola_page *page)
+static mola_err fill_window(mola_loading *l, const mola_want *w, mola_cached_page *page)
 {
-    mola_page_column *c = &page->columns[0];
+    mola_cached_column *c = &page->columns[0];
     uint32_t first, last;
     mola_segment_pages_of(w->segment, w->attr, w->number, &first, &last);
     mola_column_builder_init(&c->builder, page->heap, w->attr->type);
@@ -68,9 +68,9 @@ static mola_err fill_window(mola_loading *l, const mola_want *w, mola_page *page
 }
 
 /* Of an attribute that is kept with the documents: from their groups, which are pinned already. */
-static mola_err fill_from_groups(const mola_want *w, mola_page *page)
+static mola_err fill_from_groups(const mola_want *w, mola_cached_page *page)
 {
-    mola_page_column *c = &page->columns[0];
+    mola_cached_column *c = &page->columns[0];
     uint32_t first, last, index = mola_segment_document_index(w->segment, w->attr);
     uint32_t row = w->number * MOLA_WINDOW_ROWS;
     uint32_t until = row + mola_segment_window_rows(w->segment, w->number);
@@ -89,7 +89,7 @@ static mola_err fill_from_groups(const mola_want *w, mola_page *page)
     return err;
 }
 
-static mola_err fill_group(mola_loading *l, const mola_want *w, mola_page *page)
+static mola_err fill_group(mola_loading *l, const mola_want *w, mola_cached_page *page)
 {
     const mola_segment_block *b = block_of(l, w, 0);
     mola_arena scratch;
@@ -101,7 +101,7 @@ static mola_err fill_group(mola_loading *l, const mola_want *w, mola_page *page)
         err = mola_segment_fail(&l->ask, b, err);
     }
     for (uint32_t i = 0; i < page->column_count && !err; i++) {
-        mola_page_column *c = &page->columns[i];
+        mola_cached_column *c = &page->columns[i];
         if (columns[i].rows == 0)
             continue;
         mola_column_builder_init(&c->builder, page->heap, columns[i].type);
@@ -113,7 +113,7 @@ static mola_err fill_group(mola_loading *l, const mola_want *w, mola_page *page)
 }
 
 /* A hash page is kept as it came: the search in it checks it each time. */
-static mola_err fill_index(const mola_loading *l, const mola_want *w, mola_page *page)
+static mola_err fill_index(const mola_loading *l, const mola_want *w, mola_cached_page *page)
 {
     mola_str bytes = block_of(l, w, 0)->bytes;
     MOLA_ASSERT(bytes.len == page->block_size);
@@ -121,7 +121,7 @@ static mola_err fill_index(const mola_loading *l, const mola_want *w, mola_page 
     return MOLA_OK;
 }
 
-static mola_err fill_bloom(mola_loading *l, const mola_want *w, mola_page *page)
+static mola_err fill_bloom(mola_loading *l, const mola_want *w, mola_cached_page *page)
 {
     for (uint32_t i = 0; i < w->block_count; i++) {
         const mola_segment_block *b = block_of(l, w, i);
@@ -132,7 +132,7 @@ static mola_err fill_bloom(mola_loading *l, const mola_want *w, mola_page *page)
     return MOLA_OK;
 }
 
-static mola_page *new_page(const mola_want *w)
+static mola_cached_page *new_page(const mola_want *w)
 {
     mola_heap *heap = &w->segment->all->views.heap;
     const mola_segment_head *head = &w->segment->head;
@@ -140,18 +140,18 @@ static mola_page *new_page(const mola_want *w)
     case MOLA_WANT_WINDOW: {
         bool vectors = w->attr->layout == MOLA_AS_VECTORS;
         uint32_t rows = mola_segment_window_rows(w->segment, w->number);
-        return mola_page_new(heap, 1, vectors ? rows * vector_bytes(w) : 0);
+        return mola_cached_page_new(heap, 1, vectors ? rows * vector_bytes(w) : 0);
     }
     case MOLA_WANT_GROUP:
-        return mola_page_new(heap, mola_segment_document_attrs(head), 0);
+        return mola_cached_page_new(heap, mola_segment_document_attrs(head), 0);
     case MOLA_WANT_INDEX:
-        return mola_page_new(heap, 0, MOLA_INDEX_PAGE_BYTES);
+        return mola_cached_page_new(heap, 0, MOLA_INDEX_PAGE_BYTES);
     default:
-        return mola_page_new(heap, 0, head->bloom_words * sizeof(uint64_t));
+        return mola_cached_page_new(heap, 0, head->bloom_words * sizeof(uint64_t));
     }
 }
 
-static mola_err fill(mola_loading *l, const mola_want *w, mola_page *page)
+static mola_err fill(mola_loading *l, const mola_want *w, mola_cached_page *page)
 {
     switch (w->kind) {
     case MOLA_WANT_WINDOW:
@@ -167,14 +167,14 @@ static mola_err fill(mola_loading *l, const mola_want *w, mola_page *page)
     }
 }
 
-mola_err mola_page_make(mola_loading *l, const mola_want *want, mola_page **out)
+mola_err mola_cached_page_make(mola_loading *l, const mola_want *want, mola_cached_page **out)
 {
-    mola_page *page = new_page(want);
+    mola_cached_page *page = new_page(want);
     if (!page)
         return MOLA_NO_MEMORY;
     mola_err err = fill(l, want, page);
     if (err) {
-        mola_page_discard(page);
+        mola_cached_page_discard(page);
         return err;
     }
     *out = page;

@@ -12,10 +12,10 @@ void mola_pages_free(mola_pages *pages)
     mola_lock_free(&pages->lock);
 }
 
-mola_page *mola_page_new(mola_heap *heap, uint32_t column_count, size_t block_size)
+mola_cached_page *mola_cached_page_new(mola_heap *heap, uint32_t column_count, size_t block_size)
 {
-    size_t size = sizeof(mola_page) + column_count * sizeof(mola_page_column);
-    mola_page *page = mola_alloc(heap, size);
+    size_t size = sizeof(mola_cached_page) + column_count * sizeof(mola_cached_column);
+    mola_cached_page *page = mola_alloc(heap, size);
     if (!page)
         return NULL;
     page->heap = heap;
@@ -30,7 +30,7 @@ mola_page *mola_page_new(mola_heap *heap, uint32_t column_count, size_t block_si
     return page;
 }
 
-void mola_page_discard(mola_page *page)
+void mola_cached_page_discard(mola_cached_page *page)
 {
     for (uint32_t i = 0; i < page->column_count; i++) {
         if (page->columns[i].builder.heap)
@@ -41,7 +41,7 @@ void mola_page_discard(mola_page *page)
     mola_free(page->heap, page, page->size);
 }
 
-static size_t bytes_of(const mola_page *page)
+static size_t bytes_of(const mola_cached_page *page)
 {
     size_t bytes = page->size + page->block_size;
     for (uint32_t i = 0; i < page->column_count; i++) {
@@ -53,14 +53,14 @@ static size_t bytes_of(const mola_page *page)
 }
 
 /* ------------------------------------------------------------------ order of use */
-static void unlink_page(mola_pages *pages, mola_page *page)
+static void unlink_page(mola_pages *pages, mola_cached_page *page)
 {
     *(page->newer ? &page->newer->older : &pages->newest) = page->older;
     *(page->older ? &page->older->newer : &pages->oldest) = page->newer;
     page->newer = page->older = NULL;
 }
 
-static void link_newest(mola_pages *pages, mola_page *page)
+static void link_newest(mola_pages *pages, mola_cached_page *page)
 {
     page->newer = NULL;
     page->older = pages->newest;
@@ -68,18 +68,18 @@ static void link_newest(mola_pages *pages, mola_page *page)
     pages->newest = page;
 }
 
-mola_page *mola_pages_pin(mola_pages *pages, mola_page **slot)
+mola_cached_page *mola_pages_pin(mola_pages *pages, mola_cached_page **slot)
 {
     MOLA_LOCKED(&pages->lock);
-    mola_page *page = *slot;
+    mola_cached_page *page = *slot;
     if (page && page->pins++ == 0)
         unlink_page(pages, page);
     return page;
 }
 
-mola_page *mola_pages_add(mola_pages *pages, mola_page **slot, mola_page *page)
+mola_cached_page *mola_pages_add(mola_pages *pages, mola_cached_page **slot, mola_cached_page *page)
 {
-    mola_page *other = mola_pages_pin(pages, slot);
+    mola_cached_page *other = mola_pages_pin(pages, slot);
     if (!other) {
         page->bytes = bytes_of(page);
         MOLA_LOCKED(&pages->lock);
@@ -94,11 +94,11 @@ mola_page *mola_pages_add(mola_pages *pages, mola_page **slot, mola_page *page)
         if (other->pins++ == 0)
             unlink_page(pages, other);
     }
-    mola_page_discard(page);
+    mola_cached_page_discard(page);
     return other;
 }
 
-void mola_pages_unpin(mola_pages *pages, mola_page *page)
+void mola_pages_unpin(mola_pages *pages, mola_cached_page *page)
 {
     MOLA_LOCKED(&pages->lock);
     MOLA_ASSERT(page->pins > 0);
@@ -107,28 +107,28 @@ void mola_pages_unpin(mola_pages *pages, mola_page *page)
 }
 
 /* Takes the page out of its slot; the caller discards it without the lock. */
-static void take_out(mola_pages *pages, mola_page *page)
+static void take_out(mola_pages *pages, mola_cached_page *page)
 {
     unlink_page(pages, page);
     *page->slot = NULL;
     pages->bytes -= page->bytes;
 }
 
-static void discard_all(mola_page *page)
+static void discard_all(mola_cached_page *page)
 {
-    for (mola_page *next; page; page = next) {
+    for (mola_cached_page *next; page; page = next) {
         next = page->older;
-        mola_page_discard(page);
+        mola_cached_page_discard(page);
     }
 }
 
 bool mola_pages_evict(mola_pages *pages, size_t bytes)
 {
-    mola_page *gone = NULL;
+    mola_cached_page *gone = NULL;
     size_t freed = 0;
     mola_lock_take(&pages->lock);
     while (freed < bytes && pages->oldest) {
-        mola_page *page = pages->oldest;
+        mola_cached_page *page = pages->oldest;
         take_out(pages, page);
         freed += page->bytes;
         page->older = gone;
@@ -139,12 +139,12 @@ bool mola_pages_evict(mola_pages *pages, size_t bytes)
     return gone != NULL;
 }
 
-void mola_pages_drop(mola_pages *pages, mola_page **slots, size_t count)
+void mola_pages_drop(mola_pages *pages, mola_cached_page **slots, size_t count)
 {
-    mola_page *gone = NULL;
+    mola_cached_page *gone = NULL;
     mola_lock_take(&pages->lock);
     for (size_t i = 0; i < count; i++) {
-        mola_page *page = slots[i];
+        mola_cached_page *page = slots[i];
         if (!page)
             continue;
         MOLA_ASSERT(page->pins == 0); /* a request gives its pins back before its view */
@@ -167,7 +167,7 @@ static mola_pin *add_pin(mola_ctx *ctx)
     return pin;
 }
 
-bool mola_pin_page(mola_ctx *ctx, mola_pages *pages, mola_page *page)
+bool mola_pin_page(mola_ctx *ctx, mola_pages *pages, mola_cached_page *page)
 {
     mola_pin *pin = add_pin(ctx);
     if (!pin) {

@@ -265,7 +265,7 @@ static bool pinned_column(const mola_segment *segment, uint32_t attr, uint32_t w
     const mola_segment_attr *a = mola_segment_find(&segment->head, attr);
     if (!a || !a->any_value)
         return false;
-    const mola_page *page = segment->windows[mola_segment_attr_index(segment, a)][window];
+    const mola_cached_page *page = segment->windows[mola_segment_attr_index(segment, a)][window];
     MOLA_ASSERT(page); /* what was not fetched cannot be read */
     *out = page->columns[0].column;
     return out->rows > 0;

@@ -99,15 +99,21 @@ mola_str mola_name_text(const mola_name *name)
     return mola_name_str(name);
 }
 
+mola_held *mola_manifest_known(mola_name *name)
+{
+    MOLA_LOCKED(&name->lock);
+    if (name->held)
+        mola_ref_take(&name->held->ref);
+    return name->held;
+}
+
 mola_err mola_manifest_read(mola_ctx *ctx, mola_name *name, mola_held **out)
 {
     mola_err err = mola_hold_refresh(ctx, name);
     if (err)
         return err;
-    MOLA_LOCKED(&name->lock);
-    MOLA_ASSERT(name->held); /* that one, or a newer one */
-    mola_ref_take(&name->held->ref);
-    *out = name->held;
+    *out = mola_manifest_known(name); /* that one, or a newer one */
+    MOLA_ASSERT(*out);
     return MOLA_OK;
 }
 

@@ -128,6 +128,37 @@ void mola_name_close(mola_name *name)
     name->users--;
 }
 
+void mola_name_close_forgotten(mola_name *name)
+{
+    mola_namespaces *all = name->all;
+    MOLA_LOCKED(&all->lock);
+    MOLA_ASSERT(name->users > 0);
+    if (--name->users == 0)
+        forget_name(all, name);
+}
+
+/* One more user of a name that somebody has met; NULL: nobody has. */
+static mola_name *open_known(mola_namespaces *all, mola_str text)
+{
+    MOLA_LOCKED(&all->lock);
+    mola_name *name = find_name(all, text);
+    if (name)
+        name->users++;
+    return name;
+}
+
+void mola_namespace_published(mola_ctx *ctx, mola_namespaces *all, mola_str text)
+{
+    mola_name *name = open_known(all, text);
+    if (!name)
+        return;
+    mola_held *known = mola_manifest_known(name);
+    if (known && mola_hold_refresh(ctx, name)) /* whoever needs it will ask, and report */
+        mola_why_clear(ctx->why);
+    mola_held_unref(known);
+    mola_name_close(name);
+}
+
 void mola_name_use(mola_name *name)
 {
     mola_namespaces *all = name->all;
@@ -258,6 +289,9 @@ mola_err mola_namespaces_open(const mola_namespaces_config *config, mola_namespa
     all->views.heap.take = take_counted;
     all->views.heap.give = give_counted;
     all->views.heap.limit = config->view_bytes_max;
+    all->unindexed = config->unindexed;
+    all->unindexed_of = config->unindexed_of;
+    all->hints = config->hints;
     mola_pages_init(&all->pages, env);
     all->buckets = buckets;
     mola_lock_init(&all->lock, env, MOLA_RANK_REGISTRY);

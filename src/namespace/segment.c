@@ -20,17 +20,17 @@ uint32_t mola_segment_document_index(const mola_segment *segment, const mola_seg
 static bool make_slots(mola_segment *s)
 {
     const mola_segment_head *head = &s->head;
-    s->windows = mola_new(&s->arena, mola_page **, head->attr_count);
-    s->index = mola_new(&s->arena, mola_page *, head->index_page_count);
+    s->windows = mola_new(&s->arena, mola_cached_page **, head->attr_count);
+    s->index = mola_new(&s->arena, mola_cached_page *, head->index_page_count);
     for (uint32_t i = 0; s->windows && i < head->attr_count; i++) {
-        s->windows[i] = mola_new(&s->arena, mola_page *, mola_windows(head->rows));
+        s->windows[i] = mola_new(&s->arena, mola_cached_page *, mola_windows(head->rows));
         if (!s->windows[i])
             return false;
         if (head->attrs[i].layout == MOLA_AS_DOCUMENTS && head->attrs[i].page_count)
             s->documents = &head->attrs[i];
     }
     s->group_count = s->documents ? s->documents->page_count : 0;
-    s->groups = mola_new(&s->arena, mola_page *, s->group_count);
+    s->groups = mola_new(&s->arena, mola_cached_page *, s->group_count);
     return s->windows && s->index && s->groups;
 }
 
@@ -45,8 +45,8 @@ static bool copy_objects(mola_segment *s, const mola_str *objects)
 }
 
 static mola_err open_segment(mola_segment *s, const mola_segment_id *id,
-                             const mola_segment_info *info, mola_str image,
-                             const mola_str *objects, mola_why *why)
+                             const mola_segment_info *info, mola_str image, const mola_str *objects,
+                             mola_why *why)
 {
     mola_err err = mola_segment_head_decode(image, id, &s->arena, &s->head, why);
     if (err)

@@ -9,11 +9,11 @@ typedef struct mola_segment {
     mola_namespaces *all;
     mola_arena arena; /* of what follows */
     mola_segment_head head;
-    mola_str *objects;    /* inline ones, by number; NULL: they have keys */
-    mola_page ***windows; /* [attribute of the head][window] */
-    mola_page **groups;   /* of documents */
-    mola_page **index;    /* hash pages */
-    mola_page *bloom;
+    mola_str *objects;           /* inline ones, by number; NULL: they have keys */
+    mola_cached_page ***windows; /* [attribute of the head][window] */
+    mola_cached_page **groups;   /* of documents */
+    mola_cached_page **index;    /* hash pages */
+    mola_cached_page *bloom;
     uint32_t group_count;
     const mola_segment_attr *documents; /* one of them, for their groups; NULL: there is none */
 } mola_segment;
@@ -83,9 +83,10 @@ mola_err mola_load_run(mola_loading *l) MOLA_NODISCARD;
 mola_err mola_load_end(mola_loading *l, mola_err err);
 
 /* Where the page of a want stands once it is pinned. */
-mola_page **mola_want_slot(const mola_want *want);
+mola_cached_page **mola_want_slot(const mola_want *want);
 /* ---- page_make.c: the page of a want, from its blocks. MOLA_CORRUPT with words; MOLA_NO_MEMORY */
-mola_err mola_page_make(mola_loading *l, const mola_want *want, mola_page **out) MOLA_NODISCARD;
+mola_err mola_cached_page_make(mola_loading *l, const mola_want *want,
+                               mola_cached_page **out) MOLA_NODISCARD;
 
 static inline uint32_t mola_segment_window_rows(const mola_segment *s, uint32_t window)
 {

@@ -108,7 +108,7 @@ static double bound_of(const search *s)
 }
 
 /* Keeps the k least upper ends in a max-heap. false: no memory. */
-static bool push_upper(search *s, double upper)
+static __attribute__((noinline)) bool push_upper(search *s, double upper)
 {
     double *heap = s->uppers;
     if (s->upper_count == s->what->k) { /* replace the greatest */
@@ -154,7 +154,7 @@ static void thin(search *s)
     s->thin_at = kept * 2 > 4096 ? kept * 2 : 4096;
 }
 
-static bool keep(search *s, const candidate *c)
+static __attribute__((noinline)) bool keep(search *s, const candidate *c)
 {
     if (s->kept_count >= s->thin_at)
         thin(s);
@@ -207,16 +207,34 @@ static void interval(const search *s, const void *stored, double *lower, double 
     *upper = distance + error;
 }
 
-/* Keeps a row of a column unless it is too far. */
-static bool select_row(search *s, const mola_column *column, uint32_t at, candidate *c)
+/* Where the rows of a column come from: gathered one by one, or a window of a part. */
+typedef struct {
+    const mola_row_at *rows; /* NULL: a window */
+    uint32_t part, first;
+} origin;
+
+/* Keeps those of the `asked` rows of word `word` of a column that are not too far. */
+static bool select_word(search *s, const mola_column *column, uint32_t word, uint64_t asked,
+                        const origin *from)
 {
-    double upper = INFINITY;
-    c->lower = -INFINITY;
-    if (!s->keeps_all)
-        interval(s, mola_column_vector(column, at), &c->lower, &upper);
-    if (c->lower > bound_of(s))
-        return true;
-    return keep(s, c) && (upper == INFINITY || push_upper(s, upper));
+    for (uint64_t left = asked; left; left &= left - 1) {
+        uint32_t at = word * 64 + (uint32_t)__builtin_ctzll(left);
+        double lower = -INFINITY, upper = INFINITY;
+        if (!mola_column_has(column, at))
+            continue;
+        if (!s->keeps_all)
+            interval(s, mola_column_vector(column, at), &lower, &upper);
+        if (lower > bound_of(s))
+            continue;
+        candidate c = {lower, from->part, from->first + at, at};
+        if (from->rows) {
+            c.part = from->rows[at].part;
+            c.row = from->rows[at].row;
+        }
+        if (!keep(s, &c) || (upper < INFINITY && !push_upper(s, upper)))
+            return false;
+    }
+    return true;
 }
 
 static mola_err no_memory(const mola_ctx *ctx)
@@ -232,13 +250,10 @@ static mola_err scan_window(void *of, const mola_window *window)
     if (!mola_part_column(s->view->parts[window->part].part, s->what->attr->id, window->index,
                           &column))
         return MOLA_OK;
+    origin from = {.part = window->part, .first = window->index * MOLA_WINDOW_ROWS};
     for (uint32_t word = 0; word < mola_words(column.rows); word++) {
-        for (uint64_t left = window->bits[word]; left; left &= left - 1) {
-            uint32_t row = word * 64 + (uint32_t)__builtin_ctzll(left);
-            candidate c = {.part = window->part, .row = window->index * MOLA_WINDOW_ROWS + row};
-            if (mola_column_has(&column, row) && !select_row(s, &column, row, &c))
-                return no_memory(s->ctx);
-        }
+        if (!select_word(s, &column, word, window->bits[word], &from))
+            return no_memory(s->ctx);
     }
     return MOLA_OK;
 }
@@ -365,10 +380,11 @@ static mola_err select_gathered(search *s, const batch *b, const mola_gathered *
     MOLA_ASSERT(have_ids);
     s->gathered = &column;
     s->gathered_ids = &ids;
-    for (uint32_t i = 0; i < b->count && !err; i++) {
-        candidate c = {.part = b->rows[i].part, .row = b->rows[i].row, .at = i};
-        if (mola_column_has(&column, i) && !select_row(s, &column, i, &c))
-            err = no_memory(s->ctx);
+    origin from = {.rows = b->rows};
+    for (uint32_t word = 0; word < mola_words(b->count) && !err; word++) {
+        uint32_t left = b->count - word * 64;
+        uint64_t all = left < 64 ? ((uint64_t)1 << left) - 1 : UINT64_MAX;
+        err = select_word(s, &column, word, all, &from) ? MOLA_OK : no_memory(s->ctx);
     }
     if (!err)
         err = step_done(s);

@@ -28,12 +28,16 @@ static mola_value read_value(const void *of, const mola_candidate *c, uint32_t i
     return mola_cell(&column, row);
 }
 
+static inline mola_value value_of(const ordering *o, const mola_candidate *c, uint32_t index)
+{
+    return c->kept ? mola_keep_value(&o->keep, c, index) : read_value(o, c, index);
+}
+
 static int settle(const mola_topk *heap, const mola_candidate *a, const mola_candidate *b)
 {
     const ordering *o = heap->of;
     for (uint32_t i = 0; i <= o->key_count; i++) {
-        mola_value left = mola_keep_value(&o->keep, a, i);
-        mola_value right = mola_keep_value(&o->keep, b, i);
+        mola_value left = value_of(o, a, i), right = value_of(o, b, i);
         int order = mola_value_cmp(&left, &right);
         if (order)
             return i < o->key_count && o->keys[i].direction == MOLA_DESCENDING ? -order : order;
@@ -82,22 +86,26 @@ static inline uint16_t look(const component *c, uint32_t row, uint64_t *key)
 static mola_err offer_window(void *of, const mola_window *window)
 {
     ordering *o = of;
+    mola_topk *heap = &o->heap;
     const mola_part *p = o->view->parts[window->part].part;
+    const uint64_t *mask = window->bits;
+    uint32_t words = (uint32_t)mola_words(window->rows), part = window->part;
+    uint32_t first_row = window->index * MOLA_WINDOW_ROWS;
     component first = open_component(o, 0, p, window->index), second = {0};
     if (o->first_decides)
         second = open_component(o, 1, p, window->index);
-    for (uint32_t w = 0; w < mola_words(window->rows); w++) {
-        for (uint64_t rest = window->bits[w]; rest; rest &= rest - 1) {
+    for (uint32_t w = 0; w < words; w++) {
+        for (uint64_t rest = mask[w]; rest; rest &= rest - 1) {
             uint32_t row = w * 64 + (uint32_t)__builtin_ctzll(rest);
-            mola_candidate c = {.part = window->part,
-                                .row = window->index * MOLA_WINDOW_ROWS + row};
-            c.rank = look(&first, row, &c.key);
-            if (mola_topk_refuses_key(&o->heap, c.rank, c.key))
+            uint64_t key = 0;
+            uint16_t rank = look(&first, row, &key);
+            if (mola_topk_refuses_key(heap, rank, key))
                 continue;
+            mola_candidate c = {.rank = rank, .key = key, .part = part, .row = first_row + row};
             c.tie_rank = look(&second, row, &c.tie);
-            if (mola_topk_refuses_tie(&o->heap, &c))
+            if (mola_topk_refuses_tie(heap, &c))
                 continue;
-            mola_err err = mola_topk_offer(&o->heap, &c);
+            mola_err err = mola_topk_offer(heap, &c);
             if (err)
                 return err;
         }

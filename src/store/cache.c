@@ -27,11 +27,11 @@ static void forget_held(mola_cache *cache)
     mola_cache_count_held(cache, before);
 }
 
-bool mola_cache_judge(mola_cache *cache, mola_cache_direction direction, mola_cache_verdict verdict)
+bool mola_cache_judge(mola_cache *cache, mola_cache_direction direction, bool failed)
 {
     uint32_t *failures = &cache->failures[direction];
-    *failures = verdict == MOLA_CACHE_WELL ? 0 : *failures + 1;
-    if (cache->disabled || (*failures < MOLA_CACHE_FAILURES_MAX && verdict != MOLA_CACHE_HOPELESS))
+    *failures = failed ? *failures + 1 : 0;
+    if (cache->disabled || *failures < MOLA_CACHE_FAILURES_MAX)
         return false;
     forget_held(cache);
     return cache->disabled = true;

@@ -185,11 +185,10 @@ struct mola_cache {
 /* These under the lock. After the map has changed: the gauge follows. */
 void mola_cache_count_held(mola_cache *cache, uint64_t pages_before);
 void mola_cache_count_errors(mola_cache *cache, uint64_t errors);
-/* A batch of calls went well, failed, or left nothing to go on with. true: the disk was given up by
- * this, and mola_cache_say_disabled is due once the lock is free. */
-typedef enum { MOLA_CACHE_WELL, MOLA_CACHE_FAILED, MOLA_CACHE_HOPELESS } mola_cache_verdict;
+/* A batch of calls went well or failed. true: the disk was given up by this, and
+ * mola_cache_say_disabled is due once the lock is free. */
 bool mola_cache_judge(mola_cache *cache, mola_cache_direction direction,
-                      mola_cache_verdict verdict) MOLA_NODISCARD;
+                      bool failed) MOLA_NODISCARD;
 void mola_cache_say_disabled(mola_cache *cache);
 
 /* --- Planning (cache_plan.c) and reading (cache_read.c) --- */

@@ -238,11 +238,7 @@ static void write_batch(mola_cache *cache, batch *b)
     {
         MOLA_LOCKED(&cache->lock);
         mola_cache_count_errors(cache, failed);
-        /* A lane that is still busy cannot be used again, and there is no other for the writer. */
-        mola_cache_verdict verdict = failed ? MOLA_CACHE_FAILED : MOLA_CACHE_WELL;
-        if (!mola_cache_lane_idle(cache->writer_lane))
-            verdict = MOLA_CACHE_HOPELESS;
-        given_up = mola_cache_judge(cache, MOLA_CACHE_WRITE, verdict);
+        given_up = mola_cache_judge(cache, MOLA_CACHE_WRITE, failed > 0);
     }
     if (given_up)
         mola_cache_say_disabled(cache);

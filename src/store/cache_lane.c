@@ -13,7 +13,7 @@ struct mola_cache_lane {
     struct io_uring ring;
     bool plain;      /* no ring */
     bool registered; /* the buffer is known to the ring */
-    bool broken;     /* the ring failed with something in flight: never idle again */
+    bool failing;    /* the ring is to be closed as soon as nothing is in flight */
     int fd;
     uint32_t in_flight;
     char *block, *buffer; /* the buffer lies in the block at a multiple of the page size */
@@ -93,52 +93,55 @@ static void settle(mola_cache_io *io, mola_cache_direction direction, int result
         io->error = 0;
 }
 
-static int reap(mola_cache_lane *lane, mola_env *env, mola_cache_direction direction,
-                mola_cache_io *ios, uint64_t deadline_ns)
-{
-    while (lane->in_flight > 0) {
-        uint64_t now = mola_boot_ns(env);
-        uint64_t left = now < deadline_ns ? deadline_ns - now : 0;
-        if (left > MOLA_SECOND)
-            left = MOLA_SECOND;
-        struct __kernel_timespec limit = {.tv_sec = (int64_t)(left / MOLA_SECOND),
-                                          .tv_nsec = (long long)(left % MOLA_SECOND)};
-        struct io_uring_cqe *cqe = NULL;
-        int error = -io_uring_wait_cqe_timeout(&lane->ring, &cqe, &limit);
-        if (error == ETIME && left == 0)
-            return ETIME;
-        if (error == ETIME || passing(error))
-            continue;
-        if (error)
-            return error;
-        settle(&ios[io_uring_cqe_get_data64(cqe)], direction, cqe->res);
-        io_uring_cqe_seen(&lane->ring, cqe);
-        lane->in_flight--;
-    }
-    return 0;
-}
-
 static void close_ring(mola_cache_lane *lane)
 {
+    MOLA_ASSERT(lane->in_flight == 0);
     if (!lane->plain)
         io_uring_queue_exit(&lane->ring);
     lane->plain = true;
 }
 
-/* A ring that fails as a whole is not used again: what it did not take would go out with the next
- * batch. */
-static void give_up_ring(mola_cache_lane *lane, mola_cache_io *ios, uint32_t count, int error)
+/* What has ended, without waiting. `ios` NULL: nobody wants to know how any more. */
+static void reap(mola_cache_lane *lane, mola_cache_direction direction, mola_cache_io *ios)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        if (ios[i].error == ETIME)
-            ios[i].error = error;
+    struct io_uring_cqe *cqe;
+    while (lane->in_flight > 0 && io_uring_peek_cqe(&lane->ring, &cqe) == 0) {
+        if (ios)
+            settle(&ios[io_uring_cqe_get_data64(cqe)], direction, cqe->res);
+        io_uring_cqe_seen(&lane->ring, cqe);
+        lane->in_flight--;
     }
-    if (lane->in_flight == 0)
+    if (lane->in_flight == 0 && lane->failing)
         close_ring(lane);
-    else
-        lane->broken = true;
 }
 
+/* Until the next one ends, or for a while. A ring that cannot wait still shows what has ended. */
+static void wait_a_while(mola_cache_lane *lane, mola_env *env, uint64_t longest_ns)
+{
+    uint64_t longest = longest_ns < MOLA_SECOND ? longest_ns : MOLA_SECOND;
+    struct __kernel_timespec limit = {.tv_sec = (int64_t)(longest / MOLA_SECOND),
+                                      .tv_nsec = (long long)(longest % MOLA_SECOND)};
+    struct io_uring_cqe *cqe;
+    int error = -io_uring_wait_cqe_timeout(&lane->ring, &cqe, &limit);
+    if (error <= 0 || error == ETIME || passing(error))
+        return;
+    lane->failing = true;
+    mola_sleep_ns(env, longest < MOLA_MILLISECOND ? longest : MOLA_MILLISECOND);
+}
+
+static void wait_for_all(mola_cache_lane *lane, mola_env *env, mola_cache_direction direction,
+                         mola_cache_io *ios, uint64_t deadline_ns)
+{
+    for (reap(lane, direction, ios); lane->in_flight > 0; reap(lane, direction, ios)) {
+        uint64_t now = mola_boot_ns(env);
+        if (now >= deadline_ns)
+            return;
+        wait_a_while(lane, env, deadline_ns - now);
+    }
+}
+
+/* A ring that does not take a batch is not used again: what it did not take would go out with the
+ * next one. */
 static void run_ring(mola_cache_lane *lane, mola_env *env, mola_cache_direction direction,
                      mola_cache_io *ios, uint32_t count, uint64_t deadline_ns)
 {
@@ -147,16 +150,19 @@ static void run_ring(mola_cache_lane *lane, mola_env *env, mola_cache_direction 
         prepare(lane, direction, &ios[i], i);
     }
     int unsent = submit(lane);
-    int unseen = reap(lane, env, direction, ios, deadline_ns);
-    if (unsent || (unseen && unseen != ETIME))
-        give_up_ring(lane, ios, count, unsent ? unsent : unseen);
+    lane->failing |= unsent != 0;
+    wait_for_all(lane, env, direction, ios, deadline_ns);
+    for (uint32_t i = 0; i < count && unsent; i++) {
+        if (ios[i].error == ETIME)
+            ios[i].error = unsent;
+    }
 }
 
 void mola_cache_lane_run(mola_cache_lane *lane, mola_env *env, mola_cache_direction direction,
                          mola_cache_io *ios, uint32_t count, uint64_t deadline_ns)
 {
     MOLA_ASSERT(count > 0 && count <= MOLA_CACHE_LANE_DEPTH);
-    MOLA_ASSERT(lane->in_flight == 0 && !lane->broken);
+    MOLA_ASSERT(lane->in_flight == 0 && (lane->plain || !lane->failing));
     for (uint32_t i = 0; i < count; i++) {
         MOLA_ASSERT(ios[i].size > 0 && ios[i].at <= MOLA_CACHE_LANE_BYTES &&
                     ios[i].size <= MOLA_CACHE_LANE_BYTES - ios[i].at);
@@ -172,12 +178,8 @@ void mola_cache_lane_run(mola_cache_lane *lane, mola_env *env, mola_cache_direct
 
 bool mola_cache_lane_idle(mola_cache_lane *lane)
 {
-    struct io_uring_cqe *cqe;
-    while (!lane->plain && !lane->broken && lane->in_flight > 0 &&
-           io_uring_peek_cqe(&lane->ring, &cqe) == 0) {
-        io_uring_cqe_seen(&lane->ring, cqe);
-        lane->in_flight--;
-    }
+    if (lane->in_flight > 0)
+        reap(lane, MOLA_CACHE_READ, NULL);
     return lane->in_flight == 0;
 }
 
@@ -185,7 +187,7 @@ bool mola_cache_lane_idle(mola_cache_lane *lane)
 
 bool mola_cache_lane_is_plain(const mola_cache_lane *lane)
 {
-    return lane->plain || lane->broken;
+    return lane->plain || lane->failing;
 }
 
 char *mola_cache_lane_buffer(mola_cache_lane *lane)
@@ -224,18 +226,13 @@ mola_cache_lane *mola_cache_lane_open(mola_heap *heap, int fd, bool plain)
     return lane;
 }
 
-/* The kernel may still write into the buffer of a broken lane: that memory is left to it. */
 void mola_cache_lane_close(mola_cache_lane *lane, mola_env *env)
 {
     if (!lane)
         return;
-    while (!lane->broken && lane->in_flight > 0) {
-        mola_cache_io ignored[MOLA_CACHE_LANE_DEPTH];
-        if (reap(lane, env, MOLA_CACHE_READ, ignored, MOLA_NEVER) != 0)
-            lane->broken = true;
-    }
+    if (lane->in_flight > 0) /* the kernel may still write into the buffer */
+        wait_for_all(lane, env, MOLA_CACHE_READ, NULL, MOLA_NEVER);
     close_ring(lane);
-    if (!lane->broken)
-        mola_free(env->heap, lane->block, BLOCK_BYTES);
+    mola_free(env->heap, lane->block, BLOCK_BYTES);
     mola_free(env->heap, lane, sizeof *lane);
 }

@@ -191,8 +191,7 @@ static void settle(mola_cache *cache, mola_cache_plan *plans, size_t count, cons
         mola_cache_count_held(cache, before);
         mola_cache_count_errors(cache, o->wrong + (o->late && o->failed));
         if (o->asked && (o->failed || !o->late))
-            given_up = mola_cache_judge(cache, MOLA_CACHE_READ,
-                                        o->failed ? MOLA_CACHE_FAILED : MOLA_CACHE_WELL);
+            given_up = mola_cache_judge(cache, MOLA_CACHE_READ, o->failed);
     }
     if (given_up)
         mola_cache_say_disabled(cache);
