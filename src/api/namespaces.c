@@ -17,13 +17,42 @@ static void print_time(mola_buf *out, const char *label, uint64_t us)
     mola_buf_add_char(out, '"');
 }
 
+/* Both counters are 0 until there is a first segment (reference 9.4). Then the rows are exact; the
+ * bytes are those of the segments, less their dead rows, and what the log behind them takes. */
+static void print_size(mola_buf *out, const mola_view *view)
+{
+    uint64_t rows = view->indexed_seq ? view->live_rows : 0;
+    double bytes = view->indexed_seq ? (double)view->log_bytes : 0;
+    for (uint32_t i = 0; i < view->segment_count; i++) {
+        const mola_view_part *part = &view->parts[i];
+        const mola_segment_head *head = mola_part_segment(part->part);
+        if (head)
+            bytes += (double)head->logical_bytes * part->live_rows / part->rows;
+    }
+    mola_buf_print(out, ",\"approx_logical_bytes\":%llu,\"approx_row_count\":%llu",
+                   (unsigned long long)bytes, (unsigned long long)rows);
+}
+
+/* A log that is searched as fast without an index does not count as one that waits for it. */
+enum { UNINDEXED_BYTES_MIN = 256 << 10 };
+static void print_index(mola_buf *out, const mola_view *view)
+{
+    if (view->log_bytes < UNINDEXED_BYTES_MIN) {
+        mola_buf_add_str(out, MOLA_STR(",\"index\":{\"status\":\"up-to-date\"}"));
+        return;
+    }
+    mola_buf_print(out,
+                   ",\"index\":{\"status\":\"updating\",\"unindexed_bytes\":%llu,"
+                   "\"unindexed_rows\":%llu}",
+                   (unsigned long long)view->log_bytes, (unsigned long long)view->log_rows);
+}
+
 void mola_print_metadata(mola_buf *out, const mola_view *view, uint8_t version)
 {
     const mola_state *state = view->state;
     mola_buf_add_str(out, MOLA_STR("{\"schema\":"));
     mola_schema_print_metadata(out, state);
-    /* Both counters describe segments; nothing is in segments yet. */
-    mola_buf_add_str(out, MOLA_STR(",\"approx_logical_bytes\":0,\"approx_row_count\":0"));
+    print_size(out, view);
     print_time(out, "created_at", view->created_us);
     print_time(out, "updated_at", view->updated_us);
     print_time(out, "last_write_at", view->written_us);
@@ -32,7 +61,7 @@ void mola_print_metadata(mola_buf *out, const mola_view *view, uint8_t version)
     mola_buf_add_str(out, version == 1
                               ? MOLA_STR(",\"encryption\":{\"mode\":\"default\",\"sse\":true}")
                               : MOLA_STR(",\"encryption\":{\"mode\":\"default\"}"));
-    mola_buf_add_str(out, MOLA_STR(",\"index\":{\"status\":\"up-to-date\"}"));
+    print_index(out, view);
     if (state->pinned_replicas) {
         mola_buf_print(
             out,
@@ -91,10 +120,8 @@ static void warm_later(request *r, mola_view *view)
     warm_job *w = mola_alloc(env->heap, sizeof *w);
     if (!w)
         return;
-    *w = (warm_job){.job = {.run = run_warm},
-                    .env = env,
-                    .view = view,
-                    .bytes_max = view->heap->limit / 2};
+    *w = (warm_job){
+        .job = {.run = run_warm}, .env = env, .view = view, .bytes_max = view->heap->limit / 2};
     mola_view_ref(view);
     if (mola_executor_submit(r->api->config.executor, MOLA_JOB_INDEX, &w->job) == MOLA_OK)
         return;

@@ -153,8 +153,9 @@ void mola_namespace_published(mola_ctx *ctx, mola_namespaces *all, mola_str text
     if (!name)
         return;
     mola_held *known = mola_manifest_known(name);
-    if (known && mola_hold_refresh(ctx, name)) /* whoever needs it will ask, and report */
-        mola_why_clear(ctx->why);
+    if (known && !mola_hold_refresh(ctx, name))
+        mola_view_follow(ctx, name);
+    mola_why_clear(ctx->why); /* whoever needs it will ask, and report */
     mola_held_unref(known);
     mola_name_close(name);
 }
