@@ -435,6 +435,37 @@ START_TEST(nearest_rows_of_many_windows_are_the_same)
 }
 END_TEST
 
+/* Vectors are large: of windows with few rows asked for, those rows alone are read. */
+START_TEST(few_vectors_are_read_alone)
+{
+    float query[3] = {1, 2, 3};
+    ranked out;
+    make_vectors(0xfe3, 20000, false, "uint");
+    all_rows();
+    for (uint32_t p = 0; p < view->part_count; p++) {
+        uint32_t seen = 0;
+        for (uint32_t r = 0; set.bits[p] && r < view->parts[p].rows; r++) {
+            if (mola_bit(set.bits[p], r) && seen++)
+                set.bits[p][r >> 6] &= ~((uint64_t)1 << (r & 63));
+        }
+    }
+    set.count = view->part_count;
+    mola_nearest what = {.attr = mola_state_find(view->state, MOLA_STR("v")),
+                         .metric = MOLA_METRIC_EUCLIDEAN,
+                         .query = query,
+                         .query_count = 1,
+                         .k = 2,
+                         .kernel = mola_kernel_select(NULL)};
+    distant_on(view, view->part_count, 1);
+    f.ctx.roundtrips = 0;
+    ck_assert_int_eq(mola_nearest_run(&f.ctx, &set, &what, &out.hits, &out.count), MOLA_OK);
+    ck_assert_uint_eq(distant.fetched, 0);
+    ck_assert_uint_eq(distant.gathers, 1);
+    ck_assert_uint_eq(f.ctx.roundtrips, 1);
+    bring_back();
+}
+END_TEST
+
 /* ---- scores ---- */
 
 START_TEST(scores_are_the_same)
@@ -536,6 +567,7 @@ int main(void)
     tcase_add_test(cases, what_zones_decide_is_not_read);
     tcase_add_loop_test(cases, nearest_rows_are_the_same, 0, 12);
     tcase_add_loop_test(cases, nearest_rows_of_many_windows_are_the_same, 0, 3);
+    tcase_add_test(cases, few_vectors_are_read_alone);
     tcase_add_loop_test(cases, scores_are_the_same, 0, 8);
     tcase_add_loop_test(cases, reads_may_fail_anywhere, 0, 4);
     tcase_add_test(cases, steps_are_bounded);
