@@ -22,12 +22,13 @@ void mola_dump_time(mola_dump *d, const char *label, uint64_t us)
 {
     const uint64_t end = UINT64_C(253402300800000000); /* of the year 9999 */
     mola_buf_print(d->out, "%s ", label);
-    if (us == 0)
+    if (us == 0) {
         mola_buf_add_str(d->out, MOLA_STR("not set"));
-    else if (us < end)
+    } else if (us < end) {
         mola_timestamp_print(d->out, us);
-    else
+    } else {
         mola_buf_print(d->out, "%llu us", (ull)us);
+    }
     mola_buf_add_char(d->out, '\n');
 }
 
@@ -56,10 +57,11 @@ static void dump_state(mola_dump *d, const mola_state *state)
     const char *metric = mola_metric_name(state->metric);
     mola_buf_print(d->out, "id type %s, metric %s, next attribute %u\n",
                    mola_elem_name(state->id_type), metric ? metric : "none", state->next_attr);
-    if (state->read_only || state->pinned_replicas || state->shards)
+    if (state->read_only || state->pinned_replicas || state->shards) {
         mola_buf_print(d->out, "%spinned replicas %u, shards %u\n",
                        state->read_only ? "read only, " : "", state->pinned_replicas,
                        state->shards);
+    }
     for (uint32_t i = 0; i < state->attr_count; i++) {
         const mola_attr *a = &state->attrs[i];
         mola_buf_print(d->out, "attribute %u ", a->id);
@@ -81,12 +83,14 @@ static void dump_segment_row(mola_dump *d, const mola_segment_ref *ref,
     mola_dump_hex(d, ref->owner, sizeof ref->owner);
     mola_buf_print(d->out, ": entries %llu to %llu, level %u, rows %u", (ull)ref->seq_from,
                    (ull)ref->seq_to, info->level, info->rows);
-    if (info->rows)
+    if (info->rows) {
         mola_buf_print(d->out, ", head %llu bytes, data %llu bytes in %u objects",
                        (ull)info->head_bytes, (ull)info->data_bytes, info->object_count);
-    if (info->deleted)
+    }
+    if (info->deleted) {
         mola_buf_print(d->out, ", deleted %u by %016llx.%016llx", info->deleted, (ull)ref->dv_base,
                        (ull)ref->dv_rand);
+    }
     mola_buf_add_char(d->out, '\n');
 }
 
@@ -200,9 +204,10 @@ static mola_err dump_entry(mola_dump *d, const uint8_t nsid[16], uint64_t seq, m
                    (ull)mola_entry_chain(&e));
     mola_dump_time(d, "time", e.time_us);
     dump_flags(d, e.flags);
-    if (e.flags & MOLA_ENTRY_CREATE)
+    if (e.flags & MOLA_ENTRY_CREATE) {
         mola_buf_print(d->out, "creates '" MOLA_FMT "' on manifest version %llu\n",
                        MOLA_ARG(e.name), (ull)e.cond_ver);
+    }
     if (e.flags & MOLA_ENTRY_LARGE) {
         mola_buf_print(d->out, "rows in payload %016llx.%016llx, %llu bytes, ", (ull)e.large.base,
                        (ull)e.large.rand, (ull)e.large.bytes);

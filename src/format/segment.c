@@ -17,10 +17,11 @@ const mola_segment_attr *mola_segment_find(const mola_segment_head *head, uint32
     uint32_t low = 0, high = head->attr_count;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        if (head->attrs[middle].attr < attr)
+        if (head->attrs[middle].attr < attr) {
             low = middle + 1;
-        else
+        } else {
             high = middle;
+        }
     }
     return low < head->attr_count && head->attrs[low].attr == attr ? &head->attrs[low] : NULL;
 }
@@ -31,10 +32,11 @@ uint32_t mola_segment_page_of(const mola_segment_attr *attr, uint32_t row)
     uint32_t low = 0, high = attr->page_count; /* pages[low] begins at or before the row */
     while (high - low > 1) {
         uint32_t middle = low + (high - low) / 2;
-        if (attr->pages[middle].row_first <= row)
+        if (attr->pages[middle].row_first <= row) {
             low = middle;
-        else
+        } else {
             high = middle;
+        }
     }
     return low;
 }

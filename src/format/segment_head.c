@@ -85,9 +85,10 @@ static void add_zones(mola_buf *out, const mola_zone *zones, uint32_t count)
         mola_add_u64(out, zones[i].least);
         mola_add_u64(out, zones[i].most);
     }
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
         mola_add_u8(out, (uint8_t)((zones[i].any_value ? ZONE_ANY_VALUE : 0) |
                                    (zones[i].any_null ? ZONE_ANY_NULL : 0)));
+    }
 }
 
 static void add_attr(mola_buf *out, const mola_segment_attr *a, uint32_t rows)
