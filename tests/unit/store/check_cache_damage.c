@@ -258,6 +258,7 @@ START_TEST(a_disk_that_cannot_be_written_is_given_up)
     for (int i = 0; i < 2 * MOLA_CACHE_FAILURES_MAX; i++) {
         ck_assert(missed(4, (uint64_t)i * 4096, 4096));
         wait_for_fills();
+        ck_assert_uint_eq(mola_cache_look(cache).bytes_held, 0);
     }
     mola_cache_stats stats = mola_cache_look(cache);
     ck_assert(stats.disabled);
