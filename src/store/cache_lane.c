@@ -53,14 +53,11 @@ static void prepare(mola_cache_lane *lane, mola_cache_direction direction, const
     struct io_uring_sqe *sqe = io_uring_get_sqe(&lane->ring);
     MOLA_ASSERT(sqe); /* the ring is as deep as a batch may be long */
     void *bytes = lane->buffer + io->at;
-    if (direction == MOLA_CACHE_READ && lane->registered)
-        io_uring_prep_read_fixed(sqe, lane->fd, bytes, io->size, io->place, 0);
-    else if (direction == MOLA_CACHE_READ)
-        io_uring_prep_read(sqe, lane->fd, bytes, io->size, io->place);
-    else if (lane->registered)
-        io_uring_prep_write_fixed(sqe, lane->fd, bytes, io->size, io->place, 0);
-    else
-        io_uring_prep_write(sqe, lane->fd, bytes, io->size, io->place);
+    uint8_t verb = direction == MOLA_CACHE_READ ? IORING_OP_READ : IORING_OP_WRITE;
+    if (lane->registered)
+        verb = direction == MOLA_CACHE_READ ? IORING_OP_READ_FIXED : IORING_OP_WRITE_FIXED;
+    io_uring_prep_rw(verb, sqe, lane->fd, bytes, io->size, io->place);
+    sqe->buf_index = 0; /* the one that is registered */
     io_uring_sqe_set_data64(sqe, number);
 }
 
@@ -85,12 +82,9 @@ static int submit(mola_cache_lane *lane)
 /* A transfer that ended early met the end of the file, or a disk that is full. */
 static void settle(mola_cache_io *io, mola_cache_direction direction, int result)
 {
-    if (result < 0)
-        io->error = -result;
-    else if ((uint32_t)result < io->size)
+    io->error = result < 0 ? -result : 0;
+    if (result >= 0 && (uint32_t)result < io->size)
         io->error = direction == MOLA_CACHE_READ ? ENODATA : ENOSPC;
-    else
-        io->error = 0;
 }
 
 static void close_ring(mola_cache_lane *lane)
