@@ -47,6 +47,7 @@ static uint64_t read_cache(worker *w)
     mola_store_op ops[BATCH_MAX];
     for (size_t i = 0; i < w->batch; i++) {
         ops[i] = (mola_store_op){.verb = MOLA_GET,
+                                 .immutable = true,
                                  .key = mola_str_of(keys[next_random(w) % object_count]),
                                  .offset = next_random(w) % (MIB / w->size) * w->size,
                                  .length = w->size};
@@ -158,7 +159,8 @@ static void fill(worker *w)
         MOLA_ASSERT(put.err == MOLA_OK);
     }
     for (uint64_t i = 0; i < object_count; i++) {
-        mola_store_op get = {.verb = MOLA_GET, .key = mola_str_of(keys[i]), .length = MIB};
+        mola_store_op get = {
+            .verb = MOLA_GET, .immutable = true, .key = mola_str_of(keys[i]), .length = MIB};
         while (mola_cache_coverage(cache, &get, 1) < 1) {
             mola_cache_run(cache, &w->ctx, &get, 1);
             mola_arena_reset(&w->arena);

@@ -85,7 +85,7 @@ void mola_cache_look_up(mola_cache *cache, mola_ctx *ctx, const mola_store_op *o
         plans[i] = (mola_cache_plan){.name = mola_cache_name_of(cache, ops[i].key, 0)};
     MOLA_LOCKED(&cache->lock);
     for (size_t i = 0; i < count && !cache->disabled; i++) {
-        plans[i].hit = add_pieces(cache, ctx, &ops[i], &plans[i]);
+        plans[i].hit = ops[i].immutable && add_pieces(cache, ctx, &ops[i], &plans[i]);
         if (plans[i].hit)
             continue;
         for (mola_cache_piece *p = plans[i].pieces; p; p = p->next)
