@@ -252,6 +252,7 @@ static inline void put_many(world *w, mola_namespaces *all, const char *name, di
                             uint64_t first, uint32_t count, document *docs)
 {
     row *rows = mola_alloc_array(&w->heap, row, count);
+    ck_assert_ptr_nonnull(rows);
     for (uint32_t i = 0; i < count; i++)
         rows[i] = (row){.op = MOLA_OP_UPSERT, .id = first + i, .value = random_document(d)};
     ck_assert_int_eq(write_rows(w, all, name, rows, count, 0, 60000).err, MOLA_OK);
@@ -261,7 +262,7 @@ static inline void put_many(world *w, mola_namespaces *all, const char *name, di
 static inline void put_random(world *w, mola_namespaces *all, const char *name, dice *d,
                               uint32_t ids, uint32_t count, uint32_t deletes, document *docs)
 {
-    row rows[64];
+    row rows[64] = {0};
     ck_assert_uint_le(count, 64);
     for (uint32_t i = 0; i < count; i++)
         rows[i] = random_row(d, ids, 2, deletes);
