@@ -426,7 +426,6 @@ START_TEST(no_memory_is_an_error_and_no_more)
         stepped s = flushed ? step_merge(&w, &small, NAME, true) : step_flush(&w, &small, NAME);
         ck_assert_msg(s.err == MOLA_OK || s.err == MOLA_NO_MEMORY, "%s: %s", mola_err_name(s.err),
                       s.why);
-        printf("room %zu %s gets %llu\n", room, mola_err_name(s.err), (unsigned long long)w.gets); fflush(stdout);
         refused += s.err == MOLA_NO_MEMORY;
         merged = flushed && s.err == MOLA_OK;
         if (!flushed && s.err == MOLA_OK) {
