@@ -61,8 +61,10 @@ void mola_places_add(mola_buf *places, uint32_t first, mola_extent at)
 
 void mola_places_lengthen(mola_buf *places, uint32_t first, mola_extent at)
 {
-    mola_segment_page *last = (mola_segment_page *)(void *)(places->data + places->len) - 1;
-    if (places->len == 0 || last->at.object != at.object) {
+    mola_segment_page *last = NULL;
+    if (places->len)
+        last = (mola_segment_page *)(void *)(places->data + places->len - sizeof *last);
+    if (!last || last->at.object != at.object) {
         mola_places_add(places, first, at);
         return;
     }

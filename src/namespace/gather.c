@@ -183,7 +183,9 @@ static mola_err build(gathering *g, uint32_t attr, const source *sources, mola_c
 {
     const mola_state *state = g->load.view->state;
     const mola_attr *a = attr == MOLA_ATTR_ID ? NULL : mola_state_attr(state, attr);
-    MOLA_ASSERT(a || attr == MOLA_ATTR_ID);
+    *out = (mola_column){0};
+    if (!a && attr != MOLA_ATTR_ID) /* dropped: nothing shows old values */
+        return MOLA_OK;
     mola_type type = a ? a->type : (mola_type){.form = MOLA_FORM_SCALAR, .elem = state->id_type};
     mola_column_builder *b = mola_pin_builder(g->load.ctx, g->load.ctx->env->heap, type);
     if (!b)
@@ -195,7 +197,8 @@ static mola_err build(gathering *g, uint32_t attr, const source *sources, mola_c
             return err;
         any = any || sources[i].kind != ABSENT;
     }
-    *out = any ? mola_column_built(b) : (mola_column){0};
+    if (any)
+        *out = mola_column_built(b);
     return MOLA_OK;
 }
 

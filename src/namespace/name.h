@@ -107,9 +107,11 @@ struct mola_namespaces {
 /* ---- registry.c */
 /* Marks the name as used now. */
 void mola_name_use(mola_name *name);
-/* Drops pages of segments that nobody has pinned; where there are none, the view of the name that
- * was used longest ago, but not that of `except` (NULL: any). false: there is none. */
-bool mola_evict_one(mola_namespaces *all, const mola_name *except);
+/* Makes room for whom memory was refused `round` times before. First it drops pages of segments
+ * that nobody has pinned; where there are none, or that was of no use, the view of the name that
+ * was used longest ago, but not that of `except` (NULL: any). false: nothing is left that would
+ * help. */
+bool mola_evict_one(mola_namespaces *all, const mola_name *except, uint32_t round);
 /* MOLA_NO_MEMORY with words. */
 mola_err mola_fail_room(mola_name *name, mola_why *why);
 /* Makes `view` the cached one if that is a step forward (I14). */
@@ -123,11 +125,15 @@ static inline bool mola_same_nsid(const uint8_t a[16], const uint8_t b[16])
     return memcmp(a, b, 16) == 0;
 }
 
-/* Repeats `call` as long as it lacks memory and another name's view can be dropped. */
+/* Repeats `call` as long as it lacks memory and something else can be dropped. It ends although the
+ * call may bring back the very pages that were dropped for it. */
 #define MOLA_WITH_ROOM(name, err, call)                                                            \
-    do                                                                                             \
-        (err) = (call);                                                                            \
-    while ((err) == MOLA_NO_MEMORY && mola_evict_one((name)->all, (name)))
+    do {                                                                                           \
+        uint32_t mola_round_ = 0;                                                                  \
+        do                                                                                         \
+            (err) = (call);                                                                        \
+        while ((err) == MOLA_NO_MEMORY && mola_evict_one((name)->all, (name), mola_round_++));     \
+    } while (0)
 
 /* ---- ask.c: batches with an arena of their own, and the patience between attempts */
 typedef struct {
@@ -202,27 +208,29 @@ mola_err mola_record_add_payload(mola_name *name, mola_record *record, mola_str 
                                  mola_why *why) MOLA_NODISCARD;
 void mola_record_free(mola_record *record);
 /* The view after the record, which is used up. */
-mola_err mola_record_apply(mola_ctx *ctx, mola_name *name, const mola_view *on,
-                           mola_record *record, mola_view **out) MOLA_NODISCARD;
+mola_err mola_record_apply(mola_ctx *ctx, mola_name *name, const mola_view *on, mola_record *record,
+                           mola_view **out) MOLA_NODISCARD;
 
 /* ---- open.c: from a manifest to a view */
-/* The cached view of the held incarnation, if it has the segments of the manifest; else a new one at
- * its indexed_seq, whose segments are yet to be read (`opening`): it is of no use before it was
+/* The cached view of the held incarnation, if it has the segments of the manifest; else a new one
+ * at its indexed_seq, whose segments are yet to be read (`opening`): it is of no use before it was
  * caught up. MOLA_NOT_FOUND: a tombstone is held. MOLA_CONFLICT: there is no hold. */
 mola_err mola_view_open(mola_ctx *ctx, mola_name *name, mola_view **out) MOLA_NODISCARD;
 /* Brings the cached view, if there is one, over to the segments of the held manifest. A failure
  * changes nothing: the next read does it. */
 void mola_view_follow(mola_ctx *ctx, mola_name *name);
-/* Such a view of a manifest. `known`: a view of the incarnation whose parts may serve; NULL: none. */
+/* Such a view of a manifest. `known`: a view of the incarnation whose parts may serve; NULL: none.
+ */
 mola_err mola_opening_begin(mola_name *name, mola_held *held, uint64_t leased_until_ns,
                             const mola_view *known, mola_view **out, mola_why *why) MOLA_NODISCARD;
 /* The GETs that opening needs, into `ops` (room for mola_opening_ops_max); gives their number. */
 size_t mola_opening_ops_max(const mola_view *view);
 size_t mola_opening_ops(mola_name *name, const mola_view *view, mola_store_op *ops);
-/* Opens the segments from the answers (each OK or NOT_FOUND). MOLA_CONFLICT: one of them is gone. */
+/* Opens the segments from the answers (each OK or NOT_FOUND). MOLA_CONFLICT: one of them is gone.
+ */
 mola_err mola_opening_finish(mola_ask *ask, mola_name *name, mola_view *view) MOLA_NODISCARD;
 typedef struct mola_opening mola_opening;
-void mola_opening_free(mola_opening *opening); /* NULL: nothing to do */
+void mola_opening_free(mola_opening *opening);      /* NULL: nothing to do */
 uint64_t mola_lease_ns(const mola_namespaces *all); /* L of I7 */
 
 /* Reads the log from the view's end until a slot is absent or a SEAL was read. *view is replaced

@@ -4,7 +4,6 @@
 enum { ENTRY_BYTES_MAX = 16 << 20 };
 
 enum {
-    PAGES_AT_ONCE = 4 << 20, /* bytes */
     BUCKETS = 16384,
     NAMES_MAX = 16384, /* beyond that, names that nobody uses are forgotten */
 };
@@ -242,9 +241,13 @@ void mola_view_install(mola_name *name, mola_view *view, bool at_tail)
         mola_view_unref(older);
 }
 
-bool mola_evict_one(mola_namespaces *all, const mola_name *except)
+bool mola_evict_one(mola_namespaces *all, const mola_name *except, uint32_t round)
 {
-    if (mola_pages_evict(&all->pages, PAGES_AT_ONCE))
+    static const size_t bytes[] = {4 << 20, 64 << 20, 1 << 30, SIZE_MAX};
+    enum { ROUNDS_OF_PAGES = sizeof bytes / sizeof bytes[0] };
+    bool dropped =
+        mola_pages_evict(&all->pages, bytes[round < ROUNDS_OF_PAGES ? round : ROUNDS_OF_PAGES - 1]);
+    if (dropped && round < ROUNDS_OF_PAGES)
         return true;
     mola_view *view = NULL;
     mola_lock_take(&all->lock);

@@ -43,11 +43,14 @@ mola_err mola_segment_read(mola_ask *ask, const mola_view *view, mola_segment_bl
 /* Words for a block that is not what it should be. */
 mola_err mola_segment_fail(mola_ask *ask, const mola_segment_block *block, mola_err err);
 
-/* Repeats `call` as long as it lacks memory and something can be dropped. */
+/* MOLA_WITH_ROOM where no name is at hand. */
 #define MOLA_WITH_PAGES(all, err, call)                                                            \
-    do                                                                                             \
-        (err) = (call);                                                                            \
-    while ((err) == MOLA_NO_MEMORY && mola_evict_one((all), NULL))
+    do {                                                                                           \
+        uint32_t mola_round_ = 0;                                                                  \
+        do                                                                                         \
+            (err) = (call);                                                                        \
+        while ((err) == MOLA_NO_MEMORY && mola_evict_one((all), NULL, mola_round_++));             \
+    } while (0)
 
 /* ---- load.c: from what a step wants to pinned pages, in one batch */
 typedef enum { MOLA_WANT_WINDOW, MOLA_WANT_GROUP, MOLA_WANT_INDEX, MOLA_WANT_BLOOM } mola_want_kind;

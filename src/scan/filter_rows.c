@@ -9,6 +9,7 @@ typedef struct {
     const mola_filter *known; /* a leaf that all rows left match; NULL: none */
     mola_rowset *rows;
     uint64_t **sure; /* for each part a bit a window: all of its rows match */
+    bool any_left;   /* a window is undecided */
     const mola_attr_list *ahead;
     mola_attr_list reads, ahead_reads; /* of the filter; of the filter and beyond */
     uint64_t *scratch;
@@ -97,6 +98,8 @@ static void decide_window(filtering *f, const mola_window *window)
     } else if (match == MOLA_MATCH_ALWAYS) {
         f->sure[window->part][window->index >> 6] |= (uint64_t)1 << (window->index & 63);
         f->rows->count += mola_count_bits(window->bits, words);
+    } else {
+        f->any_left = true;
     }
 }
 
@@ -203,7 +206,7 @@ mola_err mola_filter_run_ahead(mola_ctx *ctx, const mola_filter *filter,
     mola_err err = few ? keep_ids(&f, ids) : MOLA_OK;
     if (!err)
         err = decide_windows(&f);
-    if (!err && ahead)
+    if (!err && ahead && f.any_left) /* or else there is nothing to read along with */
         err = read_ahead(&f);
     mola_walk walk = {.attrs = &f.reads,
                       .of = &f,

@@ -29,7 +29,13 @@ mola_err mola_read_rows(mola_ctx *ctx, const mola_view *view, const mola_attr_li
     *out = (mola_gathered){.attrs = attrs, .rows = count};
     if (attrs->full)
         return mola_scan_no_memory(ctx);
-    mola_err err = mola_view_gather(ctx, view, at, count, attrs->attrs, attrs->count, &columns);
+    mola_err err = MOLA_OK;
+    if (count) {
+        err = mola_view_gather(ctx, view, at, count, attrs->attrs, attrs->count, &columns);
+    } else {
+        columns = mola_new(ctx->arena, mola_column, attrs->count);
+        err = columns ? MOLA_OK : MOLA_NO_MEMORY;
+    }
     out->columns = columns;
     return err == MOLA_NO_MEMORY ? mola_scan_no_memory(ctx) : err;
 }

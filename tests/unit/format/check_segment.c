@@ -1,4 +1,6 @@
-#include "segments.h"
+#include "../countdown.h"
+
+#include "golden_segment.h"
 
 /* A segment is all that is left of the log entries it was made of: what went in must come out, of
  * any type, cut in any way; and a look for an id must find its row in one page. */
@@ -58,6 +60,41 @@ static void check_head_again(const memory_sink *sink, const mola_segment_head *h
     mola_buf_free(&again);
 }
 
+static void check_all(chance *c, const random_segment *s, const memory_sink *sink,
+                      const mola_segment_head *head)
+{
+    uint64_t logical = check_column(c, sink, head, &head->attrs[0], &s->ids);
+    uint32_t seen = 1;
+    for (uint32_t i = 0; i < s->attr_count; i++) {
+        const mola_segment_attr *a = mola_segment_find(head, s->attrs[i].id);
+        mola_column want = mola_column_built(&s->values[i]);
+        ck_assert_int_eq(a == NULL, is_absent(&want));
+        if (!a)
+            continue;
+        seen++;
+        ck_assert(mola_type_eq(a->type, s->attrs[i].type));
+        ck_assert_int_eq(a->layout, mola_segment_layout_of(&s->attrs[i]));
+        logical += check_column(c, sink, head, a, &s->values[i]);
+    }
+    ck_assert_uint_eq(seen, head->attr_count);
+    ck_assert_ptr_null(mola_segment_find(head, 1000000));
+    ck_assert_uint_eq(logical, head->logical_bytes);
+}
+
+/* However the rows are cut into runs, the same bytes come out. */
+static void check_written_again(chance *c, const random_segment *s, const memory_sink *first)
+{
+    static memory_sink again;
+    mola_segment_made made;
+    memory_init(&again);
+    write_segment(c, s, &again, &made);
+    ck_assert_uint_eq(again.count, first->count);
+    for (uint32_t i = 0; i < again.count; i++)
+        ck_assert(mola_str_eq(mola_buf_str(&again.data[i]), mola_buf_str(&first->data[i])));
+    ck_assert(mola_str_eq(mola_buf_str(&again.head), mola_buf_str(&first->head)));
+    memory_free(&again);
+}
+
 static void check_segment(chance *c, const random_segment *s)
 {
     static memory_sink sink;
@@ -68,22 +105,8 @@ static void check_segment(chance *c, const random_segment *s)
     open_head(&sink, s, &head);
     check_made(&sink, &head, &made);
     check_head_again(&sink, &head);
-    uint64_t logical = check_column(c, &sink, &head, &head.attrs[0], &s->ids);
-    uint32_t seen = 1;
-    for (uint32_t i = 0; i < s->attr_count; i++) {
-        const mola_segment_attr *a = mola_segment_find(&head, s->attrs[i].id);
-        mola_column want = mola_column_built(&s->values[i]);
-        ck_assert_int_eq(a == NULL, is_absent(&want));
-        if (!a)
-            continue;
-        seen++;
-        ck_assert(mola_type_eq(a->type, s->attrs[i].type));
-        ck_assert_int_eq(a->layout, mola_segment_layout_of(&s->attrs[i]));
-        logical += check_column(c, &sink, &head, a, &s->values[i]);
-    }
-    ck_assert_uint_eq(seen, head.attr_count);
-    ck_assert_ptr_null(mola_segment_find(&head, 1000000));
-    ck_assert_uint_eq(logical, made.logical_bytes);
+    check_all(c, s, &sink, &head);
+    check_written_again(c, s, &sink);
     memory_free(&sink);
 }
 
@@ -225,6 +248,197 @@ START_TEST(zones_are_what_the_values_lie_between)
 }
 END_TEST
 
+/* What zstd makes may change with its version; what it made must read for ever. */
+START_TEST(the_golden_segment_reads)
+{
+    chance c = {7};
+    static memory_sink made, sink;
+    random_segment s;
+    mola_segment_made about;
+    mola_segment_head head;
+    golden_segment_init(&s);
+    memory_init(&made);
+    write_segment(&c, &s, &made, &about);
+    ck_assert_uint_eq(made.count, 1);
+    golden_segment_read(&sink, &made);
+    open_head(&sink, &s, &head);
+    ck_assert_uint_eq(sink.data[0].len, head.objects[0].bytes);
+    check_all(&c, &s, &sink, &head);
+    mola_column ids = mola_column_built(&s.ids);
+    for (uint32_t r = 0, row; r < s.rows; r++) {
+        mola_value id = mola_column_element(&ids, r);
+        ck_assert(find_id(&sink, &head, &id, &row));
+        ck_assert_uint_eq(row, r);
+    }
+    memory_free(&sink);
+    memory_free(&made);
+    random_segment_free(&s);
+}
+END_TEST
+
+/* Pages hold what a reader expects: a window, or less when it is wide; groups about 32 KiB. */
+START_TEST(wide_values_make_more_pages)
+{
+    enum { ROWS = 9000 };
+    static memory_sink sink;
+    chance c = {11};
+    random_segment s = {
+        .rows = ROWS, .attr_count = 3, .id_type = type_of("uint"), .object_bytes = 1 << 20};
+    char text[1000];
+    memset(text, 'x', sizeof text);
+    mola_column_builder_init(&s.ids, &heap, s.id_type);
+    random_ids(&c, &s.ids, ROWS);
+    for (uint32_t i = 0; i < 3; i++) {
+        s.attrs[i] = (mola_attr){
+            .id = i + 1, .type = type_of(i == 1 ? "int" : "string"), .filterable = i < 2};
+        mola_column_builder_init(&s.values[i], &heap, s.attrs[i].type);
+        for (uint32_t r = 0; r < ROWS; r++) {
+            mola_value v = {.elem = s.attrs[i].type.elem};
+            if (i == 1)
+                v.i = r;
+            else
+                v.s = (mola_str){text, 500 + r % 500};
+            ck_assert_int_eq(mola_column_add_value(&s.values[i], &v), MOLA_OK);
+        }
+    }
+    mola_segment_made made;
+    mola_segment_head head;
+    memory_init(&sink);
+    write_segment(&c, &s, &sink, &made);
+    open_head(&sink, &s, &head);
+    ck_assert_uint_eq(head.attrs[0].page_count, 3);
+    ck_assert_uint_eq(head.attrs[2].page_count, 3);
+    ck_assert_uint_gt(head.attrs[1].page_count, 9000 * 750 / 200000);
+    ck_assert_uint_lt(head.attrs[1].page_count, 9000 * 750 / 100000);
+    ck_assert_uint_gt(head.attrs[3].page_count, 9000 * 750 / 36000);
+    ck_assert_uint_lt(head.attrs[3].page_count, 9000 * 750 / 30000);
+    check_all(&c, &s, &sink, &head);
+    memory_free(&sink);
+    random_segment_free(&s);
+}
+END_TEST
+
+/* Ids that crowd one page whatever the number of pages cannot be indexed: told, not looped over.
+ * The same id many times is the simplest such set. */
+START_TEST(too_many_ids_of_one_hash_are_told)
+{
+    enum { ROWS = 400 };
+    static memory_sink sink;
+    mola_segment_writer *w;
+    mola_segment_made made;
+    mola_segment_id id = {"owner", 1, 2};
+    mola_column_builder ids;
+    mola_column_builder_init(&ids, &heap, type_of("uint"));
+    for (uint32_t r = 0; r < ROWS; r++) {
+        mola_value v = {.elem = MOLA_ELEM_UINT, .u = 7};
+        ck_assert_int_eq(mola_column_add_value(&ids, &v), MOLA_OK);
+    }
+    mola_column all = mola_column_built(&ids);
+    memory_init(&sink);
+    ck_assert_int_eq(mola_segment_writer_open(&heap, &id, ROWS, all.type, NULL, 0, &sink.sink, &w),
+                     MOLA_OK);
+    ck_assert_int_eq(mola_segment_add_ids(w, &all), MOLA_OK);
+    ck_assert_int_eq(mola_segment_finish(w, &made), MOLA_INVALID);
+    mola_segment_writer_free(w);
+    memory_free(&sink);
+    mola_column_builder_free(&ids);
+}
+END_TEST
+
+START_TEST(an_error_of_the_sink_ends_the_writing)
+{
+    static memory_sink sink;
+    random_segment s;
+    mola_segment_made made;
+    chance c = {13};
+    random_segment_init(&c, &s, 3000, 8);
+    s.object_bytes = 8192;
+    for (int good = 0;; good++) {
+        chance again = {17};
+        memory_init(&sink);
+        sink.puts_left = good;
+        mola_err err = write_segment_on(&heap, &again, &s, &sink, &made);
+        bool whole = sink.head.len > 0;
+        memory_free(&sink);
+        ck_assert_int_eq(err, whole ? MOLA_OK : MOLA_UNAVAILABLE);
+        if (whole) {
+            ck_assert_int_gt(good, 4);
+            break;
+        }
+    }
+    random_segment_free(&s);
+}
+END_TEST
+
+/* Every allocation of the writer fails once. */
+START_TEST(no_memory_to_write_is_told_and_leaks_nothing)
+{
+    static memory_sink sink;
+    random_segment s;
+    mola_segment_made made;
+    golden_segment_init(&s);
+    s.object_bytes = 8192;
+    for (int good = 0;; good++) {
+        countdown_heap few;
+        chance again = {19};
+        countdown_init(&few, good);
+        memory_init(&sink);
+        mola_err err = write_segment_on(&few.heap, &again, &s, &sink, &made);
+        countdown_check_empty(&few);
+        memory_free(&sink);
+        if (!few.failed) {
+            ck_assert_int_eq(err, MOLA_OK);
+            ck_assert_int_gt(good, 50);
+            break;
+        }
+        ck_assert(err == MOLA_NO_MEMORY || err == MOLA_OK); /* buffers may do with less */
+    }
+    random_segment_free(&s);
+}
+END_TEST
+
+/* And every amount of memory that is too little to read. */
+START_TEST(no_memory_to_read_is_told_and_leaks_nothing)
+{
+    static memory_sink sink;
+    random_segment s;
+    mola_segment_made made;
+    mola_segment_head head, small_head;
+    chance c = {23};
+    golden_segment_init(&s);
+    memory_init(&sink);
+    write_segment(&c, &s, &sink, &made);
+    open_head(&sink, &s, &head);
+    uint32_t refused = 0;
+    for (uint32_t i = 0; i <= head.attr_count; i++) {
+        mola_err err = MOLA_NO_MEMORY;
+        for (size_t limit = 0; err; limit += 16) {
+            mola_arena small;
+            mola_column columns[GOLDEN_ATTRS];
+            mola_arena_init(&small, &heap, limit);
+            const mola_segment_attr *a = i ? &head.attrs[i - 1] : NULL;
+            if (!a)
+                err = mola_segment_head_decode(mola_buf_str(&sink.head), &s.id, &small, &small_head,
+                                               &why);
+            else if (a->layout == MOLA_AS_PAGES)
+                err = mola_segment_page_decode(&head, a, 0, bytes_at_extent(&sink, a->pages[0].at),
+                                               &small, columns);
+            else if (a->layout == MOLA_AS_DOCUMENTS)
+                err = mola_segment_group_decode(&head, 0, bytes_at_extent(&sink, a->pages[0].at),
+                                                &small, columns);
+            else
+                err = MOLA_OK;
+            mola_arena_reset(&small);
+            ck_assert(err == MOLA_OK || err == MOLA_NO_MEMORY);
+            refused += err != MOLA_OK;
+        }
+    }
+    ck_assert_uint_gt(refused, 100);
+    memory_free(&sink);
+    random_segment_free(&s);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("segment");
@@ -234,6 +448,12 @@ int main(void)
     tcase_add_loop_test(segments, what_goes_in_comes_out, 0, 60);
     tcase_add_loop_test(segments, ids_lead_to_their_rows, 0, 12);
     tcase_add_loop_test(segments, zones_are_what_the_values_lie_between, 0, 20);
+    tcase_add_test(segments, the_golden_segment_reads);
+    tcase_add_test(segments, wide_values_make_more_pages);
+    tcase_add_test(segments, too_many_ids_of_one_hash_are_told);
+    tcase_add_test(segments, an_error_of_the_sink_ends_the_writing);
+    tcase_add_test(segments, no_memory_to_write_is_told_and_leaks_nothing);
+    tcase_add_test(segments, no_memory_to_read_is_told_and_leaks_nothing);
     suite_add_tcase(suite, segments);
     return run(suite);
 }

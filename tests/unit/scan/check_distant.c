@@ -46,15 +46,29 @@ static mola_json_doc *parse_buf(void)
     return doc;
 }
 
-static void make_rows(uint64_t seed, uint32_t count, const char *id_type)
+/* Many parts of a few rows each: then zones are narrow, and differ. */
+static uint32_t tiny_cuts(cut *cuts, uint32_t max, uint32_t count)
 {
-    cut cuts[6];
+    uint32_t made = 0;
+    for (uint32_t left = count; left && made < max; made++) {
+        cuts[made] = (cut){.rows = 1 + roll(&d, left < 4 ? left : 4), .ghosts = roll(&d, 3)};
+        left -= cuts[made].rows;
+    }
+    return made;
+}
+
+typedef enum { FEW_PARTS, TINY_PARTS } part_size;
+
+static void make_rows(uint64_t seed, uint32_t count, const char *id_type, part_size size)
+{
+    cut cuts[40];
     d.state = seed;
     mola_buf_print(&text, ORACLE_SCHEMA, id_type);
     types = parse_buf();
     random_rows(&d, &text, count, id_type);
     rows = parse_buf();
-    uint32_t cut_count = random_cuts(&d, cuts, 6, count);
+    uint32_t cut_count =
+        size == TINY_PARTS ? tiny_cuts(cuts, 40, count) : random_cuts(&d, cuts, 6, count);
     view = make_view(&f, make_state(&f, mola_json_root(types), MOLA_METRIC_NONE),
                      mola_json_root(rows), cuts, cut_count);
 }
@@ -113,9 +127,10 @@ static void expect_equal(const ranked *far, const ranked *near, const char *what
 
 /* ---- orders ---- */
 
-static void compare_orders(uint64_t seed, uint32_t count, const char *id_type, uint32_t orders)
+static void compare_orders(uint64_t seed, uint32_t count, const char *id_type, part_size size,
+                           uint32_t orders)
 {
-    make_rows(seed, count, id_type);
+    make_rows(seed, count, id_type, size);
     for (uint32_t i = 0; i < orders; i++) {
         enum { SCALARS = 7 };
         mola_order_key keys[3];
@@ -145,13 +160,19 @@ static void compare_orders(uint64_t seed, uint32_t count, const char *id_type, u
 
 START_TEST(orders_are_the_same)
 {
-    compare_orders(0x0d15 + (uint64_t)_i, 200, _i % 2 ? "uint" : "string", 20);
+    compare_orders(0x0d15 + (uint64_t)_i, 200, _i % 2 ? "uint" : "string", FEW_PARTS, 20);
+}
+END_TEST
+
+START_TEST(orders_over_narrow_zones_are_the_same)
+{
+    compare_orders(0x0d17 + (uint64_t)_i, 100, _i % 2 ? "uint" : "string", TINY_PARTS, 60);
 }
 END_TEST
 
 START_TEST(orders_over_many_windows_are_the_same)
 {
-    compare_orders(0x0d16 + (uint64_t)_i, 30000, _i % 2 ? "uint" : "string", 3);
+    compare_orders(0x0d16 + (uint64_t)_i, 30000, _i % 2 ? "uint" : "string", FEW_PARTS, 3);
 }
 END_TEST
 
@@ -202,7 +223,7 @@ static void expect_same_set(const mola_rowset *far, const mola_rowset *near, mol
 
 static void compare_filters(uint64_t seed, uint32_t count, uint32_t filters, uint32_t depth)
 {
-    make_rows(seed, count, "uint");
+    make_rows(seed, count, "uint", seed % 2 ? TINY_PARTS : FEW_PARTS);
     mola_attr_list ahead = {.arena = &f.arena};
     mola_attr_list_add(&ahead, MOLA_ATTR_ID);
     mola_attr_list_add(&ahead, mola_state_find(view->state, MOLA_STR("x"))->id);
@@ -249,7 +270,7 @@ static uint32_t decided[3];
 
 static void check_zones(uint64_t seed)
 {
-    make_rows(seed, 1 + roll(&d, 3), "uint");
+    make_rows(seed, 1 + roll(&d, 3), "uint", FEW_PARTS);
     for (uint32_t i = 0; i < 200; i++) {
         random_filter(&d, &text, roll(&d, 3));
         mola_json_doc *doc = parse_buf();
@@ -435,12 +456,43 @@ START_TEST(nearest_rows_of_many_windows_are_the_same)
 }
 END_TEST
 
+/* Vectors are large: of windows with few rows asked for, those rows alone are read. */
+START_TEST(few_vectors_are_read_alone)
+{
+    float query[3] = {1, 2, 3};
+    ranked out;
+    make_vectors(0xfe3, 20000, false, "uint");
+    all_rows();
+    for (uint32_t p = 0; p < view->part_count; p++) {
+        uint32_t seen = 0;
+        for (uint32_t r = 0; set.bits[p] && r < view->parts[p].rows; r++) {
+            if (mola_bit(set.bits[p], r) && seen++)
+                set.bits[p][r >> 6] &= ~((uint64_t)1 << (r & 63));
+        }
+    }
+    set.count = view->part_count;
+    mola_nearest what = {.attr = mola_state_find(view->state, MOLA_STR("v")),
+                         .metric = MOLA_METRIC_EUCLIDEAN,
+                         .query = query,
+                         .query_count = 1,
+                         .k = 2,
+                         .kernel = mola_kernel_select(NULL)};
+    distant_on(view, view->part_count, 1);
+    f.ctx.roundtrips = 0;
+    ck_assert_int_eq(mola_nearest_run(&f.ctx, &set, &what, &out.hits, &out.count), MOLA_OK);
+    ck_assert_uint_eq(distant.fetched, 0);
+    ck_assert_uint_eq(distant.gathers, 1);
+    ck_assert_uint_eq(f.ctx.roundtrips, 1);
+    bring_back();
+}
+END_TEST
+
 /* ---- scores ---- */
 
 START_TEST(scores_are_the_same)
 {
     uint64_t seed = 0x5c04e + (uint64_t)_i;
-    make_rows(seed, _i % 4 ? 300 : 15000, _i % 2 ? "uint" : "string");
+    make_rows(seed, _i % 4 ? 300 : 15000, _i % 2 ? "uint" : "string", FEW_PARTS);
     for (uint32_t i = 0; i < 10; i++) {
         random_filter(&d, &text, 1);
         mola_json_doc *doc = parse_buf();
@@ -480,7 +532,7 @@ START_TEST(reads_may_fail_anywhere)
 {
     static const mola_err ways[] = {MOLA_CONFLICT, MOLA_UNAVAILABLE, MOLA_CORRUPT, MOLA_NO_MEMORY};
     static const char filter_text[] = "[\"Or\",[[\"n\",\"Gt\",0],[\"s\",\"Eq\",\"a\"]]]";
-    make_rows(0xbad + (uint64_t)_i, 9000, "string");
+    make_rows(0xbad + (uint64_t)_i, 9000, "string", FEW_PARTS);
     mola_json_doc *doc = parse_text(&f, filter_text, strlen(filter_text));
     const mola_filter *filter = compile(mola_json_root(doc));
     mola_order_key key = {mola_state_find(view->state, MOLA_STR("s"))->id, MOLA_DESCENDING};
@@ -508,7 +560,7 @@ END_TEST
 /* What is pinned at once is a step, not the namespace. */
 START_TEST(steps_are_bounded)
 {
-    make_rows(0x57e9, 60000, "uint");
+    make_rows(0x57e9, 60000, "uint", FEW_PARTS);
     all_rows();
     mola_order_key key = {mola_state_find(view->state, MOLA_STR("g"))->id, MOLA_ASCENDING};
     ranked out;
@@ -529,6 +581,7 @@ int main(void)
     TCase *cases = tcase_create("distant");
     tcase_add_checked_fixture(cases, set_up, tear_down);
     tcase_add_loop_test(cases, orders_are_the_same, 0, 8);
+    tcase_add_loop_test(cases, orders_over_narrow_zones_are_the_same, 0, 8);
     tcase_add_loop_test(cases, orders_over_many_windows_are_the_same, 0, 2);
     tcase_add_loop_test(cases, filters_are_the_same, 0, 4);
     tcase_add_loop_test(cases, filters_over_many_windows_are_the_same, 0, 2);
@@ -536,6 +589,7 @@ int main(void)
     tcase_add_test(cases, what_zones_decide_is_not_read);
     tcase_add_loop_test(cases, nearest_rows_are_the_same, 0, 12);
     tcase_add_loop_test(cases, nearest_rows_of_many_windows_are_the_same, 0, 3);
+    tcase_add_test(cases, few_vectors_are_read_alone);
     tcase_add_loop_test(cases, scores_are_the_same, 0, 8);
     tcase_add_loop_test(cases, reads_may_fail_anywhere, 0, 4);
     tcase_add_test(cases, steps_are_bounded);
