@@ -2,8 +2,6 @@
  * and others' views make room for it. */
 #include "namespace/name.h"
 
-enum { ROOM_AT_FIRST = 2 << 20 }; /* bytes */
-
 void mola_record_free(mola_record *record)
 {
     if (record->entry.state)
@@ -66,27 +64,14 @@ mola_err mola_record_add_payload(mola_name *name, mola_record *record, mola_str 
     return err;
 }
 
-/* Applying an entry reads pieces of segments, which take up what was made free for it: the next
- * attempt must make more room than the one before, or they would go on for ever. */
-static bool make_more_room(mola_name *name, size_t *bytes)
-{
-    *bytes *= 2;
-    if (*bytes / 2 > name->all->views.heap.limit)
-        return false;
-    return mola_pages_evict(&name->all->pages, *bytes) || mola_evict_one(name->all, name);
-}
-
-mola_err mola_record_apply(mola_ctx *ctx, mola_name *name, const mola_view *on, mola_record *record,
-                           mola_view **out)
+mola_err mola_record_apply(mola_ctx *ctx, mola_name *name, const mola_view *on,
+                           mola_record *record, mola_view **out)
 {
     bool large = record->entry.flags & MOLA_ENTRY_LARGE;
     mola_image *rows = large ? &record->payload : &record->image;
     uint64_t bytes = record->image.bytes.len + record->payload.bytes.len;
-    size_t room = ROOM_AT_FIRST;
     mola_err err;
-    do
-        err = mola_view_apply(ctx, on, &record->entry, rows, bytes, out);
-    while (err == MOLA_NO_MEMORY && make_more_room(name, &room));
+    MOLA_WITH_ROOM(name, err, mola_view_apply(ctx, on, &record->entry, rows, bytes, out));
     mola_record_free(record);
     if (err == MOLA_NO_MEMORY) {
         mola_why_clear(ctx->why); /* it is the whole namespace that does not fit */
