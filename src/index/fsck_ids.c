@@ -2,7 +2,7 @@
  * filters and hash pages of all segments tell the truth. */
 #include "index/fsck_run.h"
 
-enum { STEP_WINDOWS = 8 };
+enum { STEP_WINDOWS = 8, LEASE_LEFT_SECONDS = 300 };
 
 typedef struct {
     mola_fsck_run *run;
@@ -65,7 +65,7 @@ static mola_err check_step(step *s)
 {
     mola_arena arena;
     mola_arena_init(&arena, s->run->ctx->env->heap, SIZE_MAX);
-    s->ctx = *s->run->ctx;
+    s->ctx = mola_fsck_hurry(s->run);
     s->ctx.arena = &arena;
     s->ctx.pins = NULL;
     s->count = 0;
@@ -82,7 +82,16 @@ static mola_err check_step(step *s)
     return err;
 }
 
-static mola_err check_view(mola_fsck_run *run, mola_view *view)
+/* Reading all ids may take longer than the view may fetch. */
+static mola_err renew_lease(mola_fsck_run *run, mola_name *name, mola_view *view)
+{
+    if (mola_boot_ns(run->ctx->env) + LEASE_LEFT_SECONDS * MOLA_SECOND < view->leased_until_ns)
+        return MOLA_OK;
+    mola_ctx ctx = mola_fsck_hurry(run);
+    return mola_view_renew(&ctx, name, view, 0, view->segment_count);
+}
+
+static mola_err check_view(mola_fsck_run *run, mola_name *name, mola_view *view)
 {
     step s = {.run = run, .view = view};
     mola_err err = MOLA_OK;
@@ -91,26 +100,49 @@ static mola_err check_view(mola_fsck_run *run, mola_view *view)
         for (s.window_first = 0; s.window_first < windows && !err; s.window_first += STEP_WINDOWS) {
             uint32_t left = windows - s.window_first;
             s.window_count = left < STEP_WINDOWS ? left : STEP_WINDOWS;
-            err = check_step(&s);
+            err = renew_lease(run, name, view);
+            if (!err)
+                err = check_step(&s);
         }
     }
     return err;
 }
 
-mola_err mola_fsck_ids(mola_fsck_run *run, mola_name *name, mola_held *held)
+/* Of the manifest that was looked at. MOLA_CONFLICT: another one stands there now. */
+static mola_err check_ids(mola_fsck_run *run, mola_name *name)
+{
+    mola_ctx ctx = mola_fsck_hurry(run);
+    mola_held *held;
+    mola_err err = mola_manifest_read(&ctx, name, &held);
+    if (err)
+        return err;
+    mola_view *view = NULL;
+    if (mola_held_manifest(held)->ver != run->m->ver) {
+        err = MOLA_CONFLICT;
+    } else {
+        err = mola_view_build(&ctx, name, held, 0, 0, &view);
+    }
+    if (!err)
+        err = check_view(run, name, view);
+    if (view)
+        mola_view_unref(view);
+    mola_held_unref(held);
+    return err;
+}
+
+mola_err mola_fsck_ids(mola_fsck_run *run, mola_name *name)
 {
     if (run->m->segment_count == 0)
         return MOLA_OK;
-    mola_view *view;
     mola_why why = {0}, *words = run->ctx->why;
     run->ctx->why = &why;
-    mola_err err = mola_view_build(run->ctx, name, held, 0, 0, &view);
-    if (!err) {
-        err = check_view(run, view);
-        mola_view_unref(view);
-    }
+    mola_err err = check_ids(run, name);
     run->ctx->why = words;
-    if (mola_fsck_is_finding(err) || err == MOLA_CONFLICT) {
+    if (err == MOLA_CONFLICT) {
+        run->moved = true;
+        return MOLA_OK;
+    }
+    if (mola_fsck_is_finding(err)) {
         mola_fsck_bad(run, MOLA_STR("segments"), err, &why);
         return MOLA_OK;
     }

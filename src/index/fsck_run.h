@@ -13,6 +13,7 @@ typedef struct {
     mola_fsck_totals *totals;
 
     const mola_manifest *m; /* of the name, as it was read */
+    bool moved;             /* it was replaced too early for everything to be looked at */
     uint64_t log_last;      /* the newest entry there is */
     mola_buf payloads;      /* mola_payload_ref of the entries that were read */
 } mola_fsck_run;
@@ -30,6 +31,9 @@ mola_err mola_fsck_read(mola_fsck_run *run, mola_str key, mola_arena *arena, boo
 /* Runs one operation until it has an answer. MOLA_UNAVAILABLE with words. */
 mola_err mola_fsck_ask(mola_fsck_run *run, mola_store_op *op, mola_arena *arena) MOLA_NODISCARD;
 
+/* A context for what should take no more than a while: the caller's deadline may be far away. */
+mola_ctx mola_fsck_hurry(const mola_fsck_run *run);
+
 /* An error about bytes, which is a finding; the others end the look. */
 static inline bool mola_fsck_is_finding(mola_err err)
 {
@@ -37,6 +41,6 @@ static inline bool mola_fsck_is_finding(mola_err err)
 }
 
 mola_err mola_fsck_segment(mola_fsck_run *run, uint32_t index) MOLA_NODISCARD;
-mola_err mola_fsck_ids(mola_fsck_run *run, mola_name *name, mola_held *held) MOLA_NODISCARD;
+mola_err mola_fsck_ids(mola_fsck_run *run, mola_name *name) MOLA_NODISCARD;
 mola_err mola_fsck_log(mola_fsck_run *run) MOLA_NODISCARD;
 mola_err mola_fsck_orphans(mola_fsck_run *run) MOLA_NODISCARD;

@@ -4,7 +4,7 @@
 
 mola_indexer_config mola_indexer_defaults(mola_env *env)
 {
-    const uint64_t day_s = 24 * 3600;
+    const uint64_t day_s = 86400;
     return (mola_indexer_config){
         .env = env,
         .fence_ns = 60 * MOLA_SECOND,
@@ -15,6 +15,7 @@ mola_indexer_config mola_indexer_defaults(mola_env *env)
         .flush_age_ns = 60 * MOLA_SECOND,
         .merge_fan_in = 8,
         .segment_rows_max = 1 << 22,
+        .inline_bytes_max = MOLA_INLINE_BYTES_MAX,
         .poll_ns = 10 * MOLA_SECOND,
         .sweep_ns = day_s * MOLA_SECOND,
         .retention_us = day_s * 1000000,
