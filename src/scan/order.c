@@ -140,9 +140,16 @@ static mola_err offer_all(ordering *o, const mola_rowset *rows)
                       .visit = offer_window,
                       .wanted = may_have_better,
                       .done = step_done};
-    mola_err err =
-        mola_order_windows(ctx, rows, key_at(o, 0), o->heap.k, &walk.order, &walk.order_count);
-    o->has_zones = walk.order != NULL;
+    mola_order_plan plan;
+    mola_err err = mola_order_windows(ctx, rows, key_at(o, 0), o->heap.k, &plan);
+    o->has_zones = plan.windows != NULL;
+    if (err || !o->has_zones)
+        return err ? err : mola_scan_windows(ctx, rows, &walk);
+    walk.order = plan.windows;
+    walk.order_count = plan.near;
+    err = mola_scan_windows(ctx, rows, &walk);
+    walk.order = plan.windows + plan.near;
+    walk.order_count = plan.count - plan.near;
     return err ? err : mola_scan_windows(ctx, rows, &walk);
 }
 

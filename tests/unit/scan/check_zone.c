@@ -129,6 +129,34 @@ START_TEST(what_zones_decide_is_not_read)
 }
 END_TEST
 
+/* The newest rows are in memory: who asks for them does not wait for the store. */
+START_TEST(rows_in_memory_may_show_that_nothing_is_to_be_read)
+{
+    types = parse_text(&f, zone_schema, strlen(zone_schema));
+    for (uint32_t i = 0; i < 10000; i++)
+        mola_buf_print(&text, "%s{\"id\":%u,\"n\":%u}", i ? "," : "[", i, i);
+    mola_buf_add_char(&text, ']');
+    rows = parse_buf();
+    view = make_view(&f, make_state(&f, mola_json_root(types), MOLA_METRIC_NONE),
+                     mola_json_root(rows), &(cut){9900, 0}, 1);
+    mola_order_key key = {mola_state_find(view->state, MOLA_STR("n"))->id, MOLA_DESCENDING};
+    all_rows();
+    for (uint32_t k = 99; k <= 101; k++) {
+        mola_hit *hits;
+        size_t count;
+        distant_on(view, 1, 0);
+        distant.exact_zones = true;
+        f.ctx.roundtrips = 0;
+        ck_assert_int_eq(mola_order_run(&f.ctx, &set, &key, 1, k, &hits, &count), MOLA_OK);
+        ck_assert_uint_eq(f.ctx.roundtrips, k > 100);
+        ck_assert_uint_eq(distant.fetched, k > 100 ? 2 : 0);
+        ck_assert_uint_eq(count, k);
+        ck_assert_uint_eq(hits[0].row, 99);
+        bring_back();
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("zone");
@@ -136,6 +164,7 @@ int main(void)
     tcase_add_checked_fixture(cases, set_up, tear_down);
     tcase_add_loop_test(cases, zones_decide_only_what_is_so, 0, 4);
     tcase_add_test(cases, what_zones_decide_is_not_read);
+    tcase_add_test(cases, rows_in_memory_may_show_that_nothing_is_to_be_read);
     tcase_set_timeout(cases, 60);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
