@@ -2,14 +2,13 @@
 
 /* ---- ranking ---- */
 
-/* Attributes that a ranking reads of every row. */
+/* Attributes that a ranking reads of every row, without vectors: those are read by themselves, once
+ * it is known how few rows are left. */
 static void ranking_reads(const mola_ranking *ranking, mola_attr_list *attrs)
 {
     mola_attr_list_add(attrs, MOLA_ATTR_ID); /* ties */
     for (uint32_t i = 0; i < ranking->key_count; i++)
         mola_attr_list_add(attrs, ranking->keys[i].attr);
-    if (ranking->kind == MOLA_RANK_VECTOR)
-        mola_attr_list_add(attrs, ranking->nearest.attr->id);
     if (ranking->kind == MOLA_RANK_SCORE)
         mola_score_reads(ranking->score, attrs);
 }
@@ -49,16 +48,11 @@ static mola_err check_limits(const mola_ctx *ctx, const mola_question *q)
 }
 
 mola_err mola_filter_rows(const mola_asking *asking, const mola_filter *filters,
-                          mola_attr_list *reads, mola_rowset *rows)
+                          const mola_attr_list *reads, mola_rowset *rows)
 {
-    mola_ctx *ctx = asking->ctx;
-    if (filters)
-        mola_filter_reads(filters, reads);
-    mola_err err = mola_read_parts(ctx, asking->view, reads);
-    if (!err)
-        err = mola_rowset_live(ctx, asking->view, rows);
+    mola_err err = mola_rowset_live(asking->ctx, asking->view, rows);
     if (!err && filters)
-        err = mola_filter_run(ctx, filters, rows);
+        err = mola_filter_run_ahead(asking->ctx, filters, reads, rows);
     return err;
 }
 

@@ -37,6 +37,7 @@ typedef struct {
     uint64_t hits, misses;           /* GETs */
     uint64_t bytes_held, bytes_room; /* in the file */
     uint64_t errors;                 /* of the disk, sums that did not match included */
+    bool disabled; /* given up after errors in a row: everything is asked of the store */
 } mola_cache_stats;
 mola_cache_stats mola_cache_look(mola_cache *cache);
 /* What part (0..1) of these ranges it holds: for hints about warmth. No I/O. */
