@@ -6,7 +6,7 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
-enum { LEVEL = 1 };
+enum { LEVEL = 1, ZSTD_RATIO_MAX = 32768 };
 _Static_assert(sizeof(XXH128_canonical_t) == MOLA_BLOCK_TRAILER_BYTES, "the trailer is the digest");
 
 void mola_sum128(mola_str bytes, uint8_t out[16])
@@ -115,7 +115,8 @@ mola_err mola_block_read(mola_str block, const mola_block_place *place, mola_are
         *plain = head.rest;
         return head.rest.len == plain_bytes ? MOLA_OK : MOLA_CORRUPT;
     }
-    if (ZSTD_getFrameContentSize(head.rest.data, head.rest.len) != plain_bytes)
+    if (plain_bytes / ZSTD_RATIO_MAX > head.rest.len ||
+        ZSTD_getFrameContentSize(head.rest.data, head.rest.len) != plain_bytes)
         return MOLA_CORRUPT; /* before so much memory is asked for */
     char *bytes = mola_arena_alloc(arena, plain_bytes, 1, 64);
     if (!bytes)

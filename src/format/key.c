@@ -239,11 +239,11 @@ bool mola_key_parse_object(mola_str rest, char folder, uint64_t *base, uint64_t 
 bool mola_key_parse_number(mola_str tail, char *kind, uint32_t *number)
 {
     uint8_t bytes[4];
-    *kind = tail.len > 1 ? tail.data[1] : 0;
-    char start[] = {'/', *kind, '.'};
-    if ((*kind != 'h' && *kind != 'o') || !cut_prefix(&tail, (mola_str){start, sizeof start}) ||
-        !cut_hex(&tail, bytes, sizeof bytes) || tail.len != 0)
+    bool head = cut_prefix(&tail, MOLA_STR("/h."));
+    if ((!head && !cut_prefix(&tail, MOLA_STR("/o."))) || !cut_hex(&tail, bytes, sizeof bytes) ||
+        tail.len != 0)
         return false;
+    *kind = head ? 'h' : 'o';
     memcpy(number, bytes, sizeof bytes);
     *number = __builtin_bswap32(*number);
     return true;

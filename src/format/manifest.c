@@ -75,9 +75,10 @@ static bool segments_tile(const mola_manifest *m)
 static bool info_ok(const mola_segment_info *info, const mola_segment_ref *ref)
 {
     bool vector = ref->dv_base || ref->dv_rand;
-    if (info->rows == 0)
+    if (info->rows == 0) {
         return !info->head_bytes && !info->data_bytes && !info->object_count && !info->deleted &&
                !vector;
+    }
     return info->rows <= MOLA_SEGMENT_ROWS_MAX && info->head_bytes && info->data_bytes &&
            info->object_count && info->deleted <= info->rows && vector == (info->deleted > 0);
 }
@@ -87,9 +88,10 @@ static bool info_ok(const mola_segment_info *info, const mola_segment_ref *ref)
 static bool inline_is_of(const mola_inline_object *object, const mola_segment_ref *ref,
                          const mola_segment_info *info)
 {
-    if (object->kind == MOLA_OBJECT_DELETES)
+    if (object->kind == MOLA_OBJECT_DELETES) {
         return info->deleted && object->base == ref->dv_base && object->rand == ref->dv_rand &&
                object->number == 0;
+    }
     if (object->base != ref->base || object->rand != ref->rand ||
         memcmp(object->owner, ref->owner, sizeof ref->owner) != 0)
         return false;

@@ -112,10 +112,11 @@ static mola_err put_record(mola_segment_writer *w, mola_writer_attr *a, const vo
     mola_err err = mola_output_begin(&w->output, 1, &at);
     if (err)
         return err;
-    if (vector)
+    if (vector) {
         mola_buf_add(bytes, vector, size);
-    else
+    } else {
         mola_buf_add_zeros(bytes, size);
+    }
     if (bytes->failed)
         return MOLA_NO_MEMORY;
     mola_block_place place = mola_segment_place(&w->id, MOLA_KIND_VECTOR, a->attr, a->done);

@@ -85,9 +85,10 @@ static void add_zones(mola_buf *out, const mola_zone *zones, uint32_t count)
         mola_add_u64(out, zones[i].least);
         mola_add_u64(out, zones[i].most);
     }
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
         mola_add_u8(out, (uint8_t)((zones[i].any_value ? ZONE_ANY_VALUE : 0) |
                                    (zones[i].any_null ? ZONE_ANY_NULL : 0)));
+    }
 }
 
 static void add_attr(mola_buf *out, const mola_segment_attr *a, uint32_t rows)
@@ -538,40 +539,4 @@ mola_err mola_segment_head_decode(mola_str image, const mola_segment_id *id, mol
     if (!err)
         *out = head;
     return err;
-}
-
-/* -- finding one's way ------------------------------------------------------------------------- */
-
-const mola_segment_attr *mola_segment_find(const mola_segment_head *head, uint32_t attr)
-{
-    uint32_t low = 0, high = head->attr_count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (head->attrs[middle].attr < attr)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < head->attr_count && head->attrs[low].attr == attr ? &head->attrs[low] : NULL;
-}
-
-uint32_t mola_segment_page_of(const mola_segment_attr *attr, uint32_t row)
-{
-    MOLA_ASSERT(attr->page_count > 0);
-    uint32_t low = 0, high = attr->page_count; /* pages[low] begins at or before the row */
-    while (high - low > 1) {
-        uint32_t middle = low + (high - low) / 2;
-        if (attr->pages[middle].row_first <= row)
-            low = middle;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-uint32_t mola_segment_page_rows(const mola_segment_head *head, const mola_segment_attr *attr,
-                                uint32_t page)
-{
-    MOLA_ASSERT(page < attr->page_count);
-    return until(attr->pages, attr->page_count, head->rows, page) - attr->pages[page].row_first;
 }

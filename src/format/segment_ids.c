@@ -45,7 +45,7 @@ mola_extent mola_segment_index_at(const mola_segment_head *head, uint32_t page)
                          .bytes = MOLA_INDEX_PAGE_BYTES};
 }
 
-/* Entry of the id; `count` when it is not there. *used: bytes behind the head of the page. */
+/* Entry of the id; `count` when it is not there. */
 static uint32_t find_fixed(const char *ids, uint32_t count, size_t width, const void *id)
 {
     uint32_t at = 0;
@@ -62,7 +62,8 @@ static uint32_t find_u64(const char *ids, uint32_t count, uint64_t id)
     return at;
 }
 
-/* Goes over all entries, whose lengths `page` must hold. */
+/* Goes over all entries, whose lengths `page` must hold. *used: bytes of the page that they take.
+ */
 static bool find_text(mola_str page, uint32_t count, mola_str id, uint32_t *found, size_t *used)
 {
     const uint8_t *lengths = (const uint8_t *)page.data + (size_t)count * 4;
@@ -103,7 +104,9 @@ static bool find_on_page(mola_str page, uint32_t count, const mola_value *id, bo
 mola_err mola_segment_index_find(const mola_segment_head *head, uint32_t page, mola_str bytes,
                                  const mola_value *id, bool *found, uint32_t *row)
 {
-    MOLA_ASSERT(page < head->index_page_count && id->elem == head->attrs[0].type.elem);
+    MOLA_ASSERT(page < head->index_page_count);
+    if (id->elem != head->attrs[0].type.elem) /* it was asked for what its namespace has */
+        return MOLA_CORRUPT;
     mola_str plain;
     mola_block_place place = mola_segment_place(&head->id, MOLA_KIND_INDEX, 0, page);
     mola_err err = mola_segment_block_raw(bytes, &place, &plain);

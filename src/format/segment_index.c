@@ -67,7 +67,7 @@ static mola_err choose_page_count(sorter *s)
     uint64_t total = 0;
     for (uint32_t row = 0; row < s->ids->rows; row++)
         total += entry_bytes(s->ids, row);
-    s->page_count = (uint32_t)(total <= ROOM ? 1 : total * 100 / (ROOM * FULL_PERCENT) + 1);
+    s->page_count = (uint32_t)(total <= ROOM ? 1 : total * 100 / FULL_PERCENT / ROOM + 1);
     uint64_t most = (uint64_t)s->page_count * 4 + 64; /* so many only if hashes are the same */
     for (;;) {
         bool fits = false;

@@ -34,6 +34,16 @@ mola_err mola_output_close(mola_segment_output *o)
     return err;
 }
 
+/* Buffers double. One that will hold a whole object gets the room for it, and for what stands over,
+ * at once, rather than twice as much in the end. */
+static void make_room(mola_segment_output *o)
+{
+    enum { OVER = 512 << 10 };
+    size_t whole = o->object_bytes + OVER;
+    if (o->bytes.len > o->object_bytes / 8 && o->bytes.room < whole)
+        (void)mola_buf_reserve(&o->bytes, whole - o->bytes.len);
+}
+
 mola_err mola_output_begin(mola_segment_output *o, size_t align, mola_extent *at)
 {
     if (o->bytes.len >= o->object_bytes) {
@@ -41,6 +51,7 @@ mola_err mola_output_begin(mola_segment_output *o, size_t align, mola_extent *at
         if (err)
             return err;
     }
+    make_room(o);
     mola_buf_pad(&o->bytes, o->begun ? align : MOLA_SECTION_ALIGN);
     o->begun = true;
     *at = (mola_extent){.object = o->number, .offset = (uint32_t)o->bytes.len};

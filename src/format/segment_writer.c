@@ -1,16 +1,6 @@
 #include "format/segment_writer.h"
 #include "mola/base/check.h"
 
-mola_segment_layout mola_segment_layout_of(const mola_attr *attr)
-{
-    if (attr->type.form == MOLA_FORM_DENSE)
-        return MOLA_AS_VECTORS;
-    if (attr->type.form == MOLA_FORM_MULTI || attr->type.form == MOLA_FORM_SPARSE)
-        return MOLA_AS_PAGES;
-    return attr->filterable || attr->regex || attr->glob || attr->fuzzy ? MOLA_AS_PAGES
-                                                                        : MOLA_AS_DOCUMENTS;
-}
-
 static void init_attr(mola_segment_writer *w, mola_writer_attr *a, uint32_t id, mola_type type,
                       mola_segment_layout layout)
 {

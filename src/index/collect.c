@@ -124,10 +124,11 @@ static mola_err split_retired(pass *p, mola_manifest *next)
     next->retired = kept;
     next->retired_count = p->dropped_count = 0;
     for (uint32_t i = 0; i < count; i++) {
-        if (may_drop(p, &p->m->retired[i]))
+        if (may_drop(p, &p->m->retired[i])) {
             p->dropped[p->dropped_count++] = p->m->retired[i];
-        else
+        } else {
             kept[next->retired_count++] = p->m->retired[i];
+        }
     }
     return MOLA_OK;
 }
@@ -241,10 +242,11 @@ static mola_err delete_all(pass *p)
     mola_err err = MOLA_OK;
     for (uint32_t i = 0; i < p->dropped_count && !err; i++)
         err = delete_row(p, bin, &p->dropped[i]);
-    if (!err && p->garbage)
+    if (!err && p->garbage) {
         err = delete_in(p, bin, 0, (mola_str){0});
-    else if (!err && safe > p->wait->deleted)
+    } else if (!err && safe > p->wait->deleted) {
         err = delete_log(p, bin);
+    }
     mola_err emptied = mola_bin_end(bin);
     p->out->did = p->out->did || bin->deleted;
     if (!err && !emptied)
@@ -272,10 +274,11 @@ static void look_at(pass *p, const mola_store_entry *entry, uint64_t next_gc_flo
     mola_str rest;
     if (!mola_key_parse_incarnation(p->indexer->config.org, entry->key, nsid, &rest))
         return;
-    if (is_garbage(p, entry->key, rest, p->m->gc_floor))
+    if (is_garbage(p, entry->key, rest, p->m->gc_floor)) {
         p->garbage = true;
-    else if (is_garbage(p, entry->key, rest, next_gc_floor))
+    } else if (is_garbage(p, entry->key, rest, next_gc_floor)) {
         p->wants_gc_floor = p->garbage = true;
+    }
     if (!mola_key_parse_entry(p->indexer->config.org, entry->key, nsid, &seq) ||
         seq <= p->m->indexed_seq)
         return;
@@ -314,10 +317,11 @@ static void plan_next(pass *p)
         earlier(due_ns, now_ns); /* it must be received first */
     if (wait->floor.safe > wait->deleted || p->garbage)
         earlier(due_ns, plus(now_ns, lease_ns(p)));
-    if (wait->wanted_ns)
+    if (wait->wanted_ns) {
         earlier(due_ns, plus(wait->wanted_ns, lease_ns(p)));
-    else if (p->m->wal_floor < p->m->indexed_seq && wait->keep_until > now_us)
+    } else if (p->m->wal_floor < p->m->indexed_seq && wait->keep_until > now_us) {
         earlier(due_ns, plus(now_ns, (wait->keep_until - now_us) * 1000));
+    }
     for (uint32_t i = 0; i < p->m->retired_count; i++) {
         const mola_retired *row = &p->m->retired[i];
         uint64_t first_ns = mola_wait_row_ns(wait, row);

@@ -89,10 +89,11 @@ void mola_doomed_expire(mola_doomed *doomed, uint64_t age_ns)
     MOLA_LOCKED(&doomed->lock);
     for (uint32_t i = 0; i < doomed->count;) {
         const doom *row = &doomed->rows[i];
-        if (row->resting && now > row->suspect_ns && now - row->suspect_ns > age_ns)
+        if (row->resting && now > row->suspect_ns && now - row->suspect_ns > age_ns) {
             doomed->rows[i] = doomed->rows[--doomed->count];
-        else
+        } else {
             i++;
+        }
     }
 }
 
@@ -196,9 +197,9 @@ mola_err mola_doom(mola_ctx *ctx, mola_indexer *indexer, const uint8_t nsid[16],
         mola_name *name = mola_name_open(indexer->names, birth->name);
         if (!name)
             return MOLA_NO_MEMORY;
-        do
+        do {
             err = prevent_birth(ctx, indexer, name, nsid, birth->cond_ver, &dead);
-        while (err == MOLA_CONFLICT && mola_boot_ns(ctx->env) < ctx->deadline_ns);
+        } while (err == MOLA_CONFLICT && mola_boot_ns(ctx->env) < ctx->deadline_ns);
         mola_name_close(name);
     }
     if (dead)

@@ -4,7 +4,7 @@
 
 mola_indexer_config mola_indexer_defaults(mola_env *env)
 {
-    const uint64_t day_s = 24 * 3600;
+    const uint64_t day_s = 86400;
     return (mola_indexer_config){
         .env = env,
         .fence_ns = 60 * MOLA_SECOND,

@@ -102,10 +102,11 @@ static void empty(mola_bin *bin)
     mola_store_run(bin->ctx->env->store, bin->ctx, ops, bin->count);
     uint64_t deleted = 0;
     for (uint32_t i = 0; i < bin->count; i++) {
-        if (ops[i].err == MOLA_OK || ops[i].err == MOLA_NOT_FOUND)
+        if (ops[i].err == MOLA_OK || ops[i].err == MOLA_NOT_FOUND) {
             deleted++;
-        else if (!bin->err)
+        } else if (!bin->err) {
             bin->err = mola_fail(bin->ctx->why, MOLA_UNAVAILABLE, "an object was not deleted");
+        }
     }
     bin->deleted += deleted;
     mola_count(bin->ctx->env->metrics, MOLA_M_collect_deleted_total, (int64_t)deleted);

@@ -147,18 +147,20 @@ static void sweep_name(sweep *w, mola_str text)
             mola_held_unref(held);
         }
     }
-    if (seen.lives)
+    if (seen.lives) {
         mark_named(w, seen.nsid);
-    else if (err)
+    } else if (err) {
         w->blind = true;
+    }
     note(w, err);
     if (!err && seen.newest_seq > seen.indexed_seq)
         note(w, look_at_log(ctx, w, name, &seen));
     mola_work_collect_at(w->indexer->work, text, seen.due_ns);
-    if (name && mola_work_knows(w->indexer->work, text))
+    if (name && mola_work_knows(w->indexer->work, text)) {
         mola_name_close(name);
-    else if (name)
+    } else if (name) {
         mola_name_close_forgotten(name);
+    }
     step_end(&s);
 }
 
@@ -176,11 +178,12 @@ static mola_err sweep_names(sweep *w)
     while (mola_walk_page(walk, &err)) {
         for (uint32_t i = 0; i < walk->count && !err; i++) {
             mola_str name;
-            if (mola_indexer_stopping(w->indexer))
+            if (mola_indexer_stopping(w->indexer)) {
                 err = mola_fail(w->ctx->why, MOLA_UNAVAILABLE, "the indexer is closing");
-            else if (walk->entries[i].size != MOLA_TOMBSTONE_BYTES &&
-                     mola_key_parse_manifest(org, walk->entries[i].key, &name))
+            } else if (walk->entries[i].size != MOLA_TOMBSTONE_BYTES &&
+                       mola_key_parse_manifest(org, walk->entries[i].key, &name)) {
                 sweep_name(w, name);
+            }
         }
         if (err)
             break;
@@ -283,18 +286,20 @@ static mola_err bury(mola_ctx *ctx, mola_indexer *indexer, const uint8_t nsid[16
             mola_str key = walk->entries[i].key, rest;
             uint8_t of[16];
             if (!mola_key_parse_incarnation(indexer->config.org, key, of, &rest) ||
-                is_held(indexer, &holdings, key, rest))
+                is_held(indexer, &holdings, key, rest)) {
                 left = true;
-            else
+            } else {
                 mola_bin_add(bin, key);
+            }
         }
     }
     mola_walk_end(walk);
     mola_err emptied = mola_bin_end(bin);
-    if (!err && !emptied && !left)
+    if (!err && !emptied && !left) {
         mola_doomed_forget(indexer->doomed, nsid);
-    else
+    } else {
         mola_doomed_rest(indexer->doomed, nsid);
+    }
     return err ? err : emptied;
 }
 
@@ -356,10 +361,11 @@ mola_err mola_index_sweep(mola_ctx *ctx, mola_indexer *indexer)
     if (!err)
         err = sweep_names(&w);
     for (uint32_t i = 0; i < w.count && !err && !w.blind; i++) {
-        if (mola_indexer_stopping(indexer))
+        if (mola_indexer_stopping(indexer)) {
             err = mola_fail(ctx->why, MOLA_UNAVAILABLE, "the indexer is closing");
-        else if (!w.rows[i].named)
+        } else if (!w.rows[i].named) {
             note(&w, sweep_nameless(ctx, indexer, w.rows[i].nsid));
+        }
     }
     mola_free(ctx->env->heap, w.rows, w.room * sizeof *w.rows);
     mola_doomed_expire(indexer->doomed, 2 * indexer->config.sweep_ns);

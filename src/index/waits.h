@@ -52,6 +52,6 @@ void mola_wait_for(mola_waits *waits, mola_wait *wait, const uint8_t nsid[16]);
 mola_err mola_wait_for_rows(mola_waits *waits, mola_wait *wait, const mola_manifest *manifest,
                             uint64_t now_ns) MOLA_NODISCARD;
 /* When the row was first seen; UINT64_MAX: it was not. */
-uint64_t mola_wait_row_ns(const mola_wait *wait, const mola_retired *row);
+uint64_t mola_wait_row_ns(const mola_wait *wait, const mola_retired *retired);
 /* The floor of a borrower; NULL: no room, so everything is held. */
 mola_floor_wait *mola_wait_child(mola_waits *waits, mola_wait *wait, const uint8_t child[16]);

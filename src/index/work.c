@@ -275,10 +275,11 @@ static void work_on(mola_work *work, item *it, bool collect, const mola_look *lo
     } else {
         it->failures = 0;
         it->retry_ns = 0;
-        if (collect)
+        if (collect) {
             it->collect_ns = collected.due_ns;
-        else
+        } else {
             settle_index(work, it, &f);
+        }
     }
     (void)reschedule(work, it);
     bool idle = it->index_ns == MOLA_NEVER && it->collect_ns == MOLA_NEVER;

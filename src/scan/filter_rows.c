@@ -71,9 +71,9 @@ static mola_err keep_ids(filtering *f, const mola_filter *test)
         uint32_t part = at[i].part, row = at[i].row;
         if (part == MOLA_NOWHERE || !rows->bits[part] || !mola_bit(rows->bits[part], row))
             continue;
+        uint32_t rows_there = rows->view->parts[part].rows;
         if (!kept[part])
-            kept[part] =
-                mola_new(f->ctx->arena, uint64_t, mola_words(rows->view->parts[part].rows));
+            kept[part] = mola_new(f->ctx->arena, uint64_t, mola_words(rows_there));
         if (!kept[part])
             return mola_scan_no_memory(f->ctx);
         kept[part][row >> 6] |= (uint64_t)1 << (row & 63);

@@ -15,34 +15,45 @@ typedef struct {
 
 /* ---- ties ---- */
 
-/* A key of a row or, behind the last key, its id. */
-static mola_value read_value(const void *of, const mola_candidate *c, uint32_t index)
+static mola_value cell(const mola_view *view, uint32_t attr, const mola_candidate *c)
 {
-    const ordering *o = of;
     mola_column column;
     uint32_t row;
-    if (index == o->key_count)
-        return mola_view_id(o->view, c->part, c->row);
-    if (!mola_view_column(o->view, c->part, c->row, o->keys[index].attr, &column, &row))
+    if (!mola_view_column(view, c->part, c->row, attr, &column, &row))
         return (mola_value){.elem = MOLA_ELEM_NONE};
     return mola_cell(&column, row);
 }
 
-static inline mola_value value_of(const ordering *o, const mola_candidate *c, uint32_t index)
+/* What is kept of a row: its keys and, behind them, its id. */
+static mola_value read_value(const void *of, const mola_candidate *c, uint32_t index)
 {
-    return c->kept ? mola_keep_value(&o->keep, c, index) : read_value(o, c, index);
+    const ordering *o = of;
+    return index < o->key_count ? cell(o->view, o->keys[index].attr, c)
+                                : mola_view_id(o->view, c->part, c->row);
+}
+
+static mola_value key_of(const ordering *o, const mola_candidate *c, uint32_t index)
+{
+    return c->kept ? mola_keep_value(&o->keep, c, index) : cell(o->view, o->keys[index].attr, c);
+}
+
+static mola_value id_of(const ordering *o, const mola_candidate *c)
+{
+    return c->kept ? mola_keep_value(&o->keep, c, o->key_count)
+                   : mola_view_id(o->view, c->part, c->row);
 }
 
 static int settle(const mola_topk *heap, const mola_candidate *a, const mola_candidate *b)
 {
     const ordering *o = heap->of;
-    for (uint32_t i = 0; i <= o->key_count; i++) {
-        mola_value left = value_of(o, a, i), right = value_of(o, b, i);
+    for (uint32_t i = 0; i < o->key_count; i++) {
+        mola_value left = key_of(o, a, i), right = key_of(o, b, i);
         int order = mola_value_cmp(&left, &right);
         if (order)
-            return i < o->key_count && o->keys[i].direction == MOLA_DESCENDING ? -order : order;
+            return o->keys[i].direction == MOLA_DESCENDING ? -order : order;
     }
-    return 0;
+    mola_value left = id_of(o, a), right = id_of(o, b);
+    return mola_value_cmp(&left, &right);
 }
 
 /* ---- windows ---- */
@@ -140,9 +151,16 @@ static mola_err offer_all(ordering *o, const mola_rowset *rows)
                       .visit = offer_window,
                       .wanted = may_have_better,
                       .done = step_done};
-    mola_err err =
-        mola_order_windows(ctx, rows, key_at(o, 0), o->heap.k, &walk.order, &walk.order_count);
-    o->has_zones = walk.order != NULL;
+    mola_order_plan plan;
+    mola_err err = mola_order_windows(ctx, rows, key_at(o, 0), o->heap.k, &plan);
+    o->has_zones = plan.windows != NULL;
+    if (err || !o->has_zones)
+        return err ? err : mola_scan_windows(ctx, rows, &walk);
+    walk.order = plan.windows;
+    walk.order_count = plan.near;
+    err = mola_scan_windows(ctx, rows, &walk);
+    walk.order = plan.windows + plan.near;
+    walk.order_count = plan.count - plan.near;
     return err ? err : mola_scan_windows(ctx, rows, &walk);
 }
 

@@ -4,7 +4,7 @@
 typedef struct {
     mola_order_bounds bounds;
     mola_window_at at;
-    bool known;
+    bool known, near;
     uint32_t rows; /* set ones */
 } bounded_window;
 
@@ -44,6 +44,8 @@ static int by_last(const void *a, const void *b)
 static int by_first(const void *a, const void *b)
 {
     const bounded_window *left = a, *right = b;
+    if (left->near != right->near)
+        return left->near ? -1 : 1;
     if (left->known != right->known)
         return left->known ? 1 : -1;
     int order = compare_places(left->bounds.first, right->bounds.first);
@@ -74,7 +76,8 @@ static bounded_window *list_windows(mola_ctx *ctx, const mola_rowset *rows, mola
             if (!set)
                 continue;
             bounded_window *next = &all[(*count)++];
-            *next = (bounded_window){.at = {p, w}, .rows = (uint32_t)set};
+            *next = (bounded_window){
+                .at = {p, w}, .near = mola_part_in_memory(view, p), .rows = (uint32_t)set};
             next->known = mola_order_bounds_of(view, key, &window, &next->bounds);
             *known += next->known;
         }
@@ -103,25 +106,27 @@ static size_t drop_hopeless(bounded_window *all, size_t count, size_t known, siz
 }
 
 mola_err mola_order_windows(mola_ctx *ctx, const mola_rowset *rows, mola_order_key key, size_t k,
-                            const mola_window_at **out, size_t *count)
+                            mola_order_plan *out)
 {
-    size_t known;
-    *out = NULL;
-    *count = 0;
+    size_t known, count;
+    *out = (mola_order_plan){0};
     if (!rows->view->segment_count || !k)
         return MOLA_OK;
-    bounded_window *all = list_windows(ctx, rows, key, count, &known);
+    bounded_window *all = list_windows(ctx, rows, key, &count, &known);
     if (!all)
         return mola_scan_no_memory(ctx);
     if (!known)
         return MOLA_OK;
-    *count = drop_hopeless(all, *count, known, k);
-    qsort(all, *count, sizeof *all, by_first);
-    mola_window_at *order = mola_new(ctx->arena, mola_window_at, *count);
-    if (!order)
+    count = drop_hopeless(all, count, known, k);
+    qsort(all, count, sizeof *all, by_first);
+    mola_window_at *windows = mola_new(ctx->arena, mola_window_at, count);
+    if (!windows)
         return mola_scan_no_memory(ctx);
-    for (size_t i = 0; i < *count; i++)
-        order[i] = all[i].at;
-    *out = order;
+    for (size_t i = 0; i < count; i++) {
+        windows[i] = all[i].at;
+        out->near += all[i].near;
+    }
+    out->windows = windows;
+    out->count = count;
     return MOLA_OK;
 }

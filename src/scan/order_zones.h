@@ -18,7 +18,13 @@ typedef struct {
 bool mola_order_bounds_of(const mola_view *view, mola_order_key key, const mola_window *window,
                           mola_order_bounds *out);
 
-/* The windows that can hold one of the first k rows, those with the first rows in front; windows
- * without a zone before all others. *out NULL: no window has a zone, all are to be visited. */
+/* The windows that can hold one of the first k rows: `near` ones of parts in memory, then those of
+ * segments, the ones without a zone before all others and those with the first rows next. The near
+ * ones are for a walk of their own: they cost nothing to look at, and may show that the others are
+ * not needed. *windows NULL: no window has a zone, all are to be visited. */
+typedef struct {
+    const mola_window_at *windows;
+    size_t near, count;
+} mola_order_plan;
 mola_err mola_order_windows(mola_ctx *ctx, const mola_rowset *rows, mola_order_key key, size_t k,
-                            const mola_window_at **out, size_t *count) MOLA_NODISCARD;
+                            mola_order_plan *out) MOLA_NODISCARD;

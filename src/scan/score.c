@@ -333,18 +333,20 @@ static mola_err offer_window(void *of, const mola_window *window)
     mola_column ids;
     bool have = mola_span_column(&span, MOLA_ATTR_ID, &ids);
     MOLA_ASSERT(have);
-    run_scorer(&r->scorer, &span, window->bits);
-    for (size_t w = 0; w < mola_words(window->rows); w++) {
-        uint64_t rest = dense ? window->bits[w] : window->bits[w] & scored->matched[w];
+    const uint64_t *asked = window->bits;
+    size_t words = mola_words(window->rows);
+    uint32_t part = window->part, first = window->index * MOLA_WINDOW_ROWS;
+    run_scorer(&r->scorer, &span, asked);
+    for (size_t w = 0; w < words; w++) {
+        uint64_t rest = dense ? asked[w] : asked[w] & scored->matched[w];
         for (; rest; rest &= rest - 1) {
             uint32_t row = (uint32_t)w * 64 + (uint32_t)__builtin_ctzll(rest);
             double score = (double)rounded(scored->scores[row]);
-            mola_candidate c = {.key = ~mola_float_key(score),
-                                .part = window->part,
-                                .row = window->index * MOLA_WINDOW_ROWS + row};
-            if ((!dense && !(score > 0)) || mola_topk_refuses_key(heap, 0, c.key))
+            uint64_t key = ~mola_float_key(score);
+            if ((!dense && !(score > 0)) || mola_topk_refuses_key(heap, 0, key))
                 continue;
-            c.tie = mola_sort_key(&ids, row);
+            mola_candidate c = {
+                .key = key, .tie = mola_sort_key(&ids, row), .part = part, .row = first + row};
             if (mola_topk_refuses_tie(heap, &c))
                 continue;
             mola_err err = mola_topk_offer(heap, &c);

@@ -88,7 +88,7 @@ static void ask_store(mola_ctx *ctx, mola_store_op *ops, size_t count)
 
 /* `wide` has room for as many as there are operations. */
 static void ask_for_rest(mola_cache *cache, mola_ctx *ctx, mola_store_op *ops, size_t count,
-                           const mola_cache_plan *plans, mola_store_op *wide)
+                         const mola_cache_plan *plans, mola_store_op *wide)
 {
     size_t asked = 0;
     for (size_t i = 0; i < count; i++) {
@@ -130,11 +130,20 @@ static void count_answers(mola_cache *cache, size_t hits, size_t misses)
     cache->stats.misses += misses;
 }
 
+static bool any_immutable(const mola_store_op *ops, size_t count)
+{
+    bool any = false;
+    for (size_t i = 0; i < count; i++) {
+        MOLA_IMPLIES(ops[i].immutable, ops[i].verb == MOLA_GET && ops[i].etag.len == 0);
+        any |= ops[i].immutable;
+    }
+    return any;
+}
+
 void mola_cache_run(mola_cache *cache, mola_ctx *ctx, mola_store_op *ops, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        MOLA_IMPLIES(ops[i].immutable, ops[i].verb == MOLA_GET && ops[i].etag.len == 0);
-    mola_cache_plan *plans = cache ? mola_new(ctx->arena, mola_cache_plan, count) : NULL;
+    bool use = any_immutable(ops, count) && cache;
+    mola_cache_plan *plans = use ? mola_new(ctx->arena, mola_cache_plan, count) : NULL;
     mola_store_op *wide = plans ? mola_new(ctx->arena, mola_store_op, count) : NULL;
     if (!wide) {
         ask_store(ctx, ops, count);
@@ -142,8 +151,8 @@ void mola_cache_run(mola_cache *cache, mola_ctx *ctx, mola_store_op *ops, size_t
     }
     mola_cache_look_up(cache, ctx, ops, count, plans);
     mola_cache_read(cache, ctx, plans, count);
-    size_t hits = 0, misses = 0;
     ask_for_rest(cache, ctx, ops, count, plans, wide);
+    size_t hits = 0, misses = 0;
     for (size_t i = 0; i < count; i++) {
         if (plans[i].hit)
             answer_hit(&ops[i], &plans[i]);

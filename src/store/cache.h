@@ -69,10 +69,10 @@ uint32_t mola_cache_map_find(const mola_cache_map *map, const mola_cache_name *n
 uint32_t mola_cache_map_claim(mola_cache_map *map, const mola_cache_name *name);
 /* At the start: gives a slot the name that its record says, which is not in the map yet. After the
  * last of them _free_rest makes the other slots free. */
-void mola_cache_map_restore(mola_cache_map *map, uint32_t slot, const mola_cache_name *name);
+void mola_cache_map_restore(mola_cache_map *map, uint32_t at, const mola_cache_name *name);
 void mola_cache_map_free_rest(mola_cache_map *map);
-void mola_cache_map_add_pages(mola_cache_map *map, uint32_t slot, uint64_t pages);
-void mola_cache_map_drop_pages(mola_cache_map *map, uint32_t slot, uint64_t pages);
+void mola_cache_map_add_pages(mola_cache_map *map, uint32_t at, uint64_t pages);
+void mola_cache_map_drop_pages(mola_cache_map *map, uint32_t at, uint64_t pages);
 
 /* Bits first .. first + count - 1 of a slot's pages. */
 static inline uint64_t mola_cache_bits(uint32_t first, uint32_t count)

@@ -41,10 +41,8 @@ static void enqueue(mola_cache *cache, mola_cache_fill *fill)
 {
     MOLA_LOCKED(&cache->lock);
     MOLA_ASSERT(!cache->closing);
-    if (cache->last_fill)
-        cache->last_fill->next = fill;
-    else
-        cache->first_fill = fill;
+    mola_cache_fill **link = cache->last_fill ? &cache->last_fill->next : &cache->first_fill;
+    *link = fill;
     cache->last_fill = fill;
     mola_event_wake_one(&cache->fill_queued);
 }

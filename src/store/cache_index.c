@@ -102,7 +102,7 @@ void mola_cache_index_encode(const mola_cache_map *map, uint64_t seed, uint32_t 
     for (uint32_t i = 0; i < MOLA_CACHE_RECORDS; i++) {
         uint32_t at = page * MOLA_CACHE_RECORDS + i;
         if (at < map->slot_count && map->slots[at].held)
-            encode_record(map, seed, at, out + i * MOLA_CACHE_RECORD);
+            encode_record(map, seed, at, out + (size_t)i * MOLA_CACHE_RECORD);
     }
 }
 
@@ -112,6 +112,6 @@ void mola_cache_index_decode(mola_cache_map *map, uint64_t seed, uint32_t page,
     for (uint32_t i = 0; i < MOLA_CACHE_RECORDS; i++) {
         uint32_t at = page * MOLA_CACHE_RECORDS + i;
         if (at < map->slot_count)
-            decode_record(map, seed, at, bytes + i * MOLA_CACHE_RECORD);
+            decode_record(map, seed, at, bytes + (size_t)i * MOLA_CACHE_RECORD);
     }
 }

@@ -53,14 +53,11 @@ static void prepare(mola_cache_lane *lane, mola_cache_direction direction, const
     struct io_uring_sqe *sqe = io_uring_get_sqe(&lane->ring);
     MOLA_ASSERT(sqe); /* the ring is as deep as a batch may be long */
     void *bytes = lane->buffer + io->at;
-    if (direction == MOLA_CACHE_READ && lane->registered)
-        io_uring_prep_read_fixed(sqe, lane->fd, bytes, io->size, io->place, 0);
-    else if (direction == MOLA_CACHE_READ)
-        io_uring_prep_read(sqe, lane->fd, bytes, io->size, io->place);
-    else if (lane->registered)
-        io_uring_prep_write_fixed(sqe, lane->fd, bytes, io->size, io->place, 0);
-    else
-        io_uring_prep_write(sqe, lane->fd, bytes, io->size, io->place);
+    uint8_t verb = direction == MOLA_CACHE_READ ? IORING_OP_READ : IORING_OP_WRITE;
+    if (lane->registered)
+        verb = direction == MOLA_CACHE_READ ? IORING_OP_READ_FIXED : IORING_OP_WRITE_FIXED;
+    io_uring_prep_rw(verb, sqe, lane->fd, bytes, io->size, io->place);
+    sqe->buf_index = 0; /* the one that is registered */
     io_uring_sqe_set_data64(sqe, number);
 }
 
@@ -85,12 +82,9 @@ static int submit(mola_cache_lane *lane)
 /* A transfer that ended early met the end of the file, or a disk that is full. */
 static void settle(mola_cache_io *io, mola_cache_direction direction, int result)
 {
-    if (result < 0)
-        io->error = -result;
-    else if ((uint32_t)result < io->size)
+    io->error = result < 0 ? -result : 0;
+    if (result >= 0 && (uint32_t)result < io->size)
         io->error = direction == MOLA_CACHE_READ ? ENODATA : ENOSPC;
-    else
-        io->error = 0;
 }
 
 static void close_ring(mola_cache_lane *lane)
@@ -115,14 +109,14 @@ static void reap(mola_cache_lane *lane, mola_cache_direction direction, mola_cac
         close_ring(lane);
 }
 
-/* Until the next one ends, or for a while. A ring that cannot wait still shows what has ended. */
+/* Until all have ended, or for a while. A ring that cannot wait still shows what has ended. */
 static void wait_a_while(mola_cache_lane *lane, mola_env *env, uint64_t longest_ns)
 {
     uint64_t longest = longest_ns < MOLA_SECOND ? longest_ns : MOLA_SECOND;
     struct __kernel_timespec limit = {.tv_sec = (int64_t)(longest / MOLA_SECOND),
                                       .tv_nsec = (long long)(longest % MOLA_SECOND)};
     struct io_uring_cqe *cqe;
-    int error = -io_uring_wait_cqe_timeout(&lane->ring, &cqe, &limit);
+    int error = -io_uring_wait_cqes(&lane->ring, &cqe, lane->in_flight, &limit, NULL);
     if (error <= 0 || error == ETIME || passing(error))
         return;
     lane->failing = true;
@@ -195,11 +189,15 @@ char *mola_cache_lane_buffer(mola_cache_lane *lane)
     return lane->buffer;
 }
 
-/* Waits with a time limit need IORING_FEAT_EXT_ARG (Linux 5.11). A buffer that may not be locked
- * in memory is used unregistered. */
+/* Waits with a time limit need IORING_FEAT_EXT_ARG (Linux 5.11). COOP_TASKRUN (5.19) spares the
+ * interrupt of a thread that will look anyway. A buffer that may not be locked in memory is used
+ * unregistered. */
 static bool open_ring(mola_cache_lane *lane)
 {
-    if (io_uring_queue_init(MOLA_CACHE_LANE_DEPTH, &lane->ring, 0) != 0)
+    int error = io_uring_queue_init(MOLA_CACHE_LANE_DEPTH, &lane->ring, IORING_SETUP_COOP_TASKRUN);
+    if (error == -EINVAL)
+        error = io_uring_queue_init(MOLA_CACHE_LANE_DEPTH, &lane->ring, 0);
+    if (error != 0)
         return false;
     if (!(lane->ring.features & IORING_FEAT_EXT_ARG)) {
         io_uring_queue_exit(&lane->ring);

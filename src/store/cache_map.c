@@ -23,29 +23,30 @@ uint32_t mola_cache_map_find(const mola_cache_map *map, const mola_cache_name *n
 
 /* --- The queue --- */
 
+/* Where the queue says which slot comes after this one on the way to the newest, or oldest. */
+static uint32_t *newer_of(mola_cache_map *map, uint32_t at)
+{
+    return at == MOLA_CACHE_NONE ? &map->oldest : &map->slots[at].newer;
+}
+
+static uint32_t *older_of(mola_cache_map *map, uint32_t at)
+{
+    return at == MOLA_CACHE_NONE ? &map->newest : &map->slots[at].older;
+}
+
 static void enqueue(mola_cache_map *map, uint32_t at)
 {
-    mola_cache_slot *slot = &map->slots[at];
-    slot->older = map->newest;
-    slot->newer = MOLA_CACHE_NONE;
-    if (map->newest != MOLA_CACHE_NONE)
-        map->slots[map->newest].newer = at;
-    else
-        map->oldest = at;
+    map->slots[at].older = map->newest;
+    map->slots[at].newer = MOLA_CACHE_NONE;
+    *newer_of(map, map->newest) = at;
     map->newest = at;
 }
 
 static void dequeue(mola_cache_map *map, uint32_t at)
 {
     mola_cache_slot *slot = &map->slots[at];
-    if (slot->older != MOLA_CACHE_NONE)
-        map->slots[slot->older].newer = slot->newer;
-    else
-        map->oldest = slot->newer;
-    if (slot->newer != MOLA_CACHE_NONE)
-        map->slots[slot->newer].older = slot->older;
-    else
-        map->newest = slot->older;
+    *newer_of(map, slot->older) = slot->newer;
+    *older_of(map, slot->newer) = slot->older;
     if (map->hand == at)
         map->hand = slot->newer;
 }

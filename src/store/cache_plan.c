@@ -130,7 +130,7 @@ static void measure(mola_cache *cache, const mola_store_op *op, share *s)
             return;
         at += limit - from;
     }
-    s->asked += at < until ? (double)((until - at) / MOLA_CACHE_PAGE) : 0;
+    s->asked += at < until ? (double)(until - at) / MOLA_CACHE_PAGE : 0;
 }
 
 double mola_cache_coverage(mola_cache *cache, const mola_store_op *ops, size_t count)

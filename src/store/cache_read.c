@@ -1,7 +1,7 @@
-/* cache_read.c - what the cache holds of a batch, and reading it.
+/* cache_read.c - reading what was planned.
  *
  * The bytes come into the buffer of a lane, are compared with their sums there and copied to the
- * request. A disk that does not answer within a second is not waited for. */
+ * request. A disk that does not bring a lane's worth within a second is not waited for. */
 #include "cache.h"
 #include "mola/base/check.h"
 #include <errno.h>
@@ -43,11 +43,13 @@ static mola_cache_lane *take_lane(mola_cache *cache, uint64_t deadline_ns, uint3
         }
         plain = cache->plain;
     }
-    if (!cache->lanes[*which])
-        cache->lanes[*which] = mola_cache_lane_open(cache->env->heap, cache->place.fd, plain);
-    if (!cache->lanes[*which])
+    mola_cache_lane *lane = cache->lanes[*which];
+    if (!lane)
+        lane = mola_cache_lane_open(cache->env->heap, cache->place.fd, plain);
+    cache->lanes[*which] = lane;
+    if (!lane)
         give_lane(cache, *which);
-    return cache->lanes[*which];
+    return lane;
 }
 
 /* --- Reading --- */
@@ -108,15 +110,14 @@ static void collect(mola_cache *cache, walk *w, mola_cache_piece **ahead, batch 
 /* How the calls of one request went. */
 typedef struct {
     uint32_t wrong; /* pieces that failed or did not match */
-    bool asked, failed,
-        late; /* late: the request had no more time, which is not the disk's fault */
+    bool asked, failed;
+    bool late; /* not all was read in time; not the disk's fault unless it failed, too */
 } outcome;
 
-static void judge_io(mola_cache_piece *piece, int error, bool in_time, outcome *o)
+static void judge_io(mola_cache_piece *piece, int error, outcome *o)
 {
     if (error == ETIME) {
         o->late = true;
-        o->failed |= !in_time;
         return;
     }
     /* What cannot be read is not asked for again, so that one bad spot costs one error. */
@@ -126,27 +127,35 @@ static void judge_io(mola_cache_piece *piece, int error, bool in_time, outcome *
     o->wrong += piece->bad != 0;
 }
 
-static void read_pieces(mola_cache *cache, mola_ctx *ctx, walk w, outcome *o)
+static void read_batch(mola_cache *cache, mola_ctx *ctx, mola_cache_lane *lane, batch *b,
+                       outcome *o)
 {
     uint64_t slow_ns = mola_boot_ns(cache->env) + patience_ns;
     uint64_t deadline_ns = slow_ns < ctx->deadline_ns ? slow_ns : ctx->deadline_ns;
+    o->asked = true;
+    mola_cache_lane_run(lane, cache->env, MOLA_CACHE_READ, b->ios, b->count, deadline_ns);
+    for (uint32_t i = 0; i < b->count; i++) {
+        if (b->ios[i].error == 0)
+            take_over(b->pieces[i], mola_cache_lane_buffer(lane) + b->ios[i].at);
+        judge_io(b->pieces[i], b->ios[i].error, o);
+    }
+    o->late |= !mola_cache_lane_idle(lane);
+    o->failed |= o->late && deadline_ns == slow_ns;
+}
+
+static void read_pieces(mola_cache *cache, mola_ctx *ctx, walk w, outcome *o)
+{
+    uint64_t slow_ns = mola_boot_ns(cache->env) + patience_ns;
     uint32_t which;
-    mola_cache_lane *lane = take_lane(cache, deadline_ns, &which);
+    mola_cache_lane *lane =
+        take_lane(cache, slow_ns < ctx->deadline_ns ? slow_ns : ctx->deadline_ns, &which);
     if (!lane)
         return;
     mola_cache_piece *ahead = step(&w);
     batch b;
-    for (collect(cache, &w, &ahead, &b); b.count > 0 && !o->late; collect(cache, &w, &ahead, &b)) {
-        o->asked = true;
-        mola_cache_lane_run(lane, cache->env, MOLA_CACHE_READ, b.ios, b.count, deadline_ns);
-        for (uint32_t i = 0; i < b.count; i++) {
-            if (b.ios[i].error == 0)
-                take_over(b.pieces[i], mola_cache_lane_buffer(lane) + b.ios[i].at);
-            judge_io(b.pieces[i], b.ios[i].error, deadline_ns < slow_ns, o);
-        }
-        if (!mola_cache_lane_idle(lane))
-            break;
-    }
+    collect(cache, &w, &ahead, &b);
+    for (; b.count > 0 && !o->late; collect(cache, &w, &ahead, &b))
+        read_batch(cache, ctx, lane, &b, o);
     give_lane(cache, which);
 }
 

@@ -78,6 +78,7 @@ static void run_batch(worker *w, mola_ctx *ctx)
         object[i] = next_random(&w->random) % (next_random(&w->random) % 4 ? 5 : OBJECTS);
         uint64_t size = objects[object[i]].size;
         ops[i] = (mola_store_op){.verb = MOLA_GET,
+                                 .immutable = true,
                                  .key = mola_str_of(objects[object[i]].key),
                                  .offset = next_random(&w->random) % (size + 10),
                                  .length = 1 + next_random(&w->random) %

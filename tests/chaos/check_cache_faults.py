@@ -108,6 +108,8 @@ def check_no_ring(bench):
 def check_failing_ring(bench):
     if not ring_allowed():
         return
+    run = bench.run("io_uring_setup:error=EINVAL:when=1+2")
+    run.want(run.io == "uring" and run.hits > 0 and run.errors == 0, "a kernel without a flag of ours")
     run = bench.run("io_uring_register:error=ENOMEM")
     run.want(run.io == "uring" and run.hits > 0 and run.errors == 0, "buffers that cannot be registered")
     for when in ("1", "3+", "40+7"):

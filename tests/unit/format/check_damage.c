@@ -2,6 +2,7 @@
 
 #include "mola/format/delete_vector.h"
 #include "mola/format/entry.h"
+#include "mola/format/holder.h"
 #include "mola/format/manifest.h"
 #include <dirent.h>
 
@@ -105,12 +106,20 @@ static mola_err decode_data(mola_str image)
     return good ? MOLA_OK : MOLA_CORRUPT;
 }
 
+static mola_err decode_holder(mola_str image)
+{
+    mola_holder holder;
+    return mola_holder_decode(image, &holder, NULL);
+}
+
 static const image_kind kinds[] = {
     {"block_raw.bin", decode_block},
     {"block_zstd.bin", decode_block},
     {"deletes_1.bin", decode_deletes},
     {"deletes_packed_1.bin", decode_deletes},
     {"entry_1.bin", decode_entry},
+    {"holder_branch_1.bin", decode_holder},
+    {"holder_checkpoint_1.bin", decode_holder},
     {"manifest_1.bin", decode_manifest},
     {"manifest_inline_1.bin", decode_manifest},
     {"manifest_new_1.bin", decode_manifest},

@@ -61,6 +61,7 @@ START_TEST(entries_go_W_after_their_floor_was_received)
     ck_assert(!must_collect(&w, collector, NAME)); /* from here on it counts */
     pass_time(&w, W_NS - 5 * MOLA_SECOND);
     ck_assert(!must_collect(&w, collector, NAME));
+    ck_assert(!must_look_daily(&w, collector, NAME));
     ck_assert_uint_eq(log_entries(), 71);
 
     mola_indexer *restarted = collector_open(&w, 0); /* memory only: a restart counts anew */

@@ -1,5 +1,6 @@
 /* Holders: what others need of an incarnation stays, whatever the collector finds (protocol I10).
  */
+#include "index/sweep.h"
 #include "keeper.h"
 
 static world w;
@@ -204,6 +205,9 @@ START_TEST(a_sweep_does_not_bury_a_child_of_which_it_saw_nothing)
     for (uint32_t i = 0; i < 4; i++) {
         collect_after_all_waits();
         ck_assert_int_eq(sweep_once(&w, collector), MOLA_OK);
+        request r;
+        ck_assert_int_eq(mola_sweep_doomed(request_begin(&w, &r, 5000), collector), MOLA_OK);
+        request_end(&r);
     }
     ck_assert_uint_eq(log_entries(), 70);
     ck_assert_uint_eq(count_under(&w, nsid, 'r'), 1);

@@ -176,12 +176,14 @@ START_TEST(a_tombstone_that_may_not_have_landed_proves_nothing)
     must_sweep();
     pass_time(&w, W_NS + MOLA_SECOND);
     w.judge = lose_tombstone;
-    request r;
-    mola_ctx *ctx = request_begin(&w, &r, 5000);
-    (void)!mola_index_sweep(ctx, sweeper);
-    request_end(&r);
+    for (uint32_t i = 0; i < 3; i++) {
+        request r;
+        (void)!mola_index_sweep(request_begin(&w, &r, 5000), sweeper);
+        request_end(&r);
+        pass_time(&w, W_NS + MOLA_SECOND);
+    }
     w.judge = NULL;
-    pass_time(&w, W_NS + MOLA_SECOND);
+    ck_assert_uint_eq(objects(), 1);
     ck_assert_int_eq(be_born(), MOLA_OK);
     must_sweep();
     pass_time(&w, W_NS + MOLA_SECOND);

@@ -1,97 +1,12 @@
-#include "mola/scan/filter.h"
 #include "mola/scan/nearest.h"
 #include "mola/scan/order.h"
 #include "mola/scan/score.h"
-#include "scan/distant.h"
-#include "scan/oracle.h"
-#include "scan/zone.h"
+#include "scan/afar.h"
 
 /* An answer must not depend on where rows stand: every operator, over parts that have to be fetched
  * in steps, gives what it gives over the same parts in memory, reads nothing that it has not
  * fetched, and leaves nothing pinned. What the answers in memory are worth, the other checks say.
  */
-
-static fixture f;
-static dice d;
-static mola_buf text;
-static mola_json_doc *types, *rows;
-static mola_view *view;
-static mola_rowset set; /* all live rows */
-
-static void set_up(void)
-{
-    fixture_open(&f);
-    mola_buf_init(&text, &f.heap);
-}
-
-static void tear_down(void)
-{
-    if (view)
-        mola_view_unref(view);
-    view = NULL;
-    if (types)
-        mola_json_free(types);
-    if (rows)
-        mola_json_free(rows);
-    types = rows = NULL;
-    mola_buf_free(&text);
-    fixture_close(&f);
-}
-
-static mola_json_doc *parse_buf(void)
-{
-    ck_assert(!text.failed);
-    mola_json_doc *doc = parse_text(&f, text.data, text.len);
-    text.len = 0;
-    return doc;
-}
-
-/* Many parts of a few rows each: then zones are narrow, and differ. */
-static uint32_t tiny_cuts(cut *cuts, uint32_t max, uint32_t count)
-{
-    uint32_t made = 0;
-    for (uint32_t left = count; left && made < max; made++) {
-        cuts[made] = (cut){.rows = 1 + roll(&d, left < 4 ? left : 4), .ghosts = roll(&d, 3)};
-        left -= cuts[made].rows;
-    }
-    return made;
-}
-
-typedef enum { FEW_PARTS, TINY_PARTS } part_size;
-
-static void make_rows(uint64_t seed, uint32_t count, const char *id_type, part_size size)
-{
-    cut cuts[40];
-    d.state = seed;
-    mola_buf_print(&text, ORACLE_SCHEMA, id_type);
-    types = parse_buf();
-    random_rows(&d, &text, count, id_type);
-    rows = parse_buf();
-    uint32_t cut_count =
-        size == TINY_PARTS ? tiny_cuts(cuts, 40, count) : random_cuts(&d, cuts, 6, count);
-    view = make_view(&f, make_state(&f, mola_json_root(types), MOLA_METRIC_NONE),
-                     mola_json_root(rows), cuts, cut_count);
-}
-
-/* Some of the parts become distant; small steps more often than not. */
-static void move_away(void)
-{
-    distant_on(view, 1 + roll(&d, view->part_count), d.state);
-    if (roll(&d, 4))
-        distant.window_bytes = MOLA_STEP_BYTES / (1 + roll(&d, 8));
-    distant.no_zones = roll(&d, 6) == 0;
-}
-
-static void bring_back(void)
-{
-    ck_assert_ptr_null(f.ctx.pins);
-    distant_off(view);
-}
-
-static void all_rows(void)
-{
-    ck_assert_int_eq(mola_rowset_live(&f.ctx, view, &set), MOLA_OK);
-}
 
 /* All live rows but some, thinly or thickly. */
 static void some_rows(void)
@@ -178,16 +93,6 @@ END_TEST
 
 /* ---- filters ---- */
 
-static const mola_filter *compile(mola_json json)
-{
-    const mola_filter_tree *tree;
-    const mola_filter *filter;
-    ck_assert_int_eq(mola_filter_parse(&f.ctx, json, "filters", &tree), MOLA_OK);
-    ck_assert_int_eq(mola_filter_compile(&f.ctx, tree, view->state, MOLA_REFS_REFUSED, &filter),
-                     MOLA_OK);
-    return filter;
-}
-
 /* Ids among other tests: some that exist, some that do not. */
 static void random_id_filter(void)
 {
@@ -259,133 +164,6 @@ END_TEST
 START_TEST(filters_over_many_windows_are_the_same)
 {
     compare_filters(0xf12 + (uint64_t)_i, 20000, 20, 2);
-}
-END_TEST
-
-/* ---- zones ---- */
-
-/* What a zone decides must hold for every row of a window, by the words of the oracle; windows are
- * small here, so that many are decided. */
-static uint32_t decided[3];
-
-static void check_zones(uint64_t seed)
-{
-    make_rows(seed, 1 + roll(&d, 3), "uint", FEW_PARTS);
-    for (uint32_t i = 0; i < 200; i++) {
-        random_filter(&d, &text, roll(&d, 3));
-        mola_json_doc *doc = parse_buf();
-        const mola_filter *filter = compile(mola_json_root(doc));
-        all_rows();
-        mola_json row = mola_json_first(mola_json_root(rows));
-        for (uint32_t p = 0; p < view->part_count; p++) {
-            if (!view->parts[p].rows)
-                continue;
-            distant_on(view, view->part_count, d.state + i);
-            mola_match match = mola_filter_decided(
-                filter, &(mola_span){.part = view->parts[p].part, .rows = view->parts[p].rows});
-            distant_off(view);
-            decided[match]++;
-            for (uint32_t r = 0; r < view->parts[p].rows; r++) {
-                if (!mola_bit(view->parts[p].live, r))
-                    continue;
-                bool want = oracle_matches(&f, mola_json_root(types), mola_json_root(doc), row);
-                mola_str raw = mola_json_raw(mola_json_root(doc)), shown = mola_json_raw(row);
-                ck_assert_msg(match == MOLA_MATCH_MIXED || want == (match == MOLA_MATCH_ALWAYS),
-                              "seed %llu: %.*s on %.*s", (unsigned long long)seed, (int)raw.len,
-                              raw.data, (int)shown.len, shown.data);
-                row = mola_json_next(mola_json_root(rows), row);
-            }
-        }
-        mola_json_free(doc);
-    }
-}
-
-START_TEST(zones_decide_only_what_is_so)
-{
-    uint64_t first = 0x20e5 + (uint64_t)_i * 1000;
-    decided[0] = decided[1] = decided[2] = 0;
-    for (uint64_t seed = first; seed < first + 20; seed++) {
-        d.state = seed;
-        check_zones(seed);
-        tear_down();
-        set_up();
-    }
-    ck_assert_uint_gt(decided[MOLA_MATCH_NEVER], 200);
-    ck_assert_uint_gt(decided[MOLA_MATCH_ALWAYS], 200);
-    ck_assert_uint_gt(decided[MOLA_MATCH_MIXED], 200);
-}
-END_TEST
-
-static const char zone_schema[] = "{\"id\":\"uint\",\"n\":\"int\",\"m\":\"int\",\"none\":"
-                                  "\"int\",\"s\":\"string\"}";
-
-/* A window that zones decide is not fetched at all. */
-START_TEST(what_zones_decide_is_not_read)
-{
-    static const struct {
-        const char *filter;
-        uint32_t pages, rows; /* fetched; that match */
-    } cases[] = {
-        {"[\"n\",\"Lt\",0]", 0, 0},
-        {"[\"n\",\"Gte\",0]", 0, 12288},
-        {"[\"n\",\"NotEq\",99999]", 0, 12288},
-        {"[\"Not\",[\"n\",\"In\",[-1,99999]]]", 0, 12288},
-        {"[\"n\",\"Lt\",4096]", 0, 4096},
-        {"[\"n\",\"Lt\",5000]", 1, 5000},
-        {"[\"n\",\"Eq\",8191]", 1, 1},
-        {"[\"n\",\"In\",[1,2,12287]]", 2, 3},
-        {"[\"And\",[[\"n\",\"Lt\",4096],[\"m\",\"Eq\",1]]]", 1, 2048},
-        {"[\"And\",[[\"n\",\"Lt\",4097],[\"m\",\"Eq\",1]]]", 3, 2048},
-        {"[\"Or\",[[\"n\",\"Lt\",4096],[\"m\",\"Eq\",1]]]", 2, 4096 + 4096},
-        {"[\"Or\",[[\"n\",\"Gte\",0],[\"m\",\"Eq\",1]]]", 0, 12288},
-        {"[\"m\",\"Gt\",null]", 0, 12288},
-        {"[\"none\",\"Eq\",null]", 0, 12288},
-        {"[\"none\",\"Eq\",3]", 0, 0},
-        {"[\"s\",\"Gt\",\"longer text\"]", 0, 0},
-        {"[\"s\",\"Eq\",\"long text\"]", 3, 12288},
-        {"[\"s\",\"Lt\",\"m\"]", 0, 12288},
-    };
-    types = parse_text(&f, zone_schema, strlen(zone_schema));
-    for (uint32_t i = 0; i < 12288; i++) {
-        mola_buf_print(&text, "%s{\"id\":%u,\"n\":%u,\"m\":%u,\"s\":\"long text\"}", i ? "," : "[",
-                       i, i, i & 1);
-    }
-    mola_buf_add_char(&text, ']');
-    rows = parse_buf();
-    view = make_view(&f, make_state(&f, mola_json_root(types), MOLA_METRIC_NONE),
-                     mola_json_root(rows), NULL, 0);
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        mola_json_doc *doc = parse_text(&f, cases[i].filter, strlen(cases[i].filter));
-        const mola_filter *filter = compile(mola_json_root(doc));
-        all_rows();
-        distant_on(view, 1, 0);
-        distant.exact_zones = true;
-        f.ctx.roundtrips = 0;
-        ck_assert_int_eq(mola_filter_run(&f.ctx, filter, &set), MOLA_OK);
-        ck_assert_msg(distant.fetched == cases[i].pages, "%s: %u pages", cases[i].filter,
-                      distant.fetched);
-        ck_assert_uint_eq(f.ctx.roundtrips, cases[i].pages > 0);
-        ck_assert_msg(set.count == cases[i].rows, "%s", cases[i].filter);
-        bring_back();
-        mola_json_free(doc);
-    }
-    /* the first rows of an order lie in one window */
-    for (int descending = 0; descending < 2; descending++) {
-        mola_order_key key = {mola_state_find(view->state, MOLA_STR("n"))->id,
-                              descending ? MOLA_DESCENDING : MOLA_ASCENDING};
-        ranked near;
-        all_rows();
-        distant_on(view, 1, 0);
-        distant.exact_zones = true;
-        f.ctx.roundtrips = 0;
-        ck_assert_int_eq(mola_order_run(&f.ctx, &set, &key, 1, 5, &near.hits, &near.count),
-                         MOLA_OK);
-        ck_assert_uint_eq(near.count, 5);
-        ck_assert_uint_eq(near.hits[4].row, descending ? 12283 : 4);
-        ck_assert_uint_eq(distant.fetched, 2); /* n and id */
-        ck_assert_uint_eq(f.ctx.roundtrips, 1);
-        bring_back();
-    }
 }
 END_TEST
 
@@ -585,8 +363,6 @@ int main(void)
     tcase_add_loop_test(cases, orders_over_many_windows_are_the_same, 0, 2);
     tcase_add_loop_test(cases, filters_are_the_same, 0, 4);
     tcase_add_loop_test(cases, filters_over_many_windows_are_the_same, 0, 2);
-    tcase_add_loop_test(cases, zones_decide_only_what_is_so, 0, 4);
-    tcase_add_test(cases, what_zones_decide_is_not_read);
     tcase_add_loop_test(cases, nearest_rows_are_the_same, 0, 12);
     tcase_add_loop_test(cases, nearest_rows_of_many_windows_are_the_same, 0, 3);
     tcase_add_test(cases, few_vectors_are_read_alone);

@@ -102,7 +102,8 @@ static __attribute__((unused)) void end(void)
 
 static __attribute__((unused)) mola_store_op range(int object, uint64_t offset, uint64_t length)
 {
-    return (mola_store_op){.verb = MOLA_GET, .immutable = true,
+    return (mola_store_op){.verb = MOLA_GET,
+                           .immutable = true,
                            .key = mola_str_of(objects[object].key),
                            .offset = offset,
                            .length = length};

@@ -51,18 +51,61 @@ START_TEST(an_absent_object_is_asked_for_again)
 {
     begin(large_file, false);
     for (int i = 0; i < 2; i++) {
-        mola_store_op op = {.verb = MOLA_GET, .key = K("d/none"), .length = 5000, .immutable = true};
+        mola_store_op op = {
+            .verb = MOLA_GET, .key = K("d/none"), .length = 5000, .immutable = true};
         mola_cache_run(cache, &me.ctx, &op, 1);
         ck_err(op.err, MOLA_NOT_FOUND);
         ck_assert_uint_eq(op.bytes.len, 0);
     }
     ck_err(put(&me, K("d/none"), K("now")), MOLA_OK);
-    mola_store_op ops[2] = {{.verb = MOLA_GET, .key = K("d/none"), .length = 5000, .immutable = true},
-                            {.verb = MOLA_GET, .key = K("bad//key"), .immutable = true}};
+    mola_store_op ops[2] = {
+        {.verb = MOLA_GET, .key = K("d/none"), .length = 5000, .immutable = true},
+        {.verb = MOLA_GET, .key = K("bad//key"), .immutable = true}};
     mola_cache_run(cache, &me.ctx, ops, 2);
     ck_err(ops[0].err, MOLA_OK);
     ck_bytes(ops[0].bytes, K("now"));
     ck_err(ops[1].err, MOLA_INVALID);
+    end();
+}
+END_TEST
+
+START_TEST(what_may_change_is_always_asked_for)
+{
+    begin(large_file, false);
+    warm_all();
+    for (int i = 0; i < 3; i++) {
+        char body[] = {'a', (char)('0' + i)};
+        mola_store_op ops[] = {
+            range(5, 0, 9000),
+            {.verb = MOLA_PUT, .key = K("ns/x"), .body = {body, sizeof body}},
+            {.verb = MOLA_GET, .key = K("ns/x"), .offset = 1, .length = 1},
+            {.verb = MOLA_LIST, .key = K("ns/")},
+            {.verb = MOLA_DELETE, .key = K("ns/x")},
+            range(5, 5000, 0),
+            {.verb = MOLA_GET, .key = K("ns/x")},
+            range(0, 0, 0),
+        };
+        me.ctx.roundtrips = 0;
+        me.ctx.bytes_read = 0;
+        mola_cache_stats before = mola_cache_look(cache);
+        mola_cache_run(cache, &me.ctx, ops, sizeof ops / sizeof *ops);
+        ck_answer(&ops[0], 5);
+        ck_err(ops[1].err, MOLA_OK);
+        ck_assert_uint_gt(ops[1].new_etag.len, 0);
+        ck_err(ops[2].err, MOLA_OK);
+        ck_bytes(ops[2].bytes, (mola_str){body + 1, 1});
+        ck_assert_uint_eq(ops[2].object_size, 2);
+        ck_assert_uint_eq(ops[3].entry_count, 1);
+        ck_err(ops[4].err, MOLA_OK);
+        ck_answer(&ops[5], 5);
+        ck_err(ops[6].err, MOLA_NOT_FOUND);
+        ck_answer(&ops[7], 0);
+        ck_assert_uint_eq(me.ctx.roundtrips, 1);
+        ck_assert_uint_eq(me.ctx.bytes_read, 1);
+        ck_assert_uint_eq(mola_cache_look(cache).hits, before.hits + 2);
+        ck_assert_uint_eq(mola_cache_look(cache).misses, before.misses + 1);
+        wait_for_fills();
+    }
     end();
 }
 END_TEST
@@ -394,13 +437,21 @@ END_TEST
 int main(void)
 {
     const cache_test tests[] = {
-        {a_second_read_comes_from_the_disk, 2},   {a_small_range_brings_its_whole_pages, 2},
-        {an_absent_object_is_asked_for_again, 1}, {without_a_cache_the_store_answers, 1},
-        {coverage_is_the_part_that_is_held, 1},   {random_ranges_are_answered_as_by_the_store, 4},
-        {an_answer_without_room_is_refused, 1},   {contents_survive_a_restart, 2},
-        {another_size_makes_the_file_anew, 1},    {a_file_has_one_user, 1},
-        {an_unusable_directory_is_said_so, 1},    {a_file_has_as_many_slots_as_fit, 1},
-        {what_is_visited_outlives_a_scan, 1},     {the_map_agrees_with_a_table, 1},
+        {a_second_read_comes_from_the_disk, 2},
+        {a_small_range_brings_its_whole_pages, 2},
+        {an_absent_object_is_asked_for_again, 1},
+        {what_may_change_is_always_asked_for, 1},
+        {without_a_cache_the_store_answers, 1},
+        {coverage_is_the_part_that_is_held, 1},
+        {random_ranges_are_answered_as_by_the_store, 4},
+        {an_answer_without_room_is_refused, 1},
+        {contents_survive_a_restart, 2},
+        {another_size_makes_the_file_anew, 1},
+        {a_file_has_one_user, 1},
+        {an_unusable_directory_is_said_so, 1},
+        {a_file_has_as_many_slots_as_fit, 1},
+        {what_is_visited_outlives_a_scan, 1},
+        {the_map_agrees_with_a_table, 1},
         {threads_never_see_wrong_bytes, 4},
     };
     return RUN_TESTS("disk cache", tests);

@@ -258,6 +258,7 @@ START_TEST(a_disk_that_cannot_be_written_is_given_up)
     for (int i = 0; i < 2 * MOLA_CACHE_FAILURES_MAX; i++) {
         ck_assert(missed(4, (uint64_t)i * 4096, 4096));
         wait_for_fills();
+        ck_assert_uint_eq(mola_cache_look(cache).bytes_held, 0);
     }
     mola_cache_stats stats = mola_cache_look(cache);
     ck_assert(stats.disabled);
@@ -325,6 +326,50 @@ START_TEST(a_disk_that_hangs_is_not_waited_for)
 }
 END_TEST
 
+/* Writes into a full pipe do not end either: the queue fills up, what comes after is not kept. */
+START_TEST(a_disk_that_takes_nothing_is_not_waited_for)
+{
+    enum { QUEUE_BYTES_MAX = 16 << 20, ROUNDS = 30 };
+    begin(large_file, false);
+    if (cache->plain) {
+        end();
+        return;
+    }
+    int pipes[2];
+    char page[MOLA_CACHE_PAGE] = {0};
+    ck_assert_int_eq(pipe2(pipes, O_CLOEXEC | O_NONBLOCK), 0);
+    while (write(pipes[1], page, sizeof page) > 0)
+        ;
+    ck_assert_int_eq(fcntl(pipes[1], F_SETFL, 0), 0);
+    int kept = replace_fd(pipes[1]);
+    uint64_t start = mola_boot_ns(env);
+    for (int i = 0; i < ROUNDS; i++)
+        ck_assert(missed(5, 0, 0));
+    ck_assert_uint_lt(mola_boot_ns(env) - start, 20 * MOLA_SECOND);
+    uint64_t queued = atomic_load(&cache->fill_bytes.used);
+    ck_assert_uint_le(queued, QUEUE_BYTES_MAX);
+    ck_assert_uint_gt(queued, QUEUE_BYTES_MAX - MOLA_CACHE_SLOT);
+    ck_assert_uint_eq(mola_cache_look(cache).bytes_held, 0);
+    /* The disk comes back; what it seemed to take is not in the file. */
+    int pipe_again = replace_fd(kept);
+    uint64_t limit = mola_boot_ns(env) + 30 * MOLA_SECOND;
+    while (atomic_load(&cache->fill_bytes.used) > 0) {
+        ck_assert_uint_lt(mola_boot_ns(env), limit);
+        if (read(pipes[0], page, sizeof page) < 0)
+            mola_sleep_ns(env, MOLA_MILLISECOND / 10);
+    }
+    (void)missed(5, 0, 0);
+    wait_for_fills();
+    ck_assert(!missed(5, 0, 0));
+    ck_assert(!mola_cache_look(cache).disabled);
+    (void)close(kept);
+    (void)close(pipe_again);
+    (void)close(pipes[0]);
+    (void)close(pipes[1]);
+    end();
+}
+END_TEST
+
 int main(void)
 {
     const cache_test tests[] = {
@@ -339,6 +384,7 @@ int main(void)
         {a_disk_that_cannot_be_written_is_given_up, 2},
         {a_success_ends_a_row_of_failures, 2},
         {a_disk_that_hangs_is_not_waited_for, 1},
+        {a_disk_that_takes_nothing_is_not_waited_for, 1},
     };
     return RUN_TESTS("damaged disk cache", tests);
 }
