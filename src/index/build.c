@@ -45,7 +45,7 @@ void mola_build_objects(mola_build *b, mola_new_objects *objects)
     uint64_t held = mola_indexer_share(b->indexer) / HELD_PART;
     if (held < MOLA_INLINE_BYTES_MAX)
         held = MOLA_INLINE_BYTES_MAX;
-    mola_new_objects_init(objects, &b->ctx, b->indexer->config.org, b->heap, held);
+    mola_new_objects_init(objects, &b->ctx, b->indexer, held);
 }
 
 mola_err mola_build_may_go_on(mola_build *b)

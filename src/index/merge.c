@@ -91,8 +91,8 @@ static mola_err renew_lease(merge *g)
     if (mola_boot_ns(g->build.ctx.env) + left_ns < g->view->leased_until_ns)
         return MOLA_OK;
     MOLA_SOMETIMES(merge_renews_lease);
-    mola_err err = mola_view_renew(&g->build.ctx, g->build.name, g->view, g->part_first,
-                                   g->part_until);
+    mola_err err =
+        mola_view_renew(&g->build.ctx, g->build.name, g->view, g->part_first, g->part_until);
     if (err == MOLA_CONFLICT)
         return mola_fail(g->build.ctx.why, err, "another indexer merged meanwhile");
     return err;
@@ -211,14 +211,15 @@ static mola_err carry_deletes(merge *g, mola_held *held, uint32_t first)
 }
 
 /* ------------------------------------------------------------------ publishing */
-static bool keeps_rows(const mola_manifest *m, uint32_t first, uint32_t count, uint32_t *which)
+/* The one of the inputs that has rows, or the first when none has. */
+static uint32_t kept_input(const mola_manifest *m, uint32_t first, uint32_t count)
 {
-    *which = first;
+    uint32_t kept = first;
     for (uint32_t i = first; i < first + count; i++) {
         if (m->infos[i].rows)
-            *which = i;
+            kept = i;
     }
-    return m->infos[*which].rows > 0;
+    return kept;
 }
 
 /* Inputs [first, first + count) become the output in place. Without rows it is nothing but a number
@@ -267,8 +268,7 @@ static mola_err make_absorbed(merge *g, const mola_manifest *now, uint32_t first
     mola_err err = mola_table_copy(now, (mola_table_room){0}, &g->build.arena, next);
     if (err)
         return err;
-    uint32_t kept, last = first + g->plan.count - 1;
-    (void)keeps_rows(next, first, g->plan.count, &kept);
+    uint32_t last = first + g->plan.count - 1, kept = kept_input(next, first, g->plan.count);
     mola_segment_ref ref = next->segments[kept];
     mola_segment_info info = next->infos[kept];
     ref.seq_from = next->segments[first].seq_from;

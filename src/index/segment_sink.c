@@ -41,7 +41,7 @@ static mola_err try_puts(mola_ctx *ctx, mola_store_op *ops, uint32_t *count)
     return err;
 }
 
-static mola_err put_all(mola_ctx *outer, mola_store_op *ops, uint32_t count)
+static mola_err put_all(mola_ctx *outer, mola_indexer *indexer, mola_store_op *ops, uint32_t count)
 {
     mola_ctx ctx = *outer;
     uint64_t latest = mola_boot_ns(ctx.env) + PATIENCE_SECONDS * MOLA_SECOND;
@@ -53,7 +53,8 @@ static mola_err put_all(mola_ctx *outer, mola_store_op *ops, uint32_t count)
     for (uint32_t attempt = 0; count && !err; attempt++) {
         mola_why_clear(&why);
         err = try_puts(&ctx, ops, &count);
-        if (!err && count && !mola_index_back_off(&ctx, attempt))
+        if (!err && count &&
+            (mola_indexer_stopping(indexer) || !mola_index_back_off(&ctx, attempt)))
             err = MOLA_UNAVAILABLE;
     }
     outer->roundtrips = ctx.roundtrips;
@@ -66,9 +67,10 @@ static mola_err put_all(mola_ctx *outer, mola_store_op *ops, uint32_t count)
 static mola_key key_of(const mola_new_objects *o, mola_object_place place, mola_object_kind kind,
                        uint32_t number)
 {
+    mola_str org = o->indexer->config.org;
     if (kind == MOLA_OBJECT_DELETES)
-        return mola_key_deletes(o->org, place.owner, place.base, place.rand);
-    return mola_key_segment(o->org, place.owner, place.base, place.rand, (char)kind, number);
+        return mola_key_deletes(org, place.owner, place.base, place.rand);
+    return mola_key_segment(org, place.owner, place.base, place.rand, (char)kind, number);
 }
 
 static mola_store_op put_of(const mola_key *key, mola_str body)
@@ -100,7 +102,7 @@ static mola_err put_held(mola_new_objects *o, const mola_key *last, mola_str byt
     if (count == 0)
         return MOLA_OK;
     o->any_put = true;
-    mola_err err = put_all(o->ctx, ops, count);
+    mola_err err = put_all(o->ctx, o->indexer, ops, count);
     if (!err)
         drop_held(o);
     return err;
@@ -120,7 +122,7 @@ mola_err mola_new_objects_add(mola_new_objects *objects, mola_object_place place
     if (room) {
         mola_new_object *held = &objects->held[objects->held_count];
         *held = (mola_new_object){.place = place, .kind = kind, .number = number};
-        mola_buf_init(&held->bytes, objects->heap);
+        mola_buf_init(&held->bytes, &objects->indexer->heap.heap);
         mola_buf_add_str(&held->bytes, bytes);
         if (!held->bytes.failed) {
             objects->held_count++;
@@ -139,11 +141,11 @@ static mola_err sink_put(mola_segment_sink *sink, char kind, uint32_t number, mo
     return mola_new_objects_add(objects, objects->place, (mola_object_kind)kind, number, bytes);
 }
 
-void mola_new_objects_init(mola_new_objects *objects, mola_ctx *ctx, mola_str org, mola_heap *heap,
+void mola_new_objects_init(mola_new_objects *objects, mola_ctx *ctx, mola_indexer *indexer,
                            uint64_t held_max)
 {
     *objects = (mola_new_objects){
-        .sink.put = sink_put, .ctx = ctx, .org = org, .heap = heap, .held_max = held_max};
+        .sink.put = sink_put, .ctx = ctx, .indexer = indexer, .held_max = held_max};
 }
 
 void mola_new_objects_free(mola_new_objects *objects)

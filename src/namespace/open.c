@@ -149,9 +149,11 @@ uint64_t mola_lease_ns(const mola_namespaces *all)
 size_t mola_opening_ops(mola_name *name, const mola_view *view, mola_store_op *ops)
 {
     mola_opening *o = view->opening;
+    if (!o) /* it is open, or of a birth and has no manifest */
+        return 0;
     const mola_manifest *m = &view->held->manifest;
     size_t count = 0;
-    for (uint32_t i = 0; o && i < o->count; i++) {
+    for (uint32_t i = 0; i < o->count; i++) {
         opening_segment *s = &o->segments[i];
         s->head = s->deletes = NULL;
         if (!s->part && !inline_head(m, s->ref)) {
@@ -162,8 +164,8 @@ size_t mola_opening_ops(mola_name *name, const mola_view *view, mola_store_op *o
                 .verb = MOLA_GET, .key = mola_key_str(&s->head_key), .immutable = true};
         }
         if (s->info->deleted && !inline_deletes(m, s->ref)) {
-            s->deletes_key = mola_key_deletes(name->all->org, m->nsid, s->ref->dv_base,
-                                              s->ref->dv_rand);
+            s->deletes_key =
+                mola_key_deletes(name->all->org, m->nsid, s->ref->dv_base, s->ref->dv_rand);
             s->deletes = &ops[count++];
             *s->deletes = (mola_store_op){
                 .verb = MOLA_GET, .key = mola_key_str(&s->deletes_key), .immutable = true};
@@ -193,8 +195,8 @@ static mola_err decode_head(finishing *f, opening_segment *s, mola_str image)
     if (!s->head) { /* inline, and so are its data objects */
         objects = mola_new(&f->ask->arena, mola_str, s->info->object_count);
         for (uint32_t i = 0; objects && i < s->info->object_count; i++) {
-            const mola_str *bytes = inline_object(f->m, s->ref->owner, s->ref->base, s->ref->rand,
-                                                  MOLA_OBJECT_DATA, i);
+            const mola_str *bytes =
+                inline_object(f->m, s->ref->owner, s->ref->base, s->ref->rand, MOLA_OBJECT_DATA, i);
             if (!bytes)
                 return mola_fail(f->ask->ctx.why, MOLA_CORRUPT, "an inline object is missing");
             objects[i] = *bytes;
@@ -203,9 +205,9 @@ static mola_err decode_head(finishing *f, opening_segment *s, mola_str image)
             return MOLA_NO_MEMORY;
     }
     mola_err err;
-    MOLA_WITH_ROOM(f->name, err,
-                   mola_segment_part(f->name->all, &id, s->info, image, objects, &s->part,
-                                     f->ask->ctx.why));
+    MOLA_WITH_ROOM(
+        f->name, err,
+        mola_segment_part(f->name->all, &id, s->info, image, objects, &s->part, f->ask->ctx.why));
     return err;
 }
 
@@ -340,7 +342,7 @@ static mola_err renew(mola_name *name, mola_view **view, mola_held *held, uint64
     mola_err err;
     MOLA_WITH_ROOM(name, err,
                    (renewed = mola_view_draft(&name->all->views.heap, *view, 0)) ? MOLA_OK
-                                                                                : MOLA_NO_MEMORY);
+                                                                                 : MOLA_NO_MEMORY);
     if (err)
         return mola_fail_room(name, why);
     set_manifest(renewed, held, leased_until_ns);
@@ -373,8 +375,7 @@ mola_err mola_view_open(mola_ctx *ctx, mola_name *name, mola_view **out)
         if (m->segment_count && view->manifest_ver <= m->ver && old)
             err = renew(name, &view, held, until, ctx->why);
     } else if (!err) {
-        const mola_view *known =
-            cached && mola_same_nsid(cached->nsid, m->nsid) ? cached : NULL;
+        const mola_view *known = cached && mola_same_nsid(cached->nsid, m->nsid) ? cached : NULL;
         err = mola_opening_begin(name, held, until, known, &view, ctx->why);
     }
     if (cached)
@@ -426,7 +427,8 @@ mola_err mola_view_renew(mola_ctx *ctx, mola_name *name, mola_view *view, uint32
     if (err)
         return err;
     const mola_manifest *m = &held->manifest;
-    if (m->deleted || !mola_same_nsid(m->nsid, view->nsid) || !has_all(m, view, part_first, part_until)) {
+    if (m->deleted || !mola_same_nsid(m->nsid, view->nsid) ||
+        !has_all(m, view, part_first, part_until)) {
         err = MOLA_CONFLICT;
     } else {
         view->leased_until_ns = sent_ns + mola_lease_ns(name->all);

@@ -41,7 +41,10 @@ void mola_indexer_grew(mola_indexer *indexer, mola_str name, const mola_view *vi
  */
 mola_err mola_index_once(mola_ctx *ctx, mola_indexer *indexer, uint64_t *failed) MOLA_NODISCARD;
 
-/* ---- single steps, in the calling thread: what the workers do; for tests, fsck and tools */
+/* ---- single steps, in the calling thread: what the workers do; for tests, fsck and tools.
+ * MOLA_CONFLICT: somebody else was faster, nothing was changed here, look again. MOLA_UNKNOWN: it
+ * may have been done, or may still be. MOLA_UNAVAILABLE, MOLA_NO_MEMORY, MOLA_CORRUPT,
+ * MOLA_INVALID: it was not. All with words. */
 
 /* One flush of what the log holds now, however little. *did false: there was nothing to do. */
 mola_err mola_index_flush(mola_ctx *ctx, mola_indexer *indexer, mola_str name,
