@@ -130,10 +130,13 @@ START_TEST(a_tiny_namespace_stands_in_its_manifest_until_it_has_grown)
     ck_assert_uint_eq(s.retired, 0);
     ck_assert_uint_eq(keys_in('s') + keys_in('x'), 0);
     check_everywhere(IDS_MAX);
+    put_random(&w, writer, NAME, &d, 50, 40, 5, docs);
+    must_flush(&w, &a, NAME); /* another delete vector */
     ck_assert(must_merge(&w, &a, NAME, false));
     s = shape_of(&w, NAME);
     ck_assert_uint_eq(s.segments, 1);
     ck_assert_uint_eq(s.deleted, 0);
+    ck_assert_uint_eq(s.retired, 0);
     ck_assert_uint_eq(keys_in('s'), 0);
 
     put_many(&w, writer, NAME, &d, 1000, 12000, docs);
@@ -263,6 +266,25 @@ static void somebody_writes(void)
 {
     put_random(&w, writer, NAME, &chance, 190, 20, 3, docs);
 }
+/* The new table has as many rows as the old one. */
+START_TEST(a_flush_sees_that_a_segment_was_rewritten_alone)
+{
+    chance = (dice){test_seed(0x3f)};
+    race r;
+    b.config.segment_rows_max = 1;
+    for (int i = 0; i < 2; i++) {
+        put_random(&w, writer, NAME, &chance, 190, 60, 2, docs);
+        must_flush(&w, &a, NAME);
+    }
+    put_random(&w, writer, NAME, &chance, 190, 60, 4, docs);
+    set_race(&r, other_merges, 1);
+    ck_assert(must_flush(&w, &a, NAME));
+    ck_assert_uint_eq(r.left, 0);
+    ck_assert_uint_eq(shape_of(&w, NAME).segments, 3);
+    check_everywhere(IDS_MAX);
+}
+END_TEST
+
 START_TEST(entries_of_meanwhile_stay_in_the_log)
 {
     chance = (dice){test_seed(0x3e1)};
@@ -456,6 +478,7 @@ int main(void)
     tcase_add_test(cases, entries_that_leave_no_row_cost_no_segment);
     tcase_add_test(cases, of_two_flushes_one_is_published);
     tcase_add_loop_test(cases, a_flush_counts_its_dead_against_the_table_it_meets, 0, 6);
+    tcase_add_test(cases, a_flush_sees_that_a_segment_was_rewritten_alone);
     tcase_add_test(cases, entries_of_meanwhile_stay_in_the_log);
     tcase_add_test(cases, what_was_deleted_meanwhile_is_left_alone);
     tcase_add_test(cases, the_collector_ends_a_build_that_takes_too_long);

@@ -142,6 +142,38 @@ START_TEST(all_rows_may_die_meanwhile)
 }
 END_TEST
 
+static void delete_ids(uint64_t first, uint32_t count)
+{
+    row rows[64] = {0};
+    for (uint32_t i = 0; i < count; i++)
+        rows[i] = (row){.op = MOLA_OP_DELETE, .id = first + i};
+    ck_assert_int_eq(write_rows(&w, writer, NAME, rows, count, 0, 5000).err, MOLA_OK);
+    oracle_apply(docs, rows, count);
+    must_flush(&w, &a, NAME);
+}
+/* A neighbour takes its entries over, in one step and without a copy of anything. */
+START_TEST(a_segment_without_live_rows_disappears)
+{
+    chance = (dice){test_seed(0xa12)};
+    a.config.inline_bytes_max = 0;
+    for (uint64_t i = 0; i < 3; i++) {
+        put_many(&w, writer, NAME, &chance, 64 * i, 64, docs);
+        must_flush(&w, &a, NAME);
+    }
+    delete_ids(0, 64);
+    ck_assert(must_merge(&w, &a, NAME, false));
+    shape s = shape_of(&w, NAME);
+    ck_assert(s.segments == 2 && s.rows == 128 && s.retired == 2);
+    check_everywhere(IDS_MAX);
+    delete_ids(128, 64);
+    ck_assert(must_merge(&w, &a, NAME, false));
+    s = shape_of(&w, NAME);
+    ck_assert(s.segments == 1 && s.rows == 64 && s.seq_from_last == 1 && s.retired == 4);
+    check_everywhere(IDS_MAX);
+    ck_assert(!must_merge(&w, &a, NAME, false));
+}
+END_TEST
+
 /* Reads take minutes each: the view of a merge outlives the time for which it was opened, as long
  * as its inputs are in the newest manifest. */
 typedef struct {
@@ -331,6 +363,7 @@ int main(void)
     tcase_add_loop_test(cases, rows_that_died_meanwhile_stay_dead, 0, 6);
     tcase_add_loop_test(cases, of_two_merges_one_is_published, 0, 2);
     tcase_add_test(cases, all_rows_may_die_meanwhile);
+    tcase_add_test(cases, a_segment_without_live_rows_disappears);
     tcase_add_test(cases, a_merge_may_take_hours);
     tcase_add_test(cases, a_merge_gives_up_when_its_inputs_are_merged);
     tcase_add_loop_test(cases, a_dropped_attribute_is_left_behind, 0, 2);
