@@ -30,7 +30,7 @@ def model_server(python, folder):
 
 
 RESTLESS = ["--flush-rows", "1", "--flush-age-ms", "0", "--index-poll-ms", "10", "--merge-fan-in", "2", "--fence-seconds", "1",
-            "--retention-seconds", "0", "--gc-floor-age-seconds", "0", "--sweep-seconds", "5", "--cache-bytes", "64M",
+            "--retention-seconds", "0", "--gc-floor-age-seconds", "0", "--sweep-seconds", "5", "--cache-bytes", "4M",
             "--view-bytes-max", "24M"]
 
 
