@@ -82,7 +82,7 @@ mola_err mola_build_segment(mola_build *b, const mola_build_rows *rows, mola_new
     if (live > MOLA_SEGMENT_ROWS_MAX)
         return mola_fail(b->ctx.why, MOLA_INVALID, "a segment cannot have %llu rows",
                          (unsigned long long)live);
-    const mola_attr **attrs = mola_rows_attrs(state, &b->arena);
+    const mola_attr **attrs = mola_state_sorted(state, &b->arena);
     if (!attrs)
         return MOLA_NO_MEMORY;
     mola_segment_id id = {.base = objects->place.base, .rand = objects->place.rand};

@@ -35,22 +35,6 @@ uint64_t mola_rows_live(const mola_rows_source *source)
     return live;
 }
 
-static int by_id(const void *a, const void *b)
-{
-    uint32_t x = (*(const mola_attr *const *)a)->id, y = (*(const mola_attr *const *)b)->id;
-    return (x > y) - (x < y);
-}
-
-const mola_attr **mola_rows_attrs(const mola_state *state, mola_arena *arena)
-{
-    const mola_attr **attrs = mola_new(arena, const mola_attr *, state->attr_count);
-    for (uint32_t i = 0; attrs && i < state->attr_count; i++)
-        attrs[i] = &state->attrs[i];
-    if (attrs && state->attr_count)
-        qsort(attrs, state->attr_count, sizeof(const mola_attr *), by_id);
-    return attrs;
-}
-
 /* ------------------------------------------------------------------ one window */
 static window window_at(const mola_view_part *part, uint32_t index)
 {

@@ -22,5 +22,3 @@ uint64_t mola_rows_live(const mola_rows_source *source);
  */
 mola_err mola_rows_write(const mola_rows_source *source, mola_segment_writer *writer,
                          const mola_attr *const *attrs, uint32_t attr_count) MOLA_NODISCARD;
-/* The attributes of a state in rising order of their ids, in the arena. NULL: no memory. */
-const mola_attr **mola_rows_attrs(const mola_state *state, mola_arena *arena);

@@ -283,19 +283,3 @@ bool mola_part_column(const mola_part *part, uint32_t attr, uint32_t window, mol
     *out = mola_column_slice(column, first, rest < MOLA_WINDOW_ROWS ? rest : MOLA_WINDOW_ROWS);
     return true;
 }
-
-static int by_id(const void *a, const void *b)
-{
-    uint32_t x = (*(const mola_attr *const *)a)->id, y = (*(const mola_attr *const *)b)->id;
-    return (x > y) - (x < y);
-}
-
-const mola_attr **mola_state_sorted(const mola_state *state, mola_arena *arena)
-{
-    const mola_attr **attrs = mola_new(arena, const mola_attr *, state->attr_count);
-    for (uint32_t i = 0; attrs && i < state->attr_count; i++)
-        attrs[i] = &state->attrs[i];
-    if (attrs && state->attr_count)
-        qsort(attrs, state->attr_count, sizeof(const mola_attr *), by_id);
-    return attrs;
-}

@@ -73,6 +73,3 @@ const mola_column *mola_part_attr_column(const mola_part *part, uint32_t attr);
 bool mola_part_has_attr(const mola_part *part, uint32_t attr);
 /* The row that held the document when the part was made. `hash` is mola_value_hash(id). */
 bool mola_part_find(const mola_part *part, const mola_value *id, uint64_t hash, uint32_t *row);
-
-/* The attributes of `state` in rising order of their ids, in the arena. NULL: no memory. */
-const mola_attr **mola_state_sorted(const mola_state *state, mola_arena *arena);
