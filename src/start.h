@@ -33,3 +33,4 @@ mola_indexer_config mola_process_indexer(const mola_process *process);
 int mola_command_serve(int count, char **arguments);
 int mola_command_index(int count, char **arguments);
 int mola_command_fsck(int count, char **arguments);
+int mola_command_dump(int count, char **arguments);

@@ -4,6 +4,7 @@
 #include "mola/codec/datetime.h"
 #include "mola/codec/print.h"
 #include "mola/format/entry.h"
+#include "mola/format/holder.h"
 #include "mola/format/key.h"
 #include "mola/format/manifest.h"
 #include "mola/model/schema.h"
@@ -238,14 +239,33 @@ static mola_err dump_payload(mola_dump *d, mola_str bytes)
     return MOLA_OK;
 }
 
+static mola_err dump_holder(mola_dump *d, mola_str bytes)
+{
+    mola_holder h;
+    mola_err err = mola_holder_decode(bytes, &h, d->why);
+    if (err)
+        return err;
+    mola_buf_print(d->out, "holder, %zu bytes\n", bytes.len);
+    line_hex(d, "for", h.child, sizeof h.child);
+    mola_buf_print(d->out, "flags%s%s%s\n", h.flags & MOLA_HOLDER_OPEN ? " OPEN" : "",
+                   h.flags & MOLA_HOLDER_DONE ? " DONE" : "",
+                   h.flags & MOLA_HOLDER_ABANDONED ? " ABANDONED" : "");
+    if (h.name.len) {
+        mola_buf_print(d->out, "born as '" MOLA_FMT "' on manifest version %llu\n",
+                       MOLA_ARG(h.name), (ull)h.cond_ver);
+    }
+    if (h.archive.len)
+        mola_buf_print(d->out, "archive " MOLA_FMT "\n", MOLA_ARG(h.archive));
+    return MOLA_OK;
+}
+
 /* -- by key ------------------------------------------------------------------------------------ */
 
-/* Bytes of others than decoders: as text when they are one. */
-static mola_err dump_bytes(mola_dump *d, const char *what, mola_str bytes)
+/* A hint is never believed: whatever it is, it is shown as text when it is one. */
+static mola_err dump_hint(mola_dump *d, mola_str bytes)
 {
     enum { SHOWN_MAX = 1024 };
-    mola_buf_print(d->out, "%s, %zu bytes\n", what, bytes.len);
-    line_sum(d, bytes);
+    mola_buf_print(d->out, "work hint, %zu bytes\n", bytes.len);
     if (bytes.len == 0 || bytes.len > SHOWN_MAX || !mola_utf8_ok(bytes))
         return MOLA_OK;
     mola_print_string(d->out, bytes);
@@ -280,7 +300,7 @@ static mola_err dump_object(mola_dump *d, mola_str key, const uint8_t nsid[16], 
         return MOLA_OK;
     }
     if (mola_str_starts(rest, MOLA_STR("r/")) && mola_name_ok(mola_str_from(rest, 2)))
-        return dump_bytes(d, "holder", bytes);
+        return dump_holder(d, bytes);
     return not_a_key(d, key);
 }
 
@@ -294,7 +314,7 @@ static mola_err dump_by_key(mola_dump *d, mola_str org, mola_str key, mola_str b
     if (mola_key_parse_entry(org, key, nsid, &seq))
         return dump_entry(d, nsid, seq, bytes);
     if (mola_key_parse_hint(org, key, nsid))
-        return dump_bytes(d, "work hint", bytes);
+        return dump_hint(d, bytes);
     if (mola_key_parse_incarnation(org, key, nsid, &rest))
         return dump_object(d, key, nsid, rest, bytes);
     return not_a_key(d, key);

@@ -65,6 +65,8 @@ static mola_err finish_deletion(mola_ctx *ctx, mola_indexer *indexer, mola_str n
     bool sealed = false;
     if (held)
         err = mola_manifest_finish(ctx, open, held, measure.newest_seq, &sealed);
+    if (sealed)
+        MOLA_SOMETIMES(indexer_met_seal);
     mola_held_unref(held);
     mola_name_close(open);
     return err;

@@ -117,6 +117,8 @@ static mola_err look_at_log(mola_ctx *ctx, sweep *w, mola_name *name, const mola
     if (held)
         err = mola_manifest_finish(ctx, name, held, seen->newest_seq, &sealed);
     mola_held_unref(held);
+    if (sealed)
+        MOLA_SOMETIMES(sweep_met_seal);
     if (err || sealed)
         return err;
     MOLA_SOMETIMES(sweep_found_unindexed);

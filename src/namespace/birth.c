@@ -204,7 +204,6 @@ mola_err mola_manifest_finish(mola_ctx *ctx, mola_name *name, const mola_held *h
     mola_ask_begin(&ask, ctx);
     mola_err err = mola_ask_end(&ask, is_seal(&ask, name, m->nsid, seq, sealed));
     if (!err && *sealed) {
-        MOLA_SOMETIMES(indexer_finished_deletion);
         mola_finish_deletion(ctx, name, m->nsid);
         mola_why_clear(ctx->why);
     }

@@ -40,7 +40,7 @@ typedef struct {
     uint32_t opening_at, opening_count; /* what opening the segments of the view needs */
     mola_hold_ask hold;
     mola_key payload_key;
-    mola_str suspect; /* the object to be named when something is corrupt */
+    mola_str suspect;               /* the object to be named when something is corrupt */
     mola_record records[WIDTH_MAX]; /* the entries of the slots, decoded ahead */
     mola_err decoded[WIDTH_MAX];    /* what came of that, or what the slot answered */
     mola_store_op ops[];
@@ -193,8 +193,8 @@ static bool is_next(const mola_view *view, const mola_entry *e)
            (e->large.base <= e->seq && e->seq - e->large.base <= MOLA_PAYLOAD_DISTANCE_MAX);
 }
 
-/* Judges what the batch said about slot `seq`, its `i`-th. MOLA_NOT_FOUND: it is absent, the view is
- * current. MOLA_CONFLICT: restart. MOLA_OK: the record is the next entry. */
+/* Judges what the batch said about slot `seq`, its `i`-th. MOLA_NOT_FOUND: it is absent, the view
+ * is current. MOLA_CONFLICT: restart. MOLA_OK: the record is the next entry. */
 static mola_err judge(chase *c, batch *b, uint32_t i, uint64_t seq)
 {
     mola_record *record = &b->records[i];
@@ -333,8 +333,8 @@ static mola_err advance_by(chase *c, batch *b)
 /* One batch and what it brought. MOLA_NOT_FOUND: the tail is reached. */
 static mola_err advance(chase *c)
 {
-    size_t size = sizeof(batch) +
-                  (WIDTH_MAX + 2 + mola_opening_ops_max(c->view)) * sizeof(mola_store_op);
+    size_t size =
+        sizeof(batch) + (WIDTH_MAX + 2 + mola_opening_ops_max(c->view)) * sizeof(mola_store_op);
     batch *b = mola_alloc(c->ctx->env->heap, size);
     if (!b)
         return MOLA_NO_MEMORY;

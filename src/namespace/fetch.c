@@ -31,6 +31,16 @@ mola_err mola_view_fetch(mola_ctx *ctx, const mola_view *view, const mola_need *
     return mola_load_end(&l, err);
 }
 
+/* About what a page takes once it is unpacked. */
+static uint64_t page_bytes(const mola_segment *s, const mola_segment_attr *a, uint32_t page)
+{
+    enum { UNPACKED = 3 }; /* texts and lists, of what is stored: a guess */
+    size_t width = mola_elem_width((mola_elem)a->type.elem);
+    if (a->type.form == MOLA_FORM_SCALAR && width)
+        return mola_segment_page_rows(&s->head, a, page) * width;
+    return UNPACKED * (uint64_t)a->pages[page].at.bytes;
+}
+
 uint64_t mola_view_need_bytes(const mola_view *view, const mola_need *need)
 {
     const mola_segment_attr *a = attr_of(view, need);
@@ -46,7 +56,7 @@ uint64_t mola_view_need_bytes(const mola_view *view, const mola_need *need)
         uint32_t first, last;
         mola_segment_pages_of(s, a, w, &first, &last);
         for (uint32_t page = first; page <= last; page++)
-            bytes += a->pages[page].at.bytes;
+            bytes += page_bytes(s, a, page);
     }
     return bytes;
 }

@@ -64,7 +64,7 @@ static mola_err want_record(gathering *g, uint32_t part, const mola_segment_attr
         g->load.ctx->pages_hit++;
         return mola_pin_page(g->load.ctx, &s->all->pages, page) ? MOLA_OK : MOLA_NO_MEMORY;
     }
-    g->load.ctx->pages_missed++;
+    mola_load_missed(g->load.ctx, s);
     return mola_load_block(&g->load, part, mola_segment_records_at(a, row, &rows), &out->block);
 }
 

@@ -1,7 +1,7 @@
 /* The keeper reads the manifests of names in use again before their holds expire, so that a warm
- * strong read stays one GET (protocol section 5), and brings their views over to newer segments before
- * a query has to. An idle namespace costs no request. It also puts the hints of writers, so that no
- * write waits for one. */
+ * strong read stays one GET (protocol section 5), and brings their views over to newer segments
+ * before a query has to. An idle namespace costs no request. It also puts the hints of writers, so
+ * that no write waits for one. */
 #include "namespace/name.h"
 
 enum { BATCH = 16 };

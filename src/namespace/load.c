@@ -60,6 +60,14 @@ static mola_err add_want(mola_loading *l, const mola_want *want)
     return MOLA_OK;
 }
 
+void mola_load_missed(mola_ctx *ctx, const mola_segment *segment)
+{
+    if (segment->objects)
+        ctx->pages_hit++;
+    else
+        ctx->pages_missed++;
+}
+
 mola_err mola_load_want(mola_loading *l, mola_want_kind kind, uint32_t part,
                         const mola_segment_attr *attr, uint32_t number)
 {
@@ -70,7 +78,7 @@ mola_err mola_load_want(mola_loading *l, mola_want_kind kind, uint32_t part,
         l->ctx->pages_hit++;
         return mola_pin_page(l->ctx, &s->all->pages, page) ? MOLA_OK : MOLA_NO_MEMORY;
     }
-    l->ctx->pages_missed++;
+    mola_load_missed(l->ctx, s);
     mola_err err = add_want(l, &want);
     if (err || kind != MOLA_WANT_WINDOW || attr->layout != MOLA_AS_DOCUMENTS)
         return err;

@@ -197,8 +197,8 @@ mola_err mola_view_with(mola_ctx *ctx, const mola_view *on, const mola_change *c
         if (!empty)
             return MOLA_NO_MEMORY;
     }
-    mola_err err =
-        mola_view_overlay(ctx, ctx->env->heap, empty ? empty : on, &change->rows, change->state, out);
+    mola_err err = mola_view_overlay(ctx, ctx->env->heap, empty ? empty : on, &change->rows,
+                                     change->state, out);
     if (empty)
         mola_view_unref(empty);
     return err;

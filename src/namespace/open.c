@@ -280,10 +280,32 @@ static mola_err take_deletes(finishing *f, opening_segment *s, mola_live **live)
     return err == MOLA_CORRUPT ? mola_fail_object(&f->ask->ctx, err, s->deletes->key) : err;
 }
 
+/* The columns must be what the schema says: operators go by that. A list whose elements were not
+ * known when the segment was written is empty. */
+static mola_err check_types(finishing *f, const opening_segment *s)
+{
+    const mola_segment_head *head = mola_part_segment(s->part);
+    const mola_state *state = f->m->state;
+    bool ok = head->attrs[0].type.elem == state->id_type;
+    for (uint32_t i = 1; i < head->attr_count; i++) {
+        const mola_attr *a = mola_state_attr(state, head->attrs[i].attr);
+        mola_type type = head->attrs[i].type;
+        bool unknown = type.form == MOLA_FORM_ARRAY && type.elem == MOLA_ELEM_UNKNOWN;
+        ok = ok && (!a || mola_type_eq(type, a->type) || (unknown && a->type.form == type.form));
+    }
+    if (ok)
+        return MOLA_OK;
+    return mola_fail(f->ask->ctx.why, MOLA_CORRUPT,
+                     "a segment has other types than the schema of '%.*s'", (int)f->name->len,
+                     f->name->text);
+}
+
 static mola_err attach(finishing *f, opening_segment *s)
 {
     mola_live *live = NULL;
     mola_err err = take_head(f, s);
+    if (!err)
+        err = check_types(f, s);
     if (!err)
         err = take_deletes(f, s, &live);
     if (err)

@@ -1,5 +1,6 @@
-/* part.h - rows of the log in memory: columns, ids, and the way from an id to its row. Or a segment:
- * then `segment` is set, its rows stand in the store (segment.h), and the rest means nothing.
+/* part.h - rows of the log in memory: columns, ids, and the way from an id to its row. Or a
+ * segment: then `segment` is set, its rows stand in the store (segment.h), and the rest means
+ * nothing.
  *
  * A part is immutable. Its columns stand either in the image of the log entry they came with
  * (nothing is copied) or in builders (rows that were patched or merged). Which rows are live is not

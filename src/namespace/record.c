@@ -64,8 +64,8 @@ mola_err mola_record_add_payload(mola_name *name, mola_record *record, mola_str 
     return err;
 }
 
-mola_err mola_record_apply(mola_ctx *ctx, mola_name *name, const mola_view *on,
-                           mola_record *record, mola_view **out)
+mola_err mola_record_apply(mola_ctx *ctx, mola_name *name, const mola_view *on, mola_record *record,
+                           mola_view **out)
 {
     bool large = record->entry.flags & MOLA_ENTRY_LARGE;
     mola_image *rows = large ? &record->payload : &record->image;

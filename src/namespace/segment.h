@@ -77,6 +77,8 @@ void mola_load_begin(mola_loading *l, mola_ctx *ctx, const mola_view *view);
  * kept with the documents wants its groups too. MOLA_NO_MEMORY. */
 mola_err mola_load_want(mola_loading *l, mola_want_kind kind, uint32_t part,
                         const mola_segment_attr *attr, uint32_t number) MOLA_NODISCARD;
+/* Counts something that is not in memory; what stands in the manifest is, all but decoded. */
+void mola_load_missed(mola_ctx *ctx, const mola_segment *segment);
 /* Bytes that are wanted as they are: l->blocks[*index].bytes after the run, until the end. */
 mola_err mola_load_block(mola_loading *l, uint32_t part, mola_extent at,
                          size_t *index) MOLA_NODISCARD;

@@ -20,7 +20,7 @@ typedef struct {
     const mola_view *on;
     const mola_rows *rows;
     mola_arena scratch;
-    mola_row_at *at; /* where the view holds the ids of the rows */
+    mola_row_at *at;     /* where the view holds the ids of the rows */
     document *documents; /* in order of first mention */
     uint32_t document_count;
     uint32_t *slots; /* id -> document + 1, open addressing */
@@ -114,8 +114,8 @@ static mola_err add_value(mola_column_builder *b, const resolution *r, const doc
     return mola_part_add_cell(b, mola_part_attr_column(old, attr), d->old_row);
 }
 
-/* The old rows in segments that patches lie over: all their attributes, in one batch. `fetched` gets
- * a column for each attribute of `attrs`, where the view has it. */
+/* The old rows in segments that patches lie over: all their attributes, in one batch. `fetched`
+ * gets a column for each attribute of `attrs`, where the view has it. */
 static mola_err fetch_bases(resolution *r, const mola_attr *const *attrs, uint32_t attr_count,
                             mola_column *fetched)
 {
@@ -379,8 +379,8 @@ mola_err mola_view_apply(mola_ctx *ctx, const mola_view *on, const mola_entry *e
     return MOLA_OK;
 }
 
-mola_err mola_view_overlay(mola_ctx *ctx, mola_heap *heap, const mola_view *on, const mola_rows *rows,
-                           mola_state *state, mola_view **out)
+mola_err mola_view_overlay(mola_ctx *ctx, mola_heap *heap, const mola_view *on,
+                           const mola_rows *rows, mola_state *state, mola_view **out)
 {
     mola_view *draft = mola_view_draft(heap, on, 1);
     if (!draft)

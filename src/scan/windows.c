@@ -135,7 +135,7 @@ static mola_err collect(walker *w, const cursor *from, cursor *until, size_t *wi
     *windows = 0;
     while (next_window(w, &at, &window)) {
         uint64_t bytes = bytes_of(w, &window);
-        if (bytes && s->bytes && s->bytes + bytes > MOLA_STEP_BYTES)
+        if (bytes && s->bytes && s->bytes + bytes > mola_step_bytes(w->rows->view))
             return MOLA_OK;
         if (bytes && !add_needs(w, &window))
             return mola_scan_no_memory(w->ctx);
@@ -206,7 +206,7 @@ mola_err mola_scan_ahead(mola_ctx *ctx, const mola_rowset *rows, const mola_walk
     mola_err err = open_walker(&w, ctx, rows, walk);
     if (!err)
         err = collect(&w, &at, &until, &windows);
-    if (err || !w.step.count || w.step.bytes > MOLA_STEP_BYTES || next_window(&w, &until, &beyond))
+    if (err || !w.step.count || w.step.bytes > mola_step_bytes(rows->view) || next_window(&w, &until, &beyond))
         return err;
     return mola_view_fetch(ctx, rows->view, w.step.needs, w.step.count);
 }

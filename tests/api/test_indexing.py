@@ -1,4 +1,5 @@
 """Indexing as its users see it: in the server, or beside it; the metadata, the tools, what is left on disk."""
+import os
 import pathlib
 import re
 import signal
@@ -27,7 +28,8 @@ def keys(store, folder):
 
 
 def upsert(server, first, count, name="n"):
-    rows = [{"id": i, "text": f"row {i} " + "x" * 100, "n": i % 7} for i in range(first, first + count)]
+    # Incompressible, or all of it would stand in the manifest.
+    rows = [{"id": i, "text": f"row {i} " + os.urandom(100).hex(), "n": i % 7} for i in range(first, first + count)]
     status, body, _ = server.ask("POST", f"/v2/namespaces/{name}", {"upsert_rows": rows})
     assert status == 200, body
 

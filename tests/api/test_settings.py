@@ -56,7 +56,7 @@ def run(*arguments, env=None):
     (["--index-workers", "0"], "index_workers must be between 1 and 64"),
     (["--index-memory-max", "31M"], "index_memory_max must be between 33554432 and"),
     (["--sweep-seconds", "0"], "sweep_seconds must be between 1 and"),
-    (["--cache-bytes", "1M"], "cache_bytes must be between 67108864 and"),
+    (["--cache-bytes", "1M"], "cache_bytes must be between 2097152 and"),
     (["--api-keys", ","], "holds no key"),
     (["--api-keys-file", "/nonexistent/keys"], "/nonexistent/keys"),
 ])

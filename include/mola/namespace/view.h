@@ -38,10 +38,10 @@ typedef struct {
     uint64_t chain;                              /* of entry seq */
     uint64_t time_us;                            /* of entry seq: newest write included */
     uint64_t created_us, updated_us, written_us; /* reference 9.4 */
-    uint64_t indexed_seq;         /* entries up to here are in segments */
-    struct mola_held *held;       /* the manifest it was opened from; NULL: of a birth. One reference */
-    uint64_t manifest_ver;        /* of that manifest */
-    uint64_t leased_until_ns;     /* boot clock: no section is asked for afterwards (protocol I7) */
+    uint64_t indexed_seq;                        /* entries up to here are in segments */
+    struct mola_held *held;   /* the manifest it was opened from; NULL: of a birth. One reference */
+    uint64_t manifest_ver;    /* of that manifest */
+    uint64_t leased_until_ns; /* boot clock: no section is asked for afterwards (protocol I7) */
     struct mola_opening *opening; /* its segments are yet to be read: seen in namespace/ only */
     bool sealed;
     mola_state *state;

@@ -1,14 +1,20 @@
 /* windows.h - walking over the windows of a rowset in steps, so that a namespace may be larger than
  * memory.
  *
- * A step is as many windows as MOLA_STEP_BYTES have room for, at least one; parts in memory take
- * no room. What a step reads is fetched in one batch, its windows are visited one after the other,
+ * A step is as many windows as mola_step_bytes have room for, at least one; parts in memory take no
+ * room. What a step reads is fetched in one batch, its windows are visited one after the other,
  * and everything is released again. So a column of a segment must not be used after its step:
  * what is kept of one is copied when the step is done. */
 #pragma once
 #include "mola/scan/read.h"
 
-enum { MOLA_STEP_BYTES = 32 << 20 };
+enum { MOLA_STEP_BYTES = 32 << 20, MOLA_STEP_SHARE = 8 };
+/* What one step may pin: a part of the memory for views, where that is small. */
+static inline uint64_t mola_step_bytes(const mola_view *view)
+{
+    size_t share = view->heap->limit / MOLA_STEP_SHARE;
+    return share < MOLA_STEP_BYTES ? share : MOLA_STEP_BYTES;
+}
 
 typedef struct {
     uint32_t part, index, rows;

@@ -108,8 +108,8 @@ static mola_err decode_data(mola_str image)
 
 static mola_err decode_holder(mola_str image)
 {
-    mola_holder holder;
-    return mola_holder_decode(image, &holder, NULL);
+    mola_holder h;
+    return mola_holder_decode(image, &h, NULL);
 }
 
 static const image_kind kinds[] = {

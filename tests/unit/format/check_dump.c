@@ -82,14 +82,14 @@ START_TEST(segments)
 }
 END_TEST
 
-START_TEST(what_others_write)
+START_TEST(hints_and_holders)
 {
     mola_str none = {0};
     ck_assert_int_eq(dump(mola_key_hint(none, nsid), MOLA_STR("fish")), MOLA_OK);
     EXPECT(printed(), "work hint, 4 bytes\n", "\"fish\"\n");
-    ck_assert_int_eq(dump(mola_key_holder(none, nsid, MOLA_STR("x")), MOLA_STR("HLD1\xff")),
-                     MOLA_OK);
-    EXPECT(printed(), "holder, 5 bytes\n");
+    mola_key holder = mola_key_holder(none, nsid, MOLA_STR("x"));
+    EXPECT(dumped(holder, "holder_branch_1.bin"), "holder, ", "for ", "born as '");
+    EXPECT(dumped(holder, "holder_checkpoint_1.bin"), "flags DONE\n", "archive ");
 }
 END_TEST
 
@@ -146,7 +146,7 @@ int main(void)
     tcase_add_test(all, manifests);
     tcase_add_test(all, the_log);
     tcase_add_test(all, segments);
-    tcase_add_test(all, what_others_write);
+    tcase_add_test(all, hints_and_holders);
     tcase_add_test(all, errors_are_those_of_the_decoders);
     tcase_add_loop_test(all, any_bytes_under_any_key_are_survived, 0, 5);
     suite_add_tcase(suite, all);

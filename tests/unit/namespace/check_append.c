@@ -285,7 +285,8 @@ START_TEST(a_put_into_a_collected_slot_is_never_acknowledged)
     w.judge = NULL;
     ck_assert(collected);
     ck_assert_int_eq(done.err, MOLA_UNKNOWN);
-    ck_assert_int_eq(strong_err(&w, here, "fish"), MOLA_UNAVAILABLE); /* nobody wrote that segment */
+    ck_assert_int_eq(strong_err(&w, here, "fish"),
+                     MOLA_UNAVAILABLE); /* nobody wrote that segment */
 }
 END_TEST
 

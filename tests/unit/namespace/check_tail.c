@@ -206,7 +206,8 @@ START_TEST(an_unknown_list_becomes_concrete)
             .column_count = 1,
             .columns = &column};
         mola_view *next;
-        ck_assert_int_eq(mola_view_overlay(&(mola_ctx){0}, &views, view, &rows, first, &next), MOLA_OK);
+        ck_assert_int_eq(mola_view_overlay(&(mola_ctx){0}, &views, view, &rows, first, &next),
+                         MOLA_OK);
         mola_view_unref(view);
         view = next;
         docs[id] = (document){.exists = true};

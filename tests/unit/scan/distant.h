@@ -29,8 +29,8 @@ typedef struct {
 } distant_zone;
 
 static struct {
-    const mola_view *view; /* NULL: all is in memory */
-    uint32_t parts;        /* the first ones are distant */
+    mola_view *view; /* NULL: all is in memory */
+    uint32_t parts;  /* the first ones are distant */
     uint64_t dice;
     uint64_t window_bytes; /* what one attribute of a window claims to take; 0: what it does */
     bool no_zones, exact_zones;
@@ -380,13 +380,22 @@ mola_err __wrap_mola_view_gather(mola_ctx *ctx, const mola_view *view, const mol
 mola_err __wrap_mola_view_locate(mola_ctx *ctx, const mola_view *view, const mola_column *ids,
                                  mola_row_at *at)
 {
-    ctx->roundtrips += distant.view == view && distant.parts;
-    return __real_mola_view_locate(ctx, view, ids, at);
+    if (distant.view != view)
+        return __real_mola_view_locate(ctx, view, ids, at);
+    ctx->roundtrips++;
+    distant.view->segment_count = 0; /* for a moment, all is in memory */
+    for (uint32_t i = 0; i < ids->rows; i++) {
+        mola_value id = mola_column_element(ids, i);
+        if (!__real_mola_view_find(view, &id, &at[i].part, &at[i].row))
+            at[i] = (mola_row_at){.part = MOLA_NOWHERE};
+    }
+    distant.view->segment_count = distant.parts;
+    return MOLA_OK;
 }
 
 bool __wrap_mola_view_find(const mola_view *view, const mola_value *id, uint32_t *part,
                            uint32_t *row)
 {
-    MUST(view->segment_count == 0); /* ids of segments are looked up in batches */
+    MUST(distant.view != view); /* ids of segments are looked up in batches */
     return __real_mola_view_find(view, id, part, row);
 }
