@@ -57,6 +57,17 @@ static bool may_join(const mola_merge_row *row)
     return !row->inlined && row->bytes <= INLINE_NEIGHBOUR_MAX;
 }
 
+/* Alone, each of them stays where it is: a rewrite would stand inline again, and again. */
+static mola_merge_plan join_inlined(const mola_merge_row *rows, uint32_t count, uint32_t rows_max)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t fit = fitting(rows, i, count, rows_max);
+        if (fit >= 2)
+            return (mola_merge_plan){.kind = MOLA_MERGE_REWRITE, .first = i, .count = fit};
+    }
+    return (mola_merge_plan){0};
+}
+
 static mola_merge_plan merge_inlined(const mola_merge_row *rows, uint32_t count, uint32_t rows_max)
 {
     uint32_t first = 0, inlined = 0;
@@ -67,11 +78,14 @@ static mola_merge_plan merge_inlined(const mola_merge_row *rows, uint32_t count,
     uint32_t until = first;
     while (until < count && rows[until].inlined)
         until++;
-    if (until == first || (inlined == count && count == 1))
+    if (until == first)
         return (mola_merge_plan){0};
+    if (inlined == count)
+        return join_inlined(rows, count, rows_max);
     if (until < count && may_join(&rows[until])) {
         until++;
-    } else if (first > 0 && may_join(&rows[first - 1])) {
+    } else if (first > 0 && may_join(&rows[first - 1]) &&
+               fitting(rows, first - 1, until, rows_max) >= 2) {
         first--;
     }
     uint32_t fit = fitting(rows, first, until, rows_max);

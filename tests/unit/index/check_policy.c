@@ -164,6 +164,24 @@ START_TEST(inline_segments_become_one_and_leave_when_others_have_keys)
 }
 END_TEST
 
+/* What is rewritten must be another table afterwards, or it is rewritten for ever. */
+START_TEST(inline_segments_too_large_for_one_stay_or_leave_alone)
+{
+    static table t;
+    mola_merge_rules narrow = usual;
+    narrow.rows_max = 12;
+    mola_merge_row small = {.rows = 10, .bytes = 40000, .inlined = true};
+    add(&t, small);
+    add(&t, small);
+    ck_assert_int_eq(chosen(&t, &narrow).kind, MOLA_MERGE_NOTHING);
+    t.rows[0].inlined = false;
+    mola_merge_plan plan = chosen(&t, &narrow);
+    ck_assert(plan.kind == MOLA_MERGE_REWRITE && plan.first == 1 && plan.count == 1);
+    follow(&t, plan, &narrow);
+    ck_assert_int_eq(chosen(&t, &narrow).kind, MOLA_MERGE_NOTHING);
+}
+END_TEST
+
 START_TEST(force_leaves_one_segment_where_one_fits_all)
 {
     static table t;
@@ -224,6 +242,7 @@ int main(void)
     tcase_add_test(cases, a_fifth_of_dead_rows_is_rewritten_alone);
     tcase_add_test(cases, a_segment_without_rows_is_absorbed);
     tcase_add_test(cases, inline_segments_become_one_and_leave_when_others_have_keys);
+    tcase_add_test(cases, inline_segments_too_large_for_one_stay_or_leave_alone);
     tcase_add_test(cases, force_leaves_one_segment_where_one_fits_all);
     tcase_add_loop_test(cases, tables_stay_short_and_rows_are_rewritten_rarely, 0, 24);
     suite_add_tcase(suite, cases);
