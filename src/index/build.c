@@ -79,9 +79,10 @@ mola_err mola_build_segment(mola_build *b, const mola_build_rows *rows, mola_new
         .view = rows->view, .part_first = rows->part_first, .part_until = rows->part_until};
     uint64_t live = mola_rows_live(&counted);
     MOLA_ASSERT(live > 0);
-    if (live > MOLA_SEGMENT_ROWS_MAX)
+    if (live > MOLA_SEGMENT_ROWS_MAX) {
         return mola_fail(b->ctx.why, MOLA_INVALID, "a segment cannot have %llu rows",
                          (unsigned long long)live);
+    }
     const mola_attr **attrs = mola_state_sorted(state, &b->arena);
     if (!attrs)
         return MOLA_NO_MEMORY;

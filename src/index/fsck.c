@@ -286,7 +286,7 @@ static mola_err see_name(survey *s, const mola_store_entry *entry)
     if (entry->size == MOLA_TOMBSTONE_BYTES)
         return MOLA_OK;
     uint8_t nsid[16] = {0};
-    bool live;
+    bool live = false;
     mola_err err = check_name(s->ctx, s->all, s->org, text, s->report, s->totals, nsid, &live);
     size_t count = s->named.len;
     const char *hit = live && count ? bsearch(nsid, s->nsids.data, count, 16, by_bytes) : NULL;

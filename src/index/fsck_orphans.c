@@ -41,9 +41,10 @@ static bool is_segment(const mola_manifest *m, uint64_t base, uint64_t rand, mol
 {
     for (uint32_t i = 0; i < m->segment_count; i++) {
         const mola_segment_ref *ref = &m->segments[i];
-        if (ref->base == base && ref->rand == rand && memcmp(ref->owner, m->nsid, 16) == 0)
+        if (ref->base == base && ref->rand == rand && memcmp(ref->owner, m->nsid, 16) == 0) {
             return is_object_of(&m->infos[i], tail) &&
                    !mola_table_is_inline(m, ref->owner, base, rand);
+        }
     }
     return false;
 }

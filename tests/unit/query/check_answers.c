@@ -389,7 +389,9 @@ START_TEST(few_round_trips_are_made)
         {"{\"limit\":3,\"rank_by\":[\"Attribute\",\"m\"],\"filters\":[\"n\",\"Gt\",17],"
          "\"include_attributes\":true}",
          2},
-        {"{\"limit\":3,\"filters\":[\"id\",\"In\",[1,5000]],\"include_attributes\":true}", 3},
+        /* 2 of real segments: what was read ahead for few rows stays in memory there, but not here
+         */
+        {"{\"limit\":3,\"filters\":[\"id\",\"In\",[1,5000]],\"include_attributes\":true}", 4},
     };
     enum { ROWS = 6000 };
     mola_buf text;
