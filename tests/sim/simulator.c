@@ -74,7 +74,7 @@ static void pick_indexing(void)
 
 static void pick_limits(void)
 {
-    limits.view_bytes_max = sim_below(2) ? 1 << 30 : 768 << 10;
+    limits.view_bytes_max = sim_below(2) ? 1 << 30 : (200 + sim_below(600)) << 10;
     limits.entry_bytes_max = sim_below(2) ? 16 << 20 : 300 + sim_below(300);
     limits.group_bytes_max = sim_below(2) ? 16 << 20 : 100 + sim_below(200);
     limits.waiting_max = sim_below(3) ? 100 : 2;
