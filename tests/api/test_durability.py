@@ -194,7 +194,7 @@ def test_large_writes_go_out_of_line_and_survive(server, store):
 
 
 def test_memory_budget_refuses_what_does_not_fit_and_serves_the_rest(store):
-    server = Mola(store, "--view-bytes-max", "32M")
+    server = Mola(store, "--view-bytes-max", "32M", "--indexer", "off")
     value = {"schema": {"v": {"type": "[1024]f32", "ann": True}}, "distance_metric": "euclidean_squared"}
     fits = {"upsert_rows": [{"id": i, "v": [float(i)] * 1024} for i in range(500)], **value}
     for name in ("a", "b", "c", "d", "e", "f", "g", "h"):  # 2 MB each, evicted and replayed in turn
