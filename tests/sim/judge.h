@@ -59,8 +59,10 @@ typedef struct {                 /* what the seed promises, and what it is held 
     uint64_t floor_age_us;       /* of a version before gc_floor may follow it; 0: any */
     /* At the end of the seed: within how long must ... (0: it need not) */
     uint64_t indexed_within_ns;   /* an entry be in a segment, a sealed name be buried */
-    uint64_t collected_within_ns; /* entries below the floor and orphans be gone */
+    uint64_t floored_within_ns;   /* an entry be below the floor */
+    uint64_t collected_within_ns; /* what stands below a floor be gone */
     uint64_t retired_within_ns;   /* rows leave RETIRED */
+    uint64_t orphaned_within_ns;  /* what no version ever took up be gone */
     uint64_t swept_within_ns;     /* incarnations that are dead, or never will live, be gone */
 } judge_rules;
 

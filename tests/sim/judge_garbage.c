@@ -21,6 +21,10 @@ static void judge_backlog(uint32_t name)
         judge_violation("%s is indexed to %llu, and its log goes on to %llu since %.1f s",
                         sim_names[name], (unsigned long long)v->indexed_seq,
                         (unsigned long long)n->tail, (double)(sim_now() - next->landed_at) / 1e9);
+    const truth *kept = history_at(n, v->wal_floor + 1);
+    if (v->wal_floor < v->indexed_seq && long_ago(kept->landed_at, history.rules.floored_within_ns))
+        judge_violation("%s keeps its log from %llu on, and is indexed to %llu", sim_names[name],
+                        (unsigned long long)v->wal_floor + 1, (unsigned long long)v->indexed_seq);
     for (uint32_t i = 0; i < v->retired_count; i++)
         if (long_ago(v->retired_since[i], history.rules.retired_within_ns))
             judge_violation("%s keeps an object in RETIRED for ever", sim_names[name]);
@@ -63,6 +67,41 @@ static bool is_borrowed(const uint8_t nsid[16])
     return false;
 }
 
+/* Since when it stands neither in the table nor in RETIRED; 0: it never did. */
+static uint64_t left_at(uint32_t name, const object_ref *ref)
+{
+    const name_history *h = &history.names[name];
+    for (uint32_t i = h->version_count; i-- > 0;)
+        if (judge_needs(&h->versions[i], ref) || judge_retires(&h->versions[i], ref))
+            return h->versions[i].replaced_at;
+    return 0;
+}
+
+/* Built from a version that is long past, and in no table since. */
+static bool is_old_orphan(uint32_t name, const judge_key *k, const world_object *object)
+{
+    const name_history *h = &history.names[name];
+    uint64_t within = history.rules.orphaned_within_ns;
+    bool past = k->base < h->version_count && h->versions[k->base].accepted_at + within < sim_now();
+    return k->folder != 'w' && within && past && long_ago(object->put_at, within);
+}
+
+static void find_holder(const world_object *object, void *argument)
+{
+    judge_key *found = argument, k = judge_parse(object->key);
+    if (k.folder == 'r' && memcmp(k.nsid, found->nsid, 16) == 0)
+        found->folder = 'r';
+}
+
+/* A holder whose child never came holds everything, until its birth is impossible, and W longer. */
+static bool has_holder(const uint8_t nsid[16])
+{
+    judge_key found = {0};
+    memcpy(found.nsid, nsid, 16);
+    world_each(find_holder, &found);
+    return found.folder;
+}
+
 static void judge_leftover(const world_object *object, void *unused)
 {
     (void)unused;
@@ -76,16 +115,21 @@ static void judge_leftover(const world_object *object, void *unused)
     memcpy(ref.owner, k.nsid, 16);
     bool live = n->born && !n->over;
     if (!live && long_ago(n->born ? n->over_at : n->begun_at, swept) &&
-        long_ago(object->put_at, swept))
+        long_ago(object->put_at, swept) &&
+        (!has_holder(k.nsid) || long_ago(n->born ? n->over_at : n->begun_at, 2 * swept)))
         judge_violation("%s is left of an incarnation that is %s", object->key,
                         n->born ? "over" : "unborn");
     if (!live || k.folder == 'r' || k.folder == 'p' || !long_ago(object->put_at, collected))
         return;
     bool stays =
         k.folder == 'w' ? k.seq > v->wal_floor : judge_needs(v, &ref) || judge_retires(v, &ref);
+    if (k.folder != 'w' && !stays && !long_ago(left_at(n->name, &ref), collected))
+        return;
     uint64_t at = since(n->name, k.nsid, k.folder == 'w' ? k.seq : 0, k.base);
     if (!stays && at != MOLA_NEVER && long_ago(at, collected))
         judge_violation("%s is garbage, and nobody has deleted it", object->key);
+    else if (!stays && is_old_orphan(n->name, &k, object))
+        judge_violation("%s is garbage, and gc_floor is kept below it", object->key);
 }
 
 void judge_garbage(void)

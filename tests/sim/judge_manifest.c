@@ -1,6 +1,7 @@
 /* judge_manifest.c - every accepted image of ns/{name}: does it follow the one before, and does all
  * that it refers to exist and say what the log says? */
 #include "history.h"
+#include <stdio.h>
 #include <stdlib.h>
 
 void judge_free_version(version *v)
@@ -368,6 +369,25 @@ static bool decode(mola_str body, mola_arena *arena, mola_manifest *out)
     return !err;
 }
 
+/* For who looks at one seed. */
+static void show(uint32_t name, const mola_manifest *m)
+{
+    if (!getenv("SIM_LOG"))
+        return;
+    (void)fprintf(stderr, "[%.3f] %s version %llu%s: indexed %llu floor %llu gc %llu retired %u:",
+                  (double)sim_now() / 1e9, sim_names[name], (unsigned long long)m->ver,
+                  m->deleted ? " (tombstone)" : "", (unsigned long long)m->indexed_seq,
+                  (unsigned long long)m->wal_floor, (unsigned long long)m->gc_floor,
+                  m->retired_count);
+    for (uint32_t i = 0; i < m->segment_count; i++)
+        (void)fprintf(stderr, " [%llu..%llu rows %u-%u level %u base %llu]",
+                      (unsigned long long)m->segments[i].seq_from,
+                      (unsigned long long)m->segments[i].seq_to, m->infos[i].rows,
+                      m->infos[i].deleted, m->infos[i].level,
+                      (unsigned long long)m->segments[i].base);
+    (void)fprintf(stderr, "\n");
+}
+
 static void judge_image(uint32_t name, const mola_manifest *m, const mola_manifest *before)
 {
     name_history *h = &history.names[name];
@@ -377,6 +397,7 @@ static void judge_image(uint32_t name, const mola_manifest *m, const mola_manife
                         (unsigned long long)m->ver);
         return;
     }
+    show(name, m);
     version v = judge_take_version(m, was);
     if (m->deleted)
         judge_death(m, was);

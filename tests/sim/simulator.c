@@ -67,7 +67,7 @@ static void pick_indexing(void)
         .merge_fan_in = 2 + (uint32_t)sim_below(3),
         .segment_rows_max = sim_below(2) ? 1 << 20 : 6 + (uint32_t)sim_below(20),
         .poll_ns = SECONDS(1 + sim_below(limits.hot ? 2 : 8)),
-        .sweep_ns = SECONDS(4 + sim_below(limits.hot ? 4 : 16)),
+        .sweep_ns = 3 * limits.fence_ns + sim_below(limits.hot ? 1 : 3) * limits.fence_ns,
         .retention_us = limits.hot ? sim_below(2) * 1000000 : sim_below(20000000),
         .gc_floor_age_us = limits.hot ? 1000 : 20000000 + sim_below(40000000)};
 }
@@ -156,7 +156,8 @@ static uint32_t swarm(uint32_t most)
     return sim_below(3) ? (uint32_t)sim_below(most) : 0;
 }
 
-/* What the judge holds the seed to. */
+/* What the judge holds the seed to. The slowest clock makes 0.7 s of its own last a second; what
+ * fails is tried again, and takes its time. */
 static void judge_promises(void)
 {
     const mola_indexer_config *c = &limits.indexer;
@@ -164,6 +165,16 @@ static void judge_promises(void)
     judge_rules rules = {.fence_ns = limits.fence_ns, .lease_ns = limits.lease_ns};
     if (clocks_agree && c->gc_floor_age_us > 2000000)
         rules.floor_age_us = c->gc_floor_age_us - 2000000;
+    uint64_t slow = SECONDS(40), sweep = c->sweep_ns * 10 / 7, fence = c->fence_ns * 10 / 7;
+    uint64_t retention = c->retention_us * 1000 + SECONDS(2);
+    rules.indexed_within_ns = sweep + c->poll_ns * 10 / 7 + c->flush_age_ns * 10 / 7 + slow;
+    rules.swept_within_ns = 3 * sweep + 4 * fence + slow;
+    rules.collected_within_ns = 2 * sweep + 3 * fence + slow;
+    if (clocks_agree) { /* else what is kept for a second may be kept for a day */
+        rules.floored_within_ns = rules.indexed_within_ns + retention + 10 * fence + slow;
+        rules.retired_within_ns = retention + 20 * fence + sweep + slow;
+        rules.orphaned_within_ns = c->gc_floor_age_us * 1000 + 3 * sweep + 3 * fence + slow;
+    }
     judge_reset(&rules);
 }
 
