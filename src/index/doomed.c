@@ -4,8 +4,9 @@ enum { DOOMED_MAX = 16384, ROOM_STEP = 64 };
 
 typedef struct {
     uint8_t nsid[16];
-    uint64_t suspect_ns;
-    uint64_t dead_ns; /* dead for good since; 0: not known to be */
+    uint64_t suspect_ns, used_ns;
+    uint64_t birthless_ns; /* first seen without a CREATE entry; 0: not yet */
+    uint64_t dead_ns;      /* dead for good since; 0: not known to be */
     bool resting;
 } doom;
 
@@ -14,6 +15,7 @@ struct mola_doomed {
     mola_lock lock; /* guards what follows */
     doom *rows;
     uint32_t count, room;
+    uint64_t named_ns; /* when the last walk over all names began */
 };
 
 mola_err mola_doomed_open(mola_env *env, mola_doomed **out)
@@ -50,6 +52,8 @@ static doom *find(mola_doomed *doomed, const uint8_t nsid[16])
 static doom *find_or_add(mola_doomed *doomed, const uint8_t nsid[16])
 {
     doom *known = find(doomed, nsid);
+    if (known)
+        known->used_ns = mola_boot_ns(doomed->env);
     if (known || doomed->count == DOOMED_MAX)
         return known;
     if (doomed->count == doomed->room) {
@@ -63,6 +67,7 @@ static doom *find_or_add(mola_doomed *doomed, const uint8_t nsid[16])
     }
     doom *added = &doomed->rows[doomed->count++];
     *added = (doom){.suspect_ns = mola_boot_ns(doomed->env)};
+    added->used_ns = added->suspect_ns;
     memcpy(added->nsid, nsid, sizeof added->nsid);
     return added;
 }
@@ -89,7 +94,7 @@ void mola_doomed_expire(mola_doomed *doomed, uint64_t age_ns)
     MOLA_LOCKED(&doomed->lock);
     for (uint32_t i = 0; i < doomed->count;) {
         const doom *row = &doomed->rows[i];
-        if (row->resting && now > row->suspect_ns && now - row->suspect_ns > age_ns) {
+        if (row->resting && now > row->used_ns && now - row->used_ns > age_ns) {
             doomed->rows[i] = doomed->rows[--doomed->count];
         } else {
             i++;
@@ -128,7 +133,28 @@ static uint64_t dead_since(mola_doomed *doomed, const uint8_t nsid[16])
 {
     MOLA_LOCKED(&doomed->lock);
     doom *known = find(doomed, nsid);
+    if (known)
+        known->used_ns = mola_boot_ns(doomed->env);
     return known ? known->dead_ns : 0;
+}
+
+void mola_doomed_named(mola_doomed *doomed, uint64_t began_ns)
+{
+    MOLA_LOCKED(&doomed->lock);
+    doomed->named_ns = began_ns;
+}
+
+/* Without a CREATE entry it was born. That it is over as well is known only when all names were
+ * looked at after that was seen: it may have been on its way to birth when they were looked at
+ * last, and have lost its first entries to the collector of its new life since. */
+static bool is_over(mola_doomed *doomed, const uint8_t nsid[16])
+{
+    uint64_t now = mola_boot_ns(doomed->env);
+    MOLA_LOCKED(&doomed->lock);
+    doom *known = find_or_add(doomed, nsid);
+    if (known && !known->birthless_ns)
+        known->birthless_ns = now;
+    return known && known->birthless_ns < doomed->named_ns;
 }
 
 /* I11: from the answer on that said so, which has just come. */
@@ -191,7 +217,7 @@ mola_err mola_doom(mola_ctx *ctx, mola_indexer *indexer, const uint8_t nsid[16],
     }
     if (!mola_doom_suspected(indexer, nsid))
         return MOLA_OK;
-    bool dead = !birth;
+    bool dead = !birth && is_over(doomed, nsid);
     mola_err err = MOLA_OK;
     if (birth) {
         mola_name *name = mola_name_open(indexer->names, birth->name);

@@ -360,8 +360,11 @@ mola_err mola_index_sweep(mola_ctx *ctx, mola_indexer *indexer)
     sweep w = {.ctx = ctx, .indexer = indexer};
     mola_err err =
         list_incarnations(&w); /* before the names: what is born later is not among them */
+    uint64_t names_ns = mola_boot_ns(ctx->env);
     if (!err)
         err = sweep_names(&w);
+    if (!err && !w.blind)
+        mola_doomed_named(indexer->doomed, names_ns);
     for (uint32_t i = 0; i < w.count && !err && !w.blind; i++) {
         if (mola_indexer_stopping(indexer)) {
             err = mola_fail(ctx->why, MOLA_UNAVAILABLE, "the indexer is closing");

@@ -1,5 +1,6 @@
 /* The sweep: what no name refers to ends, but only when it cannot be born any more (protocol I11);
  * what lives stays, and what was forgotten is found. */
+#include "index/sweep.h"
 #include "keeper.h"
 
 static world w;
@@ -125,6 +126,67 @@ START_TEST(a_suspect_may_still_be_born)
     row r = upsert(1, 1);
     oracle_apply(docs, &r, 1);
     check_afresh(&w, NAME, docs, 200);
+}
+END_TEST
+
+static void look_again(void)
+{
+    request r;
+    mola_ctx *ctx = request_begin(&w, &r, 600000);
+    ck_assert_int_eq(mola_sweep_doomed(ctx, sweeper), MOLA_OK);
+    request_end(&r);
+}
+
+/* It loses its CREATE entry to the collector of its new life before the sweeper looks again. */
+START_TEST(a_suspect_that_lives_may_have_lost_its_first_entries)
+{
+    conceive();
+    must_sweep();
+    ck_assert_int_eq(be_born(), MOLA_OK);
+    row r = upsert(1, 1);
+    oracle_apply(docs, &r, 1);
+    for (uint32_t i = 0; i < 70; i++)
+        put_one(&w, writer, NAME, i % DOCS_MAX, 1, docs);
+    ck_assert(must_flush(&w, sweeper, NAME));
+    mola_indexer *other = collector_open(&w, 0);
+    for (uint32_t i = 0; i < 3; i++) {
+        must_collect(&w, other, NAME);
+        pass_time(&w, 2 * W_NS);
+    }
+    ck_assert(!exists(&w, mola_key_entry((mola_str){0}, nsid, 1)));
+    put_one(&w, writer, NAME, 1, 2, docs);
+    for (uint32_t i = 0; i < 4; i++) {
+        look_again();
+        pass_time(&w, 2 * W_NS);
+        if (i == 2)
+            must_sweep();
+    }
+    mola_indexer_close(other);
+    check_afresh(&w, NAME, docs, 200);
+}
+END_TEST
+
+/* What was born and lost its first entries goes, too, once it is over. */
+START_TEST(a_deleted_life_without_its_first_entries_goes)
+{
+    make(5);
+    ck_assert_int_eq(delete_name(&w, writer, NAME), MOLA_OK);
+    mola_key first = mola_key_entry((mola_str){0}, nsid, 1);
+    mola_store_op op = {.verb = MOLA_DELETE, .key = mola_key_str(&first)};
+    ck_assert_int_eq(store_do(&w, &op, NULL), MOLA_OK);
+    uint32_t all = objects();
+    must_sweep(); /* suspects it */
+    pass_time(&w, 2 * W_NS);
+    must_sweep(); /* sees that there is no CREATE entry */
+    pass_time(&w, 2 * W_NS);
+    look_again();
+    pass_time(&w, 2 * W_NS);
+    look_again();
+    ck_assert_uint_eq(objects(), all);
+    must_sweep(); /* and that no name refers to it, later than that */
+    pass_time(&w, 2 * W_NS);
+    look_again();
+    ck_assert_uint_eq(objects(), 0);
 }
 END_TEST
 
@@ -281,6 +343,8 @@ int main(void)
     tcase_add_test(all, a_deleted_life_goes_after_both_waits);
     tcase_add_test(all, what_lives_stays);
     tcase_add_test(all, a_suspect_may_still_be_born);
+    tcase_add_test(all, a_suspect_that_lives_may_have_lost_its_first_entries);
+    tcase_add_test(all, a_deleted_life_without_its_first_entries_goes);
     tcase_add_test(all, a_birth_is_made_impossible_before_anything_goes);
     tcase_add_test(all, who_lost_a_race_of_births_needs_no_tombstone);
     tcase_add_test(all, a_tombstone_that_may_not_have_landed_proves_nothing);
