@@ -330,6 +330,8 @@ static bool is_near(const char *url)
                                        "http://[fd00:ec2::23]"};
     for (size_t i = 0; i < sizeof near / sizeof *near; i++) {
         size_t size = strlen(near[i]);
+        if (strchr(url, '@'))
+            return false; /* what looks like a host may be a user's name */
         if (strncmp(url, near[i], size) == 0 && (i == 0 || strchr(":/?", url[size])))
             return true;
     }
