@@ -54,7 +54,7 @@
     U(gc_floor_age_seconds, 86400, 0, 31536000,                                                    \
       "no segment takes longer to build; below a few hours only for tests")                        \
     T(cache_dir, "", "directory of the disk cache of segments; none: no disk cache")               \
-    U(cache_bytes, 16ull << 30, 2 << 20, UINT64_MAX, "size of the disk cache")                    \
+    U(cache_bytes, 16ull << 30, 2 << 20, UINT64_MAX, "size of the disk cache")                     \
     U(fence_seconds, 60, 1, 3600,                                                                  \
       "elapsed-time fence of the storage protocol: the same in all processes of a store, for "     \
       "tests only")

@@ -43,3 +43,8 @@ mola_err mola_build_may_go_on(mola_build *b) MOLA_NODISCARD;
 /* Puts `next` where `now` stands. Errors as mola_manifest_replace. */
 mola_err mola_build_publish(mola_build *b, const mola_held *now,
                             mola_manifest *next) MOLA_NODISCARD;
+
+/* One flush. *more: it took a mouthful, there may be more; else everything that the log held when
+ * it looked is flushed. */
+mola_err mola_flush_some(mola_ctx *ctx, mola_indexer *indexer, mola_str name, bool *did,
+                         bool *more) MOLA_NODISCARD;

@@ -289,7 +289,13 @@ static mola_err run(flush *f, bool *did)
 
 mola_err mola_index_flush(mola_ctx *ctx, mola_indexer *indexer, mola_str name, bool *did)
 {
-    *did = false;
+    bool more;
+    return mola_flush_some(ctx, indexer, name, did, &more);
+}
+
+mola_err mola_flush_some(mola_ctx *ctx, mola_indexer *indexer, mola_str name, bool *did, bool *more)
+{
+    *did = *more = false;
     flush f = {0};
     mola_err err = mola_build_begin(&f.build, ctx, indexer, name);
     if (err)
@@ -297,6 +303,7 @@ mola_err mola_index_flush(mola_ctx *ctx, mola_indexer *indexer, mola_str name, b
     mola_build_objects(&f.build, &f.segment);
     mola_build_objects(&f.build, &f.deletes);
     err = run(&f, did);
+    *more = *did && (f.view->log_bytes >= LOG_BYTES_MIN || f.view->log_rows >= LOG_ROWS_MAX);
     mola_new_objects_free(&f.segment);
     mola_new_objects_free(&f.deletes);
     if (f.against)

@@ -1,4 +1,5 @@
 /* The work on one name: measure, flush, merge. */
+#include "index/build.h"
 #include "index/requests.h"
 #include "index/work.h"
 
@@ -72,11 +73,15 @@ static mola_err finish_deletion(mola_ctx *ctx, mola_indexer *indexer, mola_str n
     return err;
 }
 
-typedef mola_err (*one_step)(mola_ctx *ctx, mola_indexer *indexer, mola_str name, bool *did);
+/* Sets *again when the step is worth another one. */
+typedef mola_err (*one_step)(mola_ctx *ctx, mola_indexer *indexer, mola_str name, bool *did,
+                             bool *again);
 
-static mola_err merge(mola_ctx *ctx, mola_indexer *indexer, mola_str name, bool *did)
+static mola_err merge(mola_ctx *ctx, mola_indexer *indexer, mola_str name, bool *did, bool *again)
 {
-    return mola_index_merge(ctx, indexer, name, false, did);
+    mola_err err = mola_index_merge(ctx, indexer, name, false, did);
+    *again = *did;
+    return err;
 }
 
 /* Each step has an arena of its own. *count: those that did something. */
@@ -84,25 +89,27 @@ static mola_err repeat(mola_ctx *outer, mola_indexer *indexer, mola_str name, on
                        uint32_t most, uint32_t *count)
 {
     mola_err err = MOLA_OK;
-    bool did = true;
-    for (*count = 0; !err && did && *count < most;) {
+    bool again = true;
+    for (*count = 0; !err && again && *count < most;) {
         if (mola_indexer_stopping(indexer))
             return mola_fail(outer->why, MOLA_UNAVAILABLE, "the indexer is closing");
+        bool did = false;
         mola_arena arena;
         mola_arena_init(&arena, outer->env->heap, SIZE_MAX);
         mola_ctx ctx = *outer;
         ctx.arena = &arena;
-        err = step(&ctx, indexer, name, &did);
+        err = step(&ctx, indexer, name, &did, &again);
         mola_arena_reset(&arena);
         *count += did && !err;
     }
     return err;
 }
 
+/* What writers add meanwhile is for another time: a busy log would be cut into crumbs. */
 mola_err mola_work_index(mola_ctx *ctx, mola_indexer *indexer, mola_str name, bool *did)
 {
     uint32_t flushes, merges = 0;
-    mola_err err = repeat(ctx, indexer, name, mola_index_flush, FLUSHES_MAX, &flushes);
+    mola_err err = repeat(ctx, indexer, name, mola_flush_some, FLUSHES_MAX, &flushes);
     if (!err && !flushes)
         err = finish_deletion(ctx, indexer, name);
     if (!err)

@@ -43,7 +43,8 @@ typedef struct {
 mola_err mola_work_measure(mola_ctx *ctx, mola_indexer *indexer, mola_str name,
                            mola_measure *out) MOLA_NODISCARD;
 
-/* Flushes until nothing is left, and merges by policy. *did: something was published. */
+/* Flushes what the log holds when it begins, and merges by policy. *did: something was published.
+ */
 mola_err mola_work_index(mola_ctx *ctx, mola_indexer *indexer, mola_str name,
                          bool *did) MOLA_NODISCARD;
 

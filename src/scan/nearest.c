@@ -427,7 +427,8 @@ static mola_err add_thin_window(batch *b, const mola_window *window)
     for (uint32_t word = 0; word < mola_words(window->rows); word++) {
         for (uint64_t left = window->bits[word]; left; left &= left - 1) {
             uint32_t row = word * 64 + (uint32_t)__builtin_ctzll(left);
-            bool is_full = b->count == b->room || b->bytes + bytes > mola_step_bytes(b->search->view);
+            bool is_full =
+                b->count == b->room || b->bytes + bytes > mola_step_bytes(b->search->view);
             mola_err err = is_full ? run_batch(b) : MOLA_OK;
             if (err)
                 return err;

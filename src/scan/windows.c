@@ -206,7 +206,8 @@ mola_err mola_scan_ahead(mola_ctx *ctx, const mola_rowset *rows, const mola_walk
     mola_err err = open_walker(&w, ctx, rows, walk);
     if (!err)
         err = collect(&w, &at, &until, &windows);
-    if (err || !w.step.count || w.step.bytes > mola_step_bytes(rows->view) || next_window(&w, &until, &beyond))
+    if (err || !w.step.count || w.step.bytes > mola_step_bytes(rows->view) ||
+        next_window(&w, &until, &beyond))
         return err;
     return mola_view_fetch(ctx, rows->view, w.step.needs, w.step.count);
 }

@@ -10,13 +10,12 @@ usage: differential.py PYTHON MOLA MODEL_FOLDER --seeds N --ops N --features LIS
 
 import argparse
 import os
-import urllib.request
 import pathlib
 import socket
 import subprocess
 import sys
 import tempfile
-
+import urllib.request
 
 
 def model_server(python, folder):
@@ -27,11 +26,6 @@ def model_server(python, folder):
     process = subprocess.Popen([python, "server.py", "--port", str(port)], cwd=folder, stdout=subprocess.PIPE, text=True)
     assert "model server on" in process.stdout.readline()
     return process, port
-
-
-RESTLESS = ["--flush-rows", "1", "--flush-age-ms", "0", "--index-poll-ms", "10", "--merge-fan-in", "2", "--fence-seconds", "1",
-            "--retention-seconds", "0", "--gc-floor-age-seconds", "0", "--sweep-seconds", "5", "--cache-bytes", "4M",
-            "--view-bytes-max", "24M"]
 
 
 def steps_happened(server):
@@ -59,13 +53,13 @@ def main():
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
         os.environ["MOLA_BINARY"] = options.mola
-        from mola import Mola
+        from mola import RESTLESS, Mola
         if options.twin:
             model = Mola(f"file:{folder}/twin", "--indexer", "off")
             port = model.port
         else:
             model, port = model_server(options.python, options.model)
-        flags = ["--cache-dir", f"{folder}/cache", *RESTLESS] if options.indexed else []
+        flags = ["--cache-dir", f"{folder}/cache", "--view-bytes-max", "24M", *RESTLESS] if options.indexed else []
         server = Mola(f"file:{folder}/data", *flags)
         for seed in range(options.first, options.first + options.seeds):
             command = [options.python, "diff.py", "--a", f"http://127.0.0.1:{port}", "--b", server.base_url, "--seed", str(seed),
