@@ -1,4 +1,5 @@
 /* main.c - which subcommand am I? */
+#include "doctor.h"
 #include "start.h"
 #include <stdio.h>
 
@@ -13,6 +14,7 @@ static int usage(FILE *to, int status)
         "then end\n"
         "       mola fsck [NAME] [--setting VALUE ...]    read everything, say what is damaged\n"
         "       mola dump KEY [--setting VALUE ...]       an object of the store in words\n"
+        "       mola doctor [--setting VALUE ...]         check a store before trusting it\n"
         "       mola --version\n"
         "       mola serve --help     all settings and their MOLA_... twins\n\n"
         "exit status: 0 stopped after SIGTERM or SIGINT, all requests answered; done, nothing was "
@@ -31,7 +33,8 @@ int main(int count, char **arguments)
     } commands[] = {{"serve", mola_command_serve},
                     {"index", mola_command_index},
                     {"fsck", mola_command_fsck},
-                    {"dump", mola_command_dump}};
+                    {"dump", mola_command_dump},
+                    {"doctor", mola_doctor}};
     for (size_t i = 0; count >= 2 && i < sizeof commands / sizeof *commands; i++) {
         if (strcmp(arguments[1], commands[i].name) == 0)
             return commands[i].run(count - 2, arguments + 2);

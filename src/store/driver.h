@@ -11,6 +11,10 @@ mola_err mola_mem_store_open(mola_env *env, mola_store **out, mola_why *why) MOL
 mola_err mola_file_store_open(mola_env *env, mola_str place, mola_store **out,
                               mola_why *why) MOLA_NODISCARD;
 
+/* `place`: what follows "s3:" in the URL. */
+mola_err mola_s3_store_open(mola_env *env, mola_str place, mola_store **out,
+                            mola_why *why) MOLA_NODISCARD;
+
 /* A definite refusal once the time of the request is over; asked before each operation. */
 static inline bool mola_store_late(mola_ctx *ctx)
 {

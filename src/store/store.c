@@ -90,9 +90,12 @@ mola_err mola_store_open(mola_env *env, mola_str url, mola_store **out, mola_why
         return mola_mem_store_open(env, out, why);
     if (has_colon && mola_str_eq(scheme, MOLA_STR("file")))
         return mola_file_store_open(env, rest, out, why);
-    return mola_fail(
-        why, MOLA_INVALID,
-        "store '" MOLA_FMT "' is not understood: use file:DIRECTORY or mem:", MOLA_ARG(url));
+    if (has_colon && mola_str_eq(scheme, MOLA_STR("s3")))
+        return mola_s3_store_open(env, rest, out, why);
+    return mola_fail(why, MOLA_INVALID,
+                     "store '" MOLA_FMT
+                     "' is not understood: use file:DIRECTORY, s3://BUCKET/PREFIX or mem:",
+                     MOLA_ARG(url));
 }
 
 void mola_store_close(mola_store *store)

@@ -11,7 +11,8 @@ FLOOR = {name: floor for floor, names in enumerate([
 # Header (a prefix) -> the folders that may include it.
 LIBRARIES = {
     'h2o': ['http', 'main'],
-    'openssl/': ['http'],
+    'openssl/': ['http', 'store'],
+    'expat.h': ['store'],
     'curl/': ['store', 'cluster'],
     'liburing': ['store'],
     'pthread.h': ['base', 'main'],

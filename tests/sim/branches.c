@@ -8,7 +8,7 @@
 #include "sim.h"
 #include <stdio.h>
 
-enum { OWNERS_MAX = 64, CHILD = PLAIN_NAMES };
+enum { OWNERS_MAX = 64 };
 
 /* ns/{name} as it is now. */
 typedef struct {
@@ -18,7 +18,7 @@ typedef struct {
 
 typedef struct {
     mola_arena arena;
-    uint32_t source;
+    uint32_t source, child;
     uint8_t nsid[16]; /* of the child */
     image old;        /* of the child's name: its birth depends on it */
     image from;
@@ -70,7 +70,7 @@ static bool hold(branching *b, const uint8_t owner[16])
     char id[33];
     for (int i = 0; i < 16; i++)
         (void)snprintf(id + 2 * (size_t)i, 3, "%02x", b->nsid[i]);
-    mola_holder holder = {.name = mola_str_of(sim_names[CHILD]), .cond_ver = b->old.m.ver};
+    mola_holder holder = {.name = mola_str_of(sim_names[b->child]), .cond_ver = b->old.m.ver};
     memcpy(holder.child, b->nsid, 16);
     mola_buf text;
     mola_buf_init(&text, &history.heap);
@@ -129,7 +129,7 @@ static bool plan(branching *b)
     mola_lineage *last = &b->born.lineage[b->born.lineage_count++];
     last->last_seq = b->point_seq;
     memcpy(last->nsid, m->nsid, 16);
-    judge_borrow(CHILD, b->nsid, b->old.m.ver, &b->born);
+    judge_borrow(b->child, b->nsid, b->old.m.ver, &b->born);
     return !judge_failed();
 }
 
@@ -141,7 +141,7 @@ static void put_create(branching *b)
                     .prev_chain = b->point.chain,
                     .time_us = b->point.time_us + 1,
                     .cond_ver = b->old.m.ver,
-                    .name = mola_str_of(sim_names[CHILD]),
+                    .name = mola_str_of(sim_names[b->child]),
                     .state = b->point.state};
     uint64_t chance[2] = {sim_below(UINT64_MAX), sim_below(UINT64_MAX)};
     memcpy(e.batch_id, chance, 16);
@@ -215,7 +215,7 @@ static void give_birth(branching *b)
     mola_buf text;
     mola_buf_init(&text, &history.heap);
     mola_manifest_encode(&text, &b->born);
-    if (world_cas(mola_key_manifest((mola_str){0}, mola_str_of(sim_names[CHILD])),
+    if (world_cas(mola_key_manifest((mola_str){0}, mola_str_of(sim_names[b->child])),
                   mola_buf_str(&text), b->old.tag))
         history.counts.branches++;
     mola_buf_free(&text);
@@ -223,7 +223,7 @@ static void give_birth(branching *b)
 
 static void branch_off(branching *b)
 {
-    b->old = look(b, CHILD);
+    b->old = look(b, b->child);
     if (!b->old.m.deleted)
         return;
     for (int i = 0; i < 16; i++)
@@ -251,7 +251,8 @@ void sim_brancher(void *unused)
     (void)unused;
     while (!sim_over()) {
         sim_sleep(SECONDS(2) + sim_below(SECONDS(20)));
-        branching b = {.source = (uint32_t)sim_below(PLAIN_NAMES)};
+        branching b = {.child = PLAIN_NAMES + (uint32_t)sim_below(2)};
+        b.source = (uint32_t)sim_below(b.child); /* the second one may be a child of the first */
         mola_arena_init(&b.arena, &history.heap, SIZE_MAX);
         branch_off(&b);
         forget(&b.old);

@@ -18,7 +18,7 @@ bool sim_over(void)
 uint32_t sim_pick_name(void)
 {
     uint64_t r = sim_below(10);
-    uint32_t child = limits.branches ? PLAIN_NAMES : 2;
+    uint32_t child = limits.branches ? PLAIN_NAMES + (uint32_t)sim_below(2) : 2;
     return r < 5 ? 0 : r < 7 ? 1 : r < 8 ? 2 : child;
 }
 

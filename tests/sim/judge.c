@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-const char *const sim_names[NAMES] = {"alpha", "beta", "gamma", "delta"};
+const char *const sim_names[NAMES] = {"alpha", "beta", "gamma", "delta", "epsilon"};
 judge_history history;
 
 void judge_violation(const char *format, ...)
@@ -340,6 +340,7 @@ void judge_read(uint32_t name, const mola_view *view, const sim_row rows[ROWS], 
         return;
     }
     sim_trace(view->seq << 20 ^ view->epoch ^ sim_now());
+    history.counts.healthy_reads += began_at >= history.rules.healthy_at;
     if (!judge_content(name, view, rows))
         return;
     if (history_position(view->epoch, view->seq) < newest)
@@ -359,6 +360,16 @@ void judge_eventual(uint32_t name, const mola_view *view, const sim_row rows[ROW
         judge_violation("an eventual read is older than it may be");
 }
 
+/* After the faults a read may fail now and then, when its name is made and deleted all the time. */
+void judge_unread(uint64_t began_at, mola_err err)
+{
+    if (began_at < history.rules.healthy_at)
+        return;
+    history.counts.healthy_unread++;
+    if (err != MOLA_UNAVAILABLE && err != MOLA_CONFLICT && err != MOLA_NO_MEMORY)
+        judge_violation("a read failed with %s after the faults", mola_err_name(err));
+}
+
 void judge_gone(uint32_t name, const mola_view *view)
 {
     const incarnation *n = history_by_epoch(name, view->epoch);
@@ -367,7 +378,7 @@ void judge_gone(uint32_t name, const mola_view *view)
                         (unsigned long long)view->manifest_ver);
 }
 
-void judge_final(uint64_t healthy_at)
+void judge_final(void)
 {
     uint32_t healthy = 0, unclear = 0;
     for (uint32_t i = 0; i < history.op_count; i++) {
@@ -375,7 +386,7 @@ void judge_final(uint64_t healthy_at)
         if (op->outcome == OUT_DONE && op->kind == OP_WRITE && op->landed != 1)
             judge_violation("request %u was acknowledged and is %u times in the log", i + 1,
                             op->landed);
-        if (op->invoked_at <= healthy_at)
+        if (op->invoked_at <= history.rules.healthy_at)
             continue;
         healthy++;
         unclear += op->outcome != OUT_DONE && op->outcome != OUT_REFUSED;
@@ -387,6 +398,10 @@ void judge_final(uint64_t healthy_at)
     if (unclear > 5 && unclear * 4 > healthy)
         judge_violation("%u of %u requests failed long after the faults had stopped", unclear,
                         healthy);
+    if (history.counts.healthy_unread > 5 &&
+        history.counts.healthy_unread * 10 > history.counts.healthy_reads)
+        judge_violation("%llu reads failed long after the faults had stopped",
+                        (unsigned long long)history.counts.healthy_unread);
     history.counts.healthy = healthy;
     history.counts.healthy_unclear = unclear;
     judge_garbage();

@@ -15,8 +15,8 @@
 #include "mola/namespace/namespace.h"
 #include "mola/write/write.h"
 
-enum { NAMES = 4, DOCS = 6, CLIENTS_MAX = 32, ROWS = DOCS + CLIENTS_MAX, OPS_MAX = 1 << 13 };
-enum { PLAIN_NAMES = 3 }; /* those that clients create; the last is made by branching */
+enum { NAMES = 5, DOCS = 6, CLIENTS_MAX = 32, ROWS = DOCS + CLIENTS_MAX, OPS_MAX = 1 << 13 };
+enum { PLAIN_NAMES = 3 }; /* those that clients create; the others are made by branching */
 extern const char *const sim_names[NAMES];
 
 /* What one document looks like: `v` says which request wrote it, `w` is patched, `x` is inferred as
@@ -56,6 +56,7 @@ typedef struct {
 
 typedef struct {                 /* what the seed promises, and what it is held to */
     uint64_t fence_ns, lease_ns; /* W and L of the protocol */
+    uint64_t healthy_at;         /* requests made later must be done or refused, but for a few */
     uint64_t floor_age_us;       /* of a version before gc_floor may follow it; 0: any */
     /* At the end of the seed: within how long must ... (0: it need not) */
     uint64_t indexed_within_ns;   /* an entry be in a segment, a sealed name be buried */
@@ -87,11 +88,12 @@ void judge_eventual(uint32_t name, const mola_view *view, const sim_row rows[ROW
  * child is born, or can be born no more, it needs what it borrows. */
 void judge_borrow(uint32_t name, const uint8_t child[16], uint64_t cond_ver,
                   const mola_manifest *born);
+/* A read that began then has failed. */
+void judge_unread(uint64_t began_at, mola_err err);
 /* A view whose objects are gone, although its lease is not over. */
 void judge_gone(uint32_t name, const mola_view *view);
-/* The end of a seed. Requests made after `healthy_at` must have been done or refused, but for a
- * few. */
-void judge_final(uint64_t healthy_at);
+/* The end of a seed. */
+void judge_final(void);
 
 bool judge_failed(void);
 const char *judge_verdict(void);
@@ -99,7 +101,7 @@ const char *judge_verdict(void);
 void judge_violation(const char *format, ...) __attribute__((format(printf, 1, 2)));
 typedef struct {
     uint64_t done, refused, failed, unknown, reads, absent_reads, eventual_reads, entries, births,
-        deaths, healthy, healthy_unclear, flushes, merges, collections, deleted_entries,
-        deleted_objects, branches;
+        deaths, healthy, healthy_unclear, healthy_reads, healthy_unread, flushes, merges,
+        collections, deleted_entries, deleted_objects, branches;
 } judge_counts;
 judge_counts judge_totals(void);

@@ -86,22 +86,6 @@ static bool is_old_orphan(uint32_t name, const judge_key *k, const world_object 
     return k->folder != 'w' && within && past && long_ago(object->put_at, within);
 }
 
-static void find_holder(const world_object *object, void *argument)
-{
-    judge_key *found = argument, k = judge_parse(object->key);
-    if (k.folder == 'r' && memcmp(k.nsid, found->nsid, 16) == 0)
-        found->folder = 'r';
-}
-
-/* A holder whose child never came holds everything, until its birth is impossible, and W longer. */
-static bool has_holder(const uint8_t nsid[16])
-{
-    judge_key found = {0};
-    memcpy(found.nsid, nsid, 16);
-    world_each(find_holder, &found);
-    return found.folder;
-}
-
 static void judge_leftover(const world_object *object, void *unused)
 {
     (void)unused;
@@ -114,9 +98,11 @@ static void judge_leftover(const world_object *object, void *unused)
     object_ref ref = {.base = k.base, .rand = k.rand};
     memcpy(ref.owner, k.nsid, 16);
     bool live = n->born && !n->over;
+    /* (a holder whose child never came holds everything, until its birth is impossible, and longer)
+     */
     if (!live && long_ago(n->born ? n->over_at : n->begun_at, swept) &&
         long_ago(object->put_at, swept) &&
-        (!has_holder(k.nsid) || long_ago(n->born ? n->over_at : n->begun_at, 2 * swept)))
+        (!n->was_held || long_ago(n->born ? n->over_at : n->begun_at, 2 * swept)))
         judge_violation("%s is left of an incarnation that is %s", object->key,
                         n->born ? "over" : "unborn");
     if (!live || k.folder == 'r' || k.folder == 'p' || !long_ago(object->put_at, collected))

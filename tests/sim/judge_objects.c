@@ -85,6 +85,8 @@ static void on_put(const char *key, mola_str body, const world_object *old)
             judge_violation("an object of an incarnation that was never begun: %s", key);
         if (old && !mola_str_eq(old->body, body))
             judge_violation("an immutable object was changed: %s", key);
+    } else if (k.folder == 'r' && history_by_nsid(k.nsid)) {
+        history_by_nsid(k.nsid)->was_held = true;
     } else if (k.folder != 'r' && strncmp(key, "q/", 2) != 0) {
         judge_violation("a key of no known kind: %s", key);
     }

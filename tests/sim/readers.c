@@ -144,6 +144,11 @@ static bool within_lease(const mola_view *view)
     return mola_boot_ns(&sim_me()->env) < view->leased_until_ns;
 }
 
+static bool late(const mola_ctx *ctx)
+{
+    return mola_boot_ns(ctx->env) >= ctx->deadline_ns;
+}
+
 /* One read by a client: the view, then its rows; again when the collector outran it. */
 static void read_once(mola_ctx *ctx, uint32_t name, bool eventual)
 {
@@ -152,7 +157,7 @@ static void read_once(mola_ctx *ctx, uint32_t name, bool eventual)
     sim_row rows[ROWS];
     uint64_t began = sim_now(), newest = judge_newest(name);
     mola_err err = MOLA_CONFLICT;
-    while (err == MOLA_CONFLICT && !judge_failed()) {
+    while (err == MOLA_CONFLICT && !late(ctx) && !judge_failed()) {
         mola_view *view = NULL;
         err = mola_namespace_read(ctx, sim_my_engine()->namespaces, mola_str_of(sim_names[name]),
                                   &how, &view);
@@ -163,6 +168,8 @@ static void read_once(mola_ctx *ctx, uint32_t name, bool eventual)
             if (err == MOLA_CONFLICT && within_lease(view))
                 judge_gone(name, view);
         }
+        if (err && err != MOLA_NOT_FOUND && !(err == MOLA_CONFLICT && !late(ctx)))
+            judge_unread(began, err);
         if ((!err || err == MOLA_NOT_FOUND) && !eventual)
             judge_read(name, view, rows, newest, began);
         /* the slowest boot clock makes 4 s of its own last 5.8 s; the answer took its time too */

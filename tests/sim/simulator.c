@@ -74,7 +74,7 @@ static void pick_indexing(void)
 
 static void pick_limits(void)
 {
-    limits.view_bytes_max = sim_below(2) ? 1 << 30 : 256 << 10;
+    limits.view_bytes_max = sim_below(2) ? 1 << 30 : 768 << 10;
     limits.entry_bytes_max = sim_below(2) ? 16 << 20 : 300 + sim_below(300);
     limits.group_bytes_max = sim_below(2) ? 16 << 20 : 100 + sim_below(200);
     limits.waiting_max = sim_below(3) ? 100 : 2;
@@ -162,7 +162,9 @@ static void judge_promises(void)
 {
     const mola_indexer_config *c = &limits.indexer;
     bool clocks_agree = nemesis.step == 0; /* within two seconds */
-    judge_rules rules = {.fence_ns = limits.fence_ns, .lease_ns = limits.lease_ns};
+    judge_rules rules = {.fence_ns = limits.fence_ns,
+                         .lease_ns = limits.lease_ns,
+                         .healthy_at = SIM_HEAL_AT + SECONDS(20)};
     if (clocks_agree && c->gc_floor_age_us > 2000000)
         rules.floor_age_us = c->gc_floor_age_us - 2000000;
     uint64_t slow = SECONDS(40), sweep = c->sweep_ns * 10 / 7, fence = c->fence_ns * 10 / 7;
@@ -226,7 +228,7 @@ static void run_seed(uint64_t seed)
     for (uint64_t t = 0; t < SIM_END_AT && !judge_failed(); t += SECONDS(1))
         machine_run(t + SECONDS(1));
     if (!judge_failed())
-        judge_final(SIM_HEAL_AT + SECONDS(20));
+        judge_final();
 }
 
 /* ---- the command line
@@ -282,6 +284,8 @@ static void add_counts(judge_counts *sum, const judge_counts *one)
     sum->branches += one->branches;
     sum->healthy += one->healthy;
     sum->healthy_unclear += one->healthy_unclear;
+    sum->healthy_reads += one->healthy_reads;
+    sum->healthy_unread += one->healthy_unread;
 }
 
 #define SHOW(n, what) printf(" %" PRIu64 " " what, (uint64_t)(n))
@@ -309,7 +313,9 @@ static void report(uint64_t seeds, const judge_counts *c)
     SHOW(nemesis.pauses, "pauses,");
     SHOW(nemesis.cuts, "cuts;");
     SHOW(c->healthy, "requests after the faults,");
-    SHOW(c->healthy_unclear, "of them unclear\n");
+    SHOW(c->healthy_unclear, "of them unclear;");
+    SHOW(c->healthy_reads, "reads,");
+    SHOW(c->healthy_unread, "of them failed\n");
     for (int i = 0; i < probe_count; i++)
         printf("  %-40s %" PRIu64 "\n", probes[i].name, probes[i].hits);
 }

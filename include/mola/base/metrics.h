@@ -22,6 +22,16 @@
     X(counter, store_delete_total, "DELETE operations sent to the store")                          \
     X(counter, store_put_unknown_total, "PUTs whose outcome could not be established")             \
     X(counter, store_corrupt_total, "objects that failed their checksum")                          \
+    X(counter, store_requests_total, "HTTP requests sent to the store, repeated ones included")    \
+    X(counter, store_retries_total, "requests sent again after a failure")                         \
+    X(counter, store_hedges_total, "GETs sent a second time because the first was slow")           \
+    X(counter, store_hedges_won_total, "of those, answered before the first")                      \
+    X(counter, store_timeouts_total, "requests that had no answer when their time was over")       \
+    X(counter, store_overload_total, "answers 429 and 5xx of the store")                           \
+    X(counter, store_failed_total, "operations that ended as UNAVAILABLE or UNKNOWN")              \
+    X(counter, store_connections_total, "connections opened to the store")                         \
+    X(counter, store_bytes_sent_total, "bytes of bodies sent to the store")                        \
+    X(counter, store_bytes_received_total, "bytes of bodies received from the store")              \
     X(counter, cache_disk_hits_total, "GETs answered from the disk cache")                         \
     X(counter, cache_disk_misses_total, "GETs that the disk cache had to ask the store for")       \
     X(counter, cache_disk_errors_total, "failed calls and damaged pages of the disk cache")        \

@@ -71,8 +71,9 @@ void mola_store_run(mola_store *store, mola_ctx *ctx, mola_store_op *ops, size_t
 /* 1..1,024 bytes of printable ASCII in parts separated by '/'; no part is empty, "." or "..". */
 bool mola_store_key_ok(mola_str key);
 
-/* Opens what a URL names: `mem:`, `file:DIR` (made when missing), later `s3://bucket/prefix`.
- * MOLA_INVALID with words when the URL is not understood or the place unusable. */
+/* Opens what a URL names: `mem:`, `file:DIR` (made when missing),
+ * `s3://bucket/prefix?option=value`. MOLA_INVALID with words when the URL is not understood or the
+ * place unusable. */
 mola_err mola_store_open(mola_env *env, mola_str url, mola_store **out,
                          mola_why *why) MOLA_NODISCARD;
 void mola_store_close(mola_store *store);

@@ -56,7 +56,7 @@ START_TEST(the_same_bytes_get_another_etag)
     /* A content hash would let a CAS succeed across A -> B -> A. S3 itself hashes the content:
      * callers put a random id into what they CAS, so only drivers with tags of their own are held
      * to it. */
-    if (strncmp(url, "s3:", 3) != 0) {
+    if (!is_s3()) {
         ck_err(put(&me, K("a"), K("same")), MOLA_OK);
         mola_etag first = me.op.new_etag;
         ck_err(put(&me, K("a"), K("same")), MOLA_OK);
@@ -355,21 +355,22 @@ START_TEST(keys_that_a_path_could_confuse_stay_apart)
         "con",     "lost+found", "a b",   "a~",    "...",     ".../x",  "-",    "-rf",
         "a:b",     "a\\b",       "a\"b",  "a?b",   "a*b",     "a#b",    "%41",  "%61",
     };
-    enum { KEYS = sizeof keys / sizeof *keys };
+    const char *usable[sizeof keys / sizeof *keys];
     open_fresh(url_table[_i]);
-    for (size_t i = 0; i < KEYS; i++) {
-        mola_str key = mola_str_of(keys[i]);
+    size_t count = usable_keys(keys, sizeof keys / sizeof *keys, usable);
+    for (size_t i = 0; i < count; i++) {
+        mola_str key = mola_str_of(usable[i]);
         mola_err err = put_new(&me, key, key);
-        ck_assert_msg(err == MOLA_OK, "put '%s': %s", keys[i], mola_err_name(err));
+        ck_assert_msg(err == MOLA_OK, "put '%s': %s", usable[i], mola_err_name(err));
     }
-    for (size_t i = 0; i < KEYS; i++)
-        ck_object(mola_str_of(keys[i]), mola_str_of(keys[i]));
+    for (size_t i = 0; i < count; i++)
+        ck_object(mola_str_of(usable[i]), mola_str_of(usable[i]));
     ck_err(list(&me, K("")), MOLA_OK);
-    ck_assert_uint_eq(me.op.entry_count, KEYS);
-    for (size_t i = 0; i < KEYS; i += 2)
-        ck_err(delete_key(&me, mola_str_of(keys[i])), MOLA_OK);
-    for (size_t i = 0; i < KEYS; i++)
-        ck_err(get(&me, mola_str_of(keys[i])), i % 2 ? MOLA_OK : MOLA_NOT_FOUND);
+    ck_assert_uint_eq(me.op.entry_count, count);
+    for (size_t i = 0; i < count; i += 2)
+        ck_err(delete_key(&me, mola_str_of(usable[i])), MOLA_OK);
+    for (size_t i = 0; i < count; i++)
+        ck_err(get(&me, mola_str_of(usable[i])), i % 2 ? MOLA_OK : MOLA_NOT_FOUND);
     close_fresh();
 }
 END_TEST
@@ -377,19 +378,20 @@ END_TEST
 START_TEST(long_keys_stay_apart)
 {
     open_fresh(url_table[_i]);
-    static const size_t lengths[] = {128, 199, 200, 201, 202, 255, 256, 400, 401, 402, 1000, 1024};
-    enum { LENGTHS = sizeof lengths / sizeof *lengths };
+    static const size_t lengths[] = {128, 199, 200, 201, 202,  250, 255,
+                                     256, 400, 401, 402, 1000, 1024};
+    size_t count = keys_are_free() ? sizeof lengths / sizeof *lengths : 6;
     char text[MOLA_KEY_BYTES_MAX];
     for (int fill = 0; fill < 3; fill++) {
         memset(text, "x%A"[fill], sizeof text);
-        for (size_t i = 0; i < LENGTHS; i++)
+        for (size_t i = 0; i < count; i++)
             ck_err(put_new(&me, (mola_str){text, lengths[i]}, (mola_str){text, lengths[i]}),
                    MOLA_OK);
-        for (size_t i = 0; i < LENGTHS; i++)
+        for (size_t i = 0; i < count; i++)
             ck_object((mola_str){text, lengths[i]}, (mola_str){text, lengths[i]});
         ck_err(list(&me, (mola_str){text, 128}), MOLA_OK);
-        ck_assert_uint_eq(me.op.entry_count, LENGTHS);
-        for (size_t i = 0; i < LENGTHS; i++)
+        ck_assert_uint_eq(me.op.entry_count, count);
+        for (size_t i = 0; i < count; i++)
             ck_assert_uint_eq(me.op.entries[i].key.len, lengths[i]);
     }
     close_fresh();
@@ -402,7 +404,8 @@ START_TEST(a_key_of_many_parts_is_a_key)
     char text[MOLA_KEY_BYTES_MAX];
     for (size_t i = 0; i < sizeof text; i++)
         text[i] = i % 2 ? '/' : 'd';
-    mola_str key = {text, sizeof text - 1};
+    /* A prefix of the store takes its share of the longest key. */
+    mola_str key = {text, is_s3() ? sizeof text - 201 : sizeof text - 1};
     ck_err(put(&me, key, K("deep")), MOLA_OK);
     ck_object(key, K("deep"));
     ck_err(list(&me, K("d/d/d/d")), MOLA_OK);

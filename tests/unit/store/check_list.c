@@ -14,15 +14,24 @@ START_TEST(an_empty_store_lists_nothing)
 }
 END_TEST
 
+static size_t put_usable(const char *const *keys, size_t count)
+{
+    const char *usable[16];
+    ck_assert_uint_le(count, sizeof usable / sizeof *usable);
+    count = usable_keys(keys, count, usable);
+    for (size_t i = 0; i < count; i++)
+        ck_err(put(&me, mola_str_of(usable[i]), K("x")), MOLA_OK);
+    return count;
+}
+
 START_TEST(keys_come_in_byte_order_of_the_whole_key)
 {
     open_fresh(url_table[_i]);
     static const char *const keys[] = {"a0",    "a/b",  "a.b",   "a-b", "a",
                                        "a/b/c", "a-/b", "a/b-c", "A"};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        ck_err(put(&me, mola_str_of(keys[i]), K("x")), MOLA_OK);
+    put_usable(keys, sizeof keys / sizeof *keys);
     ck_err(list(&me, K("")), MOLA_OK);
-    ck_keys("A", "a", "a-/b", "a-b", "a.b", "a/b", "a/b-c", "a/b/c", "a0");
+    ck_usable_keys("A", "a", "a-/b", "a-b", "a.b", "a/b", "a/b-c", "a/b/c", "a0");
     close_fresh();
 }
 END_TEST
@@ -31,16 +40,15 @@ START_TEST(a_prefix_need_not_end_with_a_part)
 {
     open_fresh(url_table[_i]);
     static const char *const keys[] = {"ns/ab", "ns/abc", "ns/abc/d", "ns/b", "nsx", "ns"};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        ck_err(put(&me, mola_str_of(keys[i]), K("x")), MOLA_OK);
+    size_t count = put_usable(keys, sizeof keys / sizeof *keys);
     ck_err(list(&me, K("ns/ab")), MOLA_OK);
-    ck_keys("ns/ab", "ns/abc", "ns/abc/d");
+    ck_usable_keys("ns/ab", "ns/abc", "ns/abc/d");
     ck_err(list(&me, K("ns/abc")), MOLA_OK);
-    ck_keys("ns/abc", "ns/abc/d");
+    ck_usable_keys("ns/abc", "ns/abc/d");
     ck_err(list(&me, K("ns/abc/")), MOLA_OK);
     ck_keys("ns/abc/d");
     ck_err(list(&me, K("ns")), MOLA_OK);
-    ck_assert_uint_eq(me.op.entry_count, 6);
+    ck_assert_uint_eq(me.op.entry_count, count);
     close_fresh();
 }
 END_TEST
@@ -177,6 +185,17 @@ static void random_text(char out[KEY_BYTES], uint32_t bytes_max)
     out[len] = '\0';
 }
 
+/* Servers that walk folders, as MinIO does, lose entries behind a start-after where one name goes
+ * on after a folder's with a byte below '/'. Keys of the protocol do not: there, folders lie beside
+ * folders, and their names have one length. */
+static void tame_names(char *text)
+{
+    for (; *text; text++) {
+        if (*text < '/')
+            *text = '0';
+    }
+}
+
 static int by_text(const void *a, const void *b)
 {
     return strcmp(a, b); /* the text is the first member */
@@ -187,9 +206,13 @@ static void fill_model(void)
     for (model_count = 0; model_count < KEYS_MAX;) {
         char *text = model[model_count].text;
         random_text(text, KEY_BYTES - 1 - random_below(KEY_BYTES - 4));
+        if (!keys_are_free())
+            tame_names(text);
         bool fresh = mola_store_key_ok(mola_str_of(text));
-        for (size_t i = 0; fresh && i < model_count; i++)
-            fresh = strcmp(model[i].text, text) != 0;
+        for (size_t i = 0; fresh && i < model_count; i++) {
+            bool apart = !nested(model[i].text, text) && !nested(text, model[i].text);
+            fresh = strcmp(model[i].text, text) != 0 && (apart || keys_are_free());
+        }
         if (!fresh)
             continue;
         model[model_count++].there = true;
@@ -221,12 +244,12 @@ static size_t define_list(const mola_store_op *ask, char out[KEYS_MAX][KEY_BYTES
 
 static void random_start(char out[KEY_BYTES])
 {
-    if (random_below(3) == 0) {
+    if (keys_are_free() && random_below(3) == 0) {
         random_text(out, 6);
         return;
     }
     (void)snprintf(out, KEY_BYTES, "%s", model[random_below((uint32_t)model_count)].text);
-    if (random_below(2) == 0)
+    if (keys_are_free() && random_below(2) == 0)
         out[random_below((uint32_t)strlen(out) + 1)] = '\0';
 }
 
@@ -278,7 +301,7 @@ START_TEST(every_listing_is_as_defined)
             mola_store_op ask = {.verb = MOLA_LIST,
                                  .key = mola_str_of(prefix),
                                  .start_after = mola_str_of(start),
-                                 .delimiter = "\0//-a"[random_below(5)],
+                                 .delimiter = "\0//-a"[random_below(keys_are_free() ? 5 : 3)],
                                  .keys_max = random_below(2) ? 1 + random_below(9) : 0};
             compare_listing(ask, first_seed);
             mola_arena_reset(&me.arena);

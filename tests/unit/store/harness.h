@@ -1,8 +1,8 @@
 /* harness.h - one opened store per test, made fresh for each URL of the table.
  *
  * The table: MOLA_TEST_STORES (URLs separated by spaces) or mem: and file: under TMPDIR. A file:
- * URL names a directory under which each test gets one of its own; to any other URL but mem: a
- * random part is appended, so that a bucket can be shared by all tests and runs. */
+ * URL names a directory under which each test gets one of its own; to the place in any other URL
+ * but mem: a random part is appended, so that a bucket can be shared by all tests and runs. */
 #pragma once
 #include "mola/base/check.h"
 #include "mola/store/store.h"
@@ -131,6 +131,13 @@ static __attribute__((unused)) void ck_listed(const char *const *keys, size_t co
         static const char *const keys_[] = {__VA_ARGS__};                                          \
         ck_listed(keys_, sizeof keys_ / sizeof *keys_);                                            \
     } while (0)
+/* The same, without those that usable_keys() leaves out. */
+#define ck_usable_keys(...)                                                                        \
+    do {                                                                                           \
+        static const char *const keys_[] = {__VA_ARGS__};                                          \
+        const char *usable_[sizeof keys_ / sizeof *keys_];                                         \
+        ck_listed(usable_, usable_keys(keys_, sizeof keys_ / sizeof *keys_, usable_));             \
+    } while (0)
 
 static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *walk)
 {
@@ -156,13 +163,50 @@ static void fresh_url(const char *base)
     } else {
         uint64_t part;
         mola_chance(env, &part, sizeof part);
-        (void)snprintf(url, sizeof url, "%s/%016llx", base, (unsigned long long)part);
+        const char *options = strchr(base, '?');
+        int place = options ? (int)(options - base) : (int)strlen(base);
+        (void)snprintf(url, sizeof url, "%.*s/%016llx%s", place, base, (unsigned long long)part,
+                       options ? options : "");
     }
 }
 
 static bool is_file(void)
 {
     return strncmp(url, "file:", 5) == 0;
+}
+
+static __attribute__((unused)) bool is_s3(void)
+{
+    return strncmp(url, "s3:", 3) == 0;
+}
+
+/* Servers of S3 that keep keys as paths hide "a/b" beside "a", or refuse it, have no part longer
+ * than 255 bytes and no other delimiter than '/'. The storage protocol never needs them. */
+static __attribute__((unused)) bool keys_are_free(void)
+{
+    return !is_s3() || getenv("MOLA_TEST_S3_FREE_KEYS");
+}
+
+/* One of the two keys is a folder of the other. */
+static __attribute__((unused)) bool nested(const char *a, const char *b)
+{
+    size_t size = strlen(a);
+    return strncmp(a, b, size) == 0 && b[size] == '/';
+}
+
+/* The keys that such a server can hold, in the order given: without the folders of others. */
+static __attribute__((unused)) size_t usable_keys(const char *const *keys, size_t count,
+                                                  const char **out)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        bool usable = true;
+        for (size_t k = 0; k < count && !keys_are_free(); k++)
+            usable &= !nested(keys[i], keys[k]);
+        if (usable)
+            out[kept++] = keys[i];
+    }
+    return kept;
 }
 
 static __attribute__((unused)) const char *file_root(void)

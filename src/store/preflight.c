@@ -1,0 +1,477 @@
+#include "mola/store/preflight.h"
+#include "mola/base/check.h"
+#include "s3.h"
+#include <inttypes.h>
+#include <stdio.h>
+
+enum {
+    WRITERS = 8,
+    KEYS = 6, /* raced for at once: a store that loses a race does so now and then */
+    RACERS = WRITERS * KEYS,
+    FOLDER_BYTES = 64,
+    NAME_BYTES = FOLDER_BYTES + 32,
+    BODY_BYTES = 64,
+    ARENA_BYTES = 8 << 20
+};
+static const uint64_t cleanup_ns = 2 * MOLA_SECOND;
+
+/* One check, in a thread of its own: one after the other they would take too long on a store that
+ * is not near. */
+typedef struct flight {
+    struct preflight *all;
+    mola_check check;
+    mola_store *store;
+    mola_arena arena;
+    mola_ctx its_ctx, *ctx;
+    const char *folder;
+    char names[KEYS][NAME_BYTES]; /* of the race at hand */
+    char bodies[RACERS][BODY_BYTES];
+    mola_store_op ops[RACERS];
+    mola_why detail, why; /* what was seen instead; what an operation said */
+    mola_err err;
+    uint64_t took_ns, put_ns, get_ns;
+} flight;
+
+typedef struct preflight {
+    mola_env *env;
+    char folder[FOLDER_BYTES];
+    mola_lock lock; /* guards the next two */
+    mola_event landed;
+    size_t left;
+    flight flights[MOLA_CHECK_COUNT];
+} preflight;
+
+/* --- Operations --- */
+
+/* A key of this run; `name` has no twin in it. */
+static mola_str key_of(flight *f, const char *name)
+{
+    mola_str key = {0};
+    bool ok = mola_arena_print(f->ctx->arena, &key, "%s/%s", f->folder, name);
+    return ok ? key : MOLA_STR(""); /* which the store refuses */
+}
+
+static mola_err run(flight *f, mola_store_op *op)
+{
+    uint64_t from = mola_boot_ns(f->ctx->env);
+    mola_store_run(f->store, f->ctx, op, 1);
+    uint64_t took = mola_boot_ns(f->ctx->env) - from;
+    uint64_t *best = op->verb == MOLA_PUT ? &f->put_ns : &f->get_ns;
+    bool counts = op->err == MOLA_OK && (op->verb == MOLA_PUT || op->verb == MOLA_GET);
+    if (counts && (*best == 0 || took < *best))
+        *best = took;
+    return op->err;
+}
+
+static bool is_verdict(mola_err err)
+{
+    return err == MOLA_OK || err == MOLA_NOT_FOUND || err == MOLA_CONFLICT;
+}
+
+/* MOLA_CONFLICT: a check failed; other errors are those of operations that should have had an
+ * answer. */
+static mola_err wrong(flight *f, const char *seen)
+{
+    return mola_fail(&f->detail, MOLA_CONFLICT, "%s", seen);
+}
+
+/* The outcome of an operation that can have only one. */
+static mola_err expect(flight *f, mola_store_op *op, mola_err expected, const char *else_seen)
+{
+    mola_err err = run(f, op);
+    if (err == expected)
+        return MOLA_OK;
+    return is_verdict(err) ? wrong(f, else_seen) : err;
+}
+
+static mola_err put(flight *f, mola_str key, mola_str body, mola_etag *etag)
+{
+    mola_store_op op = {.verb = MOLA_PUT, .key = key, .body = body};
+    mola_err err = expect(f, &op, MOLA_OK, "a plain PUT was refused");
+    if (!err && op.new_etag.len == 0)
+        return wrong(f, "the answer to a PUT has no ETag");
+    *etag = op.new_etag;
+    return err;
+}
+
+static mola_err expect_body(flight *f, mola_str key, mola_str body)
+{
+    mola_store_op op = {.verb = MOLA_GET, .key = key};
+    mola_err err = expect(f, &op, MOLA_OK, "an object that was put is not there");
+    if (err)
+        return err;
+    return mola_str_eq(op.bytes, body) ? MOLA_OK : wrong(f, "the object holds other bytes");
+}
+
+static mola_err expect_absent(flight *f, mola_str key)
+{
+    mola_store_op op = {.verb = MOLA_GET, .key = key};
+    return expect(f, &op, MOLA_NOT_FOUND, "a key is there that must not be");
+}
+
+static mola_err swap(flight *f, mola_str key, mola_str body, const mola_etag *etag,
+                     mola_err expected, const char *else_seen)
+{
+    mola_store_op op = {
+        .verb = MOLA_PUT, .key = key, .body = body, .when = MOLA_PUT_IF_MATCH, .etag = *etag};
+    return expect(f, &op, expected, else_seen);
+}
+
+/* --- Races --- */
+
+/* WRITERS operations for each of KEYS keys, all on their way at once. */
+static void set_race(flight *f, const char *name, mola_put_when when, const mola_etag *etags)
+{
+    for (size_t i = 0; i < RACERS; i++) {
+        size_t k = i / WRITERS;
+        (void)snprintf(f->names[k], NAME_BYTES, "%s/%s%zu", f->folder, name, k);
+        (void)snprintf(f->bodies[i], BODY_BYTES, "%s by writer %zu", name, i % WRITERS);
+        f->ops[i] = (mola_store_op){.verb = MOLA_PUT,
+                                    .key = mola_str_of(f->names[k]),
+                                    .body = mola_str_of(f->bodies[i]),
+                                    .when = when,
+                                    .etag = etags ? etags[k] : (mola_etag){0}};
+    }
+}
+
+/* Who won key `k`, by the answers: at most one, or two said so. An UNKNOWN is nobody's word: the
+ * object itself tells then. */
+static mola_err judge_race(flight *f, size_t k, const mola_store_op *now)
+{
+    const mola_store_op *of = &f->ops[k * WRITERS];
+    size_t winners = 0, unknown = 0;
+    bool holds_loser = false, holds_any = false;
+    for (size_t i = 0; i < WRITERS; i++) {
+        bool held = mola_str_eq(of[i].body, now->bytes);
+        winners += of[i].err == MOLA_OK;
+        unknown += of[i].err == MOLA_UNKNOWN;
+        holds_any |= held && of[i].err != MOLA_CONFLICT;
+        holds_loser |= held && of[i].err == MOLA_CONFLICT;
+        if (!is_verdict(of[i].err) && of[i].err != MOLA_UNKNOWN)
+            return of[i].err;
+    }
+    if (winners > 1) {
+        return mola_fail(&f->detail, MOLA_CONFLICT, "%zu of %d writers were told that they won",
+                         winners, WRITERS);
+    }
+    if (holds_loser)
+        return wrong(f, "the object holds what was refused");
+    if (winners + unknown == 0)
+        return wrong(f, "nobody won");
+    return holds_any ? MOLA_OK : wrong(f, "the object does not hold what the winner put");
+}
+
+static mola_err race(flight *f, mola_etag *etags)
+{
+    mola_store_op now[KEYS];
+    mola_store_run(f->store, f->ctx, f->ops, RACERS);
+    for (size_t k = 0; k < KEYS; k++)
+        now[k] = (mola_store_op){.verb = MOLA_GET, .key = mola_str_of(f->names[k])};
+    mola_store_run(f->store, f->ctx, now, KEYS);
+    for (size_t k = 0; k < KEYS; k++) {
+        mola_err err = now[k].err == MOLA_NOT_FOUND ? wrong(f, "nobody won") : now[k].err;
+        if (!err)
+            err = judge_race(f, k, &now[k]);
+        if (err)
+            return err;
+        etags[k] = now[k].new_etag;
+    }
+    return MOLA_OK;
+}
+
+static mola_err check_create_once(flight *f)
+{
+    mola_etag etags[KEYS];
+    set_race(f, "create", MOLA_PUT_IF_ABSENT, NULL);
+    return race(f, etags);
+}
+
+static mola_err check_swap_once(flight *f)
+{
+    mola_etag etags[KEYS];
+    mola_store_op before[KEYS];
+    set_race(f, "swap", MOLA_PUT_IF_ABSENT, NULL); /* for the names */
+    for (size_t k = 0; k < KEYS; k++) {
+        before[k] = (mola_store_op){
+            .verb = MOLA_PUT, .key = mola_str_of(f->names[k]), .body = MOLA_STR("before")};
+    }
+    mola_store_run(f->store, f->ctx, before, KEYS);
+    for (size_t k = 0; k < KEYS; k++) {
+        if (before[k].err)
+            return before[k].err;
+        if (before[k].new_etag.len == 0)
+            return wrong(f, "the answer to a PUT has no ETag");
+        etags[k] = before[k].new_etag;
+    }
+    set_race(f, "swap", MOLA_PUT_IF_MATCH, etags);
+    return race(f, etags);
+}
+
+/* --- One writer --- */
+
+static mola_err check_read_after_write(flight *f)
+{
+    mola_str key = key_of(f, "read");
+    mola_etag etag;
+    mola_err err = expect_absent(f, key);
+    if (!err)
+        err = put(f, key, MOLA_STR("written"), &etag);
+    return err ? err : expect_body(f, key, MOLA_STR("written"));
+}
+
+static mola_err check_create_refused(flight *f)
+{
+    mola_str key = key_of(f, "refused");
+    mola_etag etag;
+    mola_err err = put(f, key, MOLA_STR("first"), &etag);
+    mola_store_op op = {
+        .verb = MOLA_PUT, .key = key, .body = MOLA_STR("second"), .when = MOLA_PUT_IF_ABSENT};
+    if (!err)
+        err = expect(f, &op, MOLA_CONFLICT, "it was overwritten: If-None-Match is ignored");
+    return err ? err : expect_body(f, key, MOLA_STR("first"));
+}
+
+static mola_err check_swap_current(flight *f)
+{
+    mola_str key = key_of(f, "current");
+    mola_etag etag;
+    mola_err err = put(f, key, MOLA_STR("one"), &etag);
+    if (!err)
+        err = swap(f, key, MOLA_STR("two"), &etag, MOLA_OK, "it was refused");
+    mola_store_op op = {.verb = MOLA_GET, .key = key};
+    if (!err)
+        err = expect(f, &op, MOLA_OK, "the object is gone");
+    if (!err && !mola_str_eq(op.bytes, MOLA_STR("two")))
+        err = wrong(f, "the object was not replaced");
+    bool same = op.new_etag.len == etag.len && memcmp(op.new_etag.bytes, etag.bytes, etag.len) == 0;
+    return !err && same ? wrong(f, "the ETag did not change") : err;
+}
+
+static mola_err check_swap_stale(flight *f)
+{
+    mola_str key = key_of(f, "stale");
+    mola_etag stale, etag;
+    mola_err err = put(f, key, MOLA_STR("one"), &stale);
+    if (!err)
+        err = put(f, key, MOLA_STR("two"), &etag);
+    if (!err)
+        err = swap(f, key, MOLA_STR("three"), &stale, MOLA_CONFLICT,
+                   "it was overwritten: If-Match is ignored");
+    return err ? err : expect_body(f, key, MOLA_STR("two"));
+}
+
+static mola_err check_swap_absent(flight *f)
+{
+    mola_str key = key_of(f, "absent");
+    mola_etag etag;
+    mola_err err = put(f, key_of(f, "other"), MOLA_STR("one"), &etag);
+    if (!err)
+        err = swap(f, key, MOLA_STR("two"), &etag, MOLA_CONFLICT,
+                   "it was created: If-Match is ignored");
+    return err ? err : expect_absent(f, key);
+}
+
+static mola_err check_unchanged(flight *f)
+{
+    mola_str key = key_of(f, "unchanged");
+    mola_store_op op = {.verb = MOLA_GET, .key = key};
+    mola_err err = put(f, key, MOLA_STR("same"), &op.etag);
+    if (!err)
+        err = expect(f, &op, MOLA_OK, "the object is gone");
+    return !err && !op.not_modified ? wrong(f, "the body came again") : err;
+}
+
+static mola_err check_ranges(flight *f)
+{
+    static const struct {
+        uint64_t offset, length;
+        const char *bytes;
+    } parts[] = {{2, 3, "234"}, {7, 100, "789"}, {4, 0, "456789"}, {10, 5, ""}};
+    mola_str key = key_of(f, "ranges");
+    mola_etag etag;
+    mola_err err = put(f, key, MOLA_STR("0123456789"), &etag);
+    for (size_t i = 0; !err && i < sizeof parts / sizeof *parts; i++) {
+        mola_store_op op = {
+            .verb = MOLA_GET, .key = key, .offset = parts[i].offset, .length = parts[i].length};
+        err = expect(f, &op, MOLA_OK, "the object is gone");
+        if (!err && (!mola_str_eq(op.bytes, mola_str_of(parts[i].bytes)) || op.object_size != 10))
+            err = wrong(f, "other bytes came");
+    }
+    return err;
+}
+
+static mola_err check_list_after_write(flight *f)
+{
+    static const char *const names[] = {"list/b", "list/a-c", "list/a"}, *const sorted[] = {
+                                                                             "list/a", "list/a-c",
+                                                                             "list/b"};
+    mola_etag etag;
+    for (size_t i = 0; i < 3; i++) {
+        mola_err err = put(f, key_of(f, names[i]), MOLA_STR("x"), &etag);
+        mola_store_op op = {.verb = MOLA_LIST, .key = key_of(f, "list/")};
+        if (!err)
+            err = expect(f, &op, MOLA_OK, "a LIST was refused");
+        if (!err && op.entry_count != i + 1)
+            err = wrong(f, "a key is missing, or one too many");
+        for (size_t k = 0; i == 2 && !err && k < 3; k++) {
+            if (!mola_str_eq(op.entries[k].key, key_of(f, sorted[k])))
+                err = wrong(f, "the keys are not in byte order");
+        }
+        if (err)
+            return err;
+    }
+    return MOLA_OK;
+}
+
+static mola_err check_delete_seen(flight *f)
+{
+    mola_str key = key_of(f, "deleted");
+    mola_etag etag;
+    mola_store_op op = {.verb = MOLA_DELETE, .key = key};
+    mola_err err = put(f, key, MOLA_STR("x"), &etag);
+    if (!err)
+        err = expect(f, &op, MOLA_OK, "a DELETE was refused");
+    if (!err)
+        err = expect_absent(f, key);
+    if (!err)
+        err = expect(f, &op, MOLA_OK, "a DELETE of a key that is not there was refused");
+    return err;
+}
+
+/* --- All of them --- */
+
+#define CHECK_ROW(name, text) {check_##name, text},
+static const struct {
+    mola_err (*run)(flight *f);
+    const char *text;
+} rows[MOLA_CHECK_COUNT] = {MOLA_PREFLIGHT_CHECKS(CHECK_ROW)};
+
+const char *mola_check_text(mola_check check)
+{
+    MOLA_ASSERT(check < MOLA_CHECK_COUNT);
+    return rows[check].text;
+}
+
+static void fly(void *argument)
+{
+    flight *f = argument;
+    preflight *all = f->all;
+    uint64_t from = mola_boot_ns(all->env);
+    f->err = rows[f->check].run(f);
+    f->took_ns = mola_boot_ns(all->env) - from;
+    mola_arena_reset(&f->arena);
+    MOLA_LOCKED(&all->lock);
+    if (--all->left == 0)
+        mola_event_wake_all(&all->landed);
+}
+
+static void fly_all(preflight *all, mola_store *store, const mola_ctx *ctx)
+{
+    all->left = MOLA_CHECK_COUNT;
+    for (size_t i = 0; i < MOLA_CHECK_COUNT; i++) {
+        flight *f = &all->flights[i];
+        f->all = all;
+        f->check = (mola_check)i;
+        f->store = store;
+        f->folder = all->folder;
+        mola_arena_init(&f->arena, all->env->heap, ARENA_BYTES);
+        f->its_ctx = (mola_ctx){
+            .env = all->env, .arena = &f->arena, .why = &f->why, .deadline_ns = ctx->deadline_ns};
+        f->ctx = &f->its_ctx;
+        if (all->env->ops->spawn(all->env, "preflight", fly, f) != MOLA_OK)
+            fly(f);
+    }
+    MOLA_LOCKED(&all->lock);
+    while (all->left > 0)
+        (void)mola_event_wait(&all->landed, &all->lock, MOLA_NEVER);
+}
+
+static void keep_least(uint64_t *least, uint64_t value)
+{
+    if (value && (*least == 0 || value < *least))
+        *least = value;
+}
+
+static mola_err take_results(const preflight *all, mola_ctx *ctx, mola_preflight *out)
+{
+    mola_err unsafe = MOLA_OK, trouble = MOLA_OK;
+    for (size_t i = 0; i < MOLA_CHECK_COUNT; i++) {
+        const flight *f = &all->flights[i];
+        out->took_ns[i] = f->took_ns;
+        keep_least(&out->put_ns, f->put_ns);
+        keep_least(&out->get_ns, f->get_ns);
+        out->checks[i] = !f->err                   ? MOLA_CHECK_PASSED
+                         : f->err == MOLA_CONFLICT ? MOLA_CHECK_FAILED
+                                                   : MOLA_CHECK_SKIPPED;
+        mola_str seen = mola_why_text(f->err == MOLA_CONFLICT ? &f->detail : &f->why);
+        if (f->err == MOLA_CONFLICT) {
+            unsafe = mola_fail(ctx->why, MOLA_INVALID,
+                               "the store is not safe: it must hold that %s; but " MOLA_FMT,
+                               rows[i].text, MOLA_ARG(seen));
+        } else if (f->err == MOLA_INVALID) {
+            trouble = mola_fail(ctx->why, MOLA_INVALID, "the store cannot be used: " MOLA_FMT,
+                                MOLA_ARG(seen));
+        } else if (f->err && !trouble) {
+            trouble = MOLA_UNAVAILABLE;
+        }
+    }
+    return unsafe ? unsafe : trouble;
+}
+
+/* What is left behind is under a name of its own, and harms nobody. */
+static void clean_up(preflight *all, mola_store *store)
+{
+    mola_arena arena;
+    mola_why ignored = {.len = 0};
+    mola_arena_init(&arena, all->env->heap, ARENA_BYTES);
+    mola_ctx ctx = {.env = all->env,
+                    .arena = &arena,
+                    .why = &ignored,
+                    .deadline_ns = mola_boot_ns(all->env) + cleanup_ns};
+    mola_store_op list = {.verb = MOLA_LIST, .key = mola_str_of(all->folder)};
+    mola_store_run(store, &ctx, &list, 1);
+    mola_store_op *ops = list.err ? NULL : mola_new(&arena, mola_store_op, list.entry_count);
+    for (uint32_t i = 0; ops && i < list.entry_count; i++)
+        ops[i] = (mola_store_op){.verb = MOLA_DELETE, .key = list.entries[i].key};
+    if (ops)
+        mola_store_run(store, &ctx, ops, list.entry_count);
+    mola_arena_reset(&arena);
+}
+
+static mola_err run_all(preflight *all, mola_store *store, mola_ctx *ctx, mola_preflight *out)
+{
+    bool is_s3 = strcmp(store->driver->scheme, "s3") == 0;
+    uint64_t chance;
+    mola_chance(all->env, &chance, sizeof chance);
+    (void)snprintf(all->folder, sizeof all->folder, ".preflight/%016" PRIx64, chance);
+    mola_lock_init(&all->lock, all->env, MOLA_RANK_STORE);
+    mola_event_init(&all->landed, all->env);
+    fly_all(all, store, ctx);
+    mola_event_free(&all->landed);
+    mola_lock_free(&all->lock);
+    mola_err err = take_results(all, ctx, out);
+    if (is_s3 && !err)
+        err = mola_s3_survey(store, ctx, &out->survey);
+    if (err == MOLA_UNAVAILABLE) {
+        mola_why last = {.len = 0};
+        if (is_s3)
+            mola_s3_failure(store, &last);
+        mola_str words = mola_why_text(&last);
+        return mola_fail(ctx->why, err, "the store could not be checked%s" MOLA_FMT,
+                         words.len ? ": " : " in time", MOLA_ARG(words));
+    }
+    clean_up(all, store);
+    return err;
+}
+
+mola_err mola_store_preflight(mola_store *store, mola_ctx *ctx, mola_preflight *out)
+{
+    *out = (mola_preflight){0};
+    preflight *all = mola_alloc(ctx->env->heap, sizeof *all);
+    if (!all)
+        return mola_fail(ctx->why, MOLA_NO_MEMORY, "no memory to check the store");
+    all->env = ctx->env;
+    mola_err err = run_all(all, store, ctx, out);
+    mola_free(ctx->env->heap, all, sizeof *all);
+    return err;
+}

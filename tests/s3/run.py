@@ -1,0 +1,67 @@
+"""Runs a command against a real S3 server with the fault proxy in front, and ends both.
+
+    run.py SERVER COMMAND...
+
+SERVER is minio or versitygw. The command finds in its environment
+    MOLA_TEST_STORES      the URL of a bucket, straight to the server
+    MOLA_TEST_S3_FAULTS   the same bucket through the proxy (proxy.py tells how to ask for faults)
+    MOLA_TEST_S3_CONTROL  the proxy's control port
+and its exit status is ours.
+"""
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+TOOL = HERE.parents[1] / "scripts" / "test-s3"
+BUCKET = "mola-test"
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def store_url(port, keys):
+    return (f"s3://{BUCKET}/t?endpoint=http://127.0.0.1:{port}&region={keys['region']}"
+            f"&access_key_id={keys['access_key']}&secret_access_key={keys['secret_key']}")
+
+
+class Server:
+    """One server and one proxy, for the length of a `with`."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def __enter__(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="mola-s3-")
+        self.port, self.front, self.control = free_port(), free_port(), free_port()
+        started = subprocess.run([TOOL, "start", self.folder.name, str(self.port), BUCKET], check=True, text=True,
+                                 stdout=subprocess.PIPE, env={**os.environ, "MOLA_TEST_S3": self.name})
+        self.keys = dict(line.split("=", 1) for line in started.stdout.split())
+        self.proxy = subprocess.Popen([sys.executable, HERE / "proxy.py", "--listen", str(self.front), "--control",
+                                       str(self.control), "--to", f"127.0.0.1:{self.port}"], stdout=subprocess.PIPE,
+                                      text=True)
+        assert self.proxy.stdout.readline() == "ready\n", "the proxy did not start"
+        return self
+
+    def __exit__(self, *_):
+        self.proxy.terminate()
+        self.proxy.wait()
+        subprocess.run([TOOL, "stop", self.folder.name], check=True)
+        self.folder.cleanup()
+
+    def environment(self):
+        return {**os.environ, "MOLA_TEST_STORES": store_url(self.port, self.keys),
+                "MOLA_TEST_S3_FAULTS": store_url(self.front, self.keys),
+                "MOLA_TEST_S3_CONTROL": str(self.control)}
+
+
+if __name__ == "__main__":
+    with Server(sys.argv[1]) as server:
+        status = subprocess.run(sys.argv[2:], env=server.environment()).returncode
+    sys.exit(status if status >= 0 else 1)
