@@ -44,6 +44,8 @@
     U(flush_age_ms, 60000, 0, 86400000, "smaller ones are flushed when they are so old")           \
     U(merge_fan_in, 8, 2, 64, "segments of one level that become one of the next")                 \
     U(segment_rows_max, 4194304, 1, 1 << 24, "rows of a segment; larger ones are not merged")      \
+    U(inline_bytes_max, 262144, 0, 262144,                                                         \
+      "segments of a namespace that stand in its manifest: no objects of their own")               \
     U(index_memory_max, 0, 32 << 20, UINT64_MAX,                                                   \
       "memory for building segments; 0 takes an eighth of what the machine or cgroup has")         \
     U(index_workers, 1, 1, 64, "namespaces that are indexed at once")                              \

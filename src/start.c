@@ -136,6 +136,7 @@ mola_indexer_config mola_process_indexer(const mola_process *p)
     index.flush_bytes = c->flush_bytes;
     index.flush_rows = c->flush_rows;
     index.flush_age_ns = c->flush_age_ms * MOLA_MILLISECOND;
+    index.inline_bytes_max = c->inline_bytes_max;
     index.merge_fan_in = (uint32_t)c->merge_fan_in;
     index.segment_rows_max = (uint32_t)c->segment_rows_max;
     index.poll_ns = c->index_poll_ms * MOLA_MILLISECOND;

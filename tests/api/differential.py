@@ -29,11 +29,11 @@ def model_server(python, folder):
 
 
 def steps_happened(server):
-    """Flushes, merges and collections really ran, or the test would prove nothing."""
+    """Flushes, merges and collections really ran, and segments were read, or the test would prove nothing."""
     with urllib.request.urlopen(server.base_url + "/metrics") as answer:
         lines = dict(line.rsplit(" ", 1) for line in answer.read().decode().splitlines() if not line.startswith("#"))
     steps = {name: int(lines["mola_" + name])
-             for name in ("index_flushes_total", "index_merges_total", "collect_deleted_total")}
+             for name in ("index_flushes_total", "index_merges_total", "collect_deleted_total", "cache_disk_misses_total")}
     print(" ".join(f"{name}={count}" for name, count in steps.items()))
     return all(steps.values())
 

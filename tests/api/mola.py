@@ -14,9 +14,10 @@ BINARY = os.environ.get("MOLA_BINARY", str(ROOT / "build-release/src/mola"))
 START_SECONDS = 30
 STOP_SECONDS = 60
 # Flushes, merges and collections all the time: thresholds of next to nothing, a fence of a second, a disk cache of
-# a few slots.
+# a few slots, and segments that soon do not fit into their manifest any more.
 RESTLESS = ("--flush-rows", "1", "--flush-age-ms", "0", "--index-poll-ms", "10", "--merge-fan-in", "2", "--fence-seconds", "1",
-            "--retention-seconds", "0", "--gc-floor-age-seconds", "0", "--sweep-seconds", "5", "--cache-bytes", "4M")
+            "--retention-seconds", "0", "--gc-floor-age-seconds", "0", "--sweep-seconds", "5", "--cache-bytes", "4M",
+            "--inline-bytes-max", "8K")
 
 
 def _end(process):

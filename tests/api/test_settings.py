@@ -53,6 +53,7 @@ def run(*arguments, env=None):
     (["--flush-rows", "0"], "flush_rows must be between 1 and"),
     (["--merge-fan-in", "1"], "merge_fan_in must be between 2 and 64"),
     (["--segment-rows-max", "16777217"], "segment_rows_max must be between 1 and 16777216"),
+    (["--inline-bytes-max", "262145"], "inline_bytes_max must be between 0 and 262144"),
     (["--index-workers", "0"], "index_workers must be between 1 and 64"),
     (["--index-memory-max", "31M"], "index_memory_max must be between 33554432 and"),
     (["--sweep-seconds", "0"], "sweep_seconds must be between 1 and"),
