@@ -1,5 +1,6 @@
 /* main.c - which subcommand am I? Starts the floors in order and stops them in the reverse one. */
 #include "config.h"
+#include "doctor.h"
 #include "http/http.h"
 #include "machine.h"
 #include "mola/api/api.h"
@@ -43,6 +44,8 @@ static int usage(FILE *to, int status)
         to,
         "mola %s, a search engine on object storage that speaks the turbopuffer API\n\n"
         "usage: mola serve [--setting VALUE ...]\n"
+        "       mola doctor --store URL    is this store safe to trust with data? its exit status: "
+        "0 yes, 1 no\n"
         "       mola --version\n"
         "       mola serve --help     all settings and their MOLA_... twins\n\n"
         "exit status: 0 stopped after SIGTERM or SIGINT, all requests answered; 1 could not "
@@ -243,6 +246,8 @@ int main(int count, char **arguments)
 {
     if (count >= 2 && strcmp(arguments[1], "serve") == 0)
         return serve(count - 2, arguments + 2);
+    if (count >= 2 && strcmp(arguments[1], "doctor") == 0)
+        return mola_doctor(count - 2, arguments + 2);
     if (count == 2 && strcmp(arguments[1], "--version") == 0) {
         printf("mola %s\n", MOLA_VERSION);
         return EXIT_GOOD;
