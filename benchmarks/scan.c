@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { RUNS = 5 };
+enum { RUNS = 5, DIMS = 16 };
 static mola_heap heap;
 static mola_arena arena;
 static mola_why why;
@@ -41,8 +41,19 @@ static void add(mola_column_builder *b, mola_value v)
     must(mola_column_add_value(b, &v));
 }
 
+static void add_vector(mola_column_builder *b, uint64_t *state)
+{
+    float values[DIMS];
+    for (int i = 0; i < DIMS; i++) {
+        *state = *state * 6364136223846793005U + 1442695040888963407U;
+        values[i] = (float)(*state >> 40) / (1 << 24) - 0.5f;
+    }
+    mola_column one = {.type = b->type, .rows = 1, .data = (const uint8_t *)values};
+    must(mola_column_add_row(b, &one, 0));
+}
+
 /* n: numbers below 1,000; m: the same, a third missing; x: floats; s: 100 short strings; b:
- * booleans; u: all different. */
+ * booleans; u: all different; v: vectors. */
 static void fill(mola_part *part, uint32_t rows)
 {
     uint64_t state = 42;
@@ -64,6 +75,7 @@ static void fill(mola_part *part, uint32_t rows)
         add(&part->builders[4], (mola_value){.elem = MOLA_ELEM_STRING, .s = s});
         add(&part->builders[5], (mola_value){.elem = MOLA_ELEM_BOOL, .b = dice & 1});
         add(&part->builders[6], (mola_value){.elem = MOLA_ELEM_UINT, .u = state});
+        add_vector(&part->builders[7], &state);
     }
 }
 
@@ -71,9 +83,10 @@ static void build(uint32_t rows)
 {
     mola_json_doc doc = parse("{\"id\":\"uint\",\"n\":\"int\",\"m\":\"int\",\"x\":\"float\",\"s\":"
                               "\"string\",\"b\":\"bool\","
-                              "\"u\":\"uint\"}");
+                              "\"u\":\"uint\",\"v\":{\"type\":\"[16]f32\",\"ann\":true}}");
     mola_state *empty = mola_state_new(&heap), *state = mola_state_copy(&heap, empty, 8);
     must(mola_schema_apply(state, mola_json_root(&doc), &arena, &why));
+    state->metric = MOLA_METRIC_COSINE;
     mola_state_unref(empty);
     mola_json_free(&doc);
     size_t bytes = sizeof(mola_view) + sizeof(mola_view_part);
@@ -141,6 +154,7 @@ static void measure(const char *name, const char *body, double bytes_a_row)
 }
 
 #define COUNT(filter) "{\"aggregate_by\":{\"c\":[\"Count\"]},\"filters\":" filter "}"
+#define QUERY         "[1,0,0,0,0,0,0,0,0.5,0,0,0,0,0,0,0]"
 #define FIRST(filter) "{\"limit\":10,\"rank_by\":[\"n\",\"asc\"],\"filters\":" filter "}"
 
 int main(int argc, char **argv)
@@ -185,6 +199,14 @@ int main(int argc, char **argv)
             16);
     measure("count where n < 100", COUNT("[\"n\",\"Lt\",100]"), 8);
     measure("sum of x by s", "{\"aggregate_by\":{\"t\":[\"Sum\",\"x\"]},\"group_by\":[\"s\"]}", 20);
+    /* vectors, and what printing costs */
+    measure("10 nearest", "{\"limit\":10,\"rank_by\":[\"v\",\"ANN\"," QUERY "]}", 64);
+    measure("10,000 nearest", "{\"limit\":10000,\"rank_by\":[\"v\",\"ANN\"," QUERY "]}", 64);
+    measure("10 nearest where n < 100",
+            "{\"limit\":10,\"rank_by\":[\"v\",\"kNN\"," QUERY "],\"filters\":[\"n\",\"Lt\",100]}",
+            8 + 6.4);
+    measure("10,000 by u with all attributes",
+            "{\"limit\":10000,\"rank_by\":[\"u\",\"asc\"],\"include_attributes\":true}", 8);
     mola_view_unref(view);
     mola_env_real_free(ctx.env);
     mola_arena_reset(&arena);

@@ -37,6 +37,24 @@
       "a write whose outcome stays unknown for this long is answered so")                          \
     U(writes_waiting_max, 4096, 1, 1000000,                                                        \
       "writes that may wait for one namespace; more are told 429")                                 \
+    T(indexer, "on",                                                                               \
+      "on: this server indexes and collects what it writes; off: it leaves that to mola index")    \
+    U(flush_bytes, 16 << 20, 1 << 10, 1 << 30, "unindexed log of a namespace that is flushed")     \
+    U(flush_rows, 100000, 1, 1 << 24, "the same in rows")                                          \
+    U(flush_age_ms, 60000, 0, 86400000, "smaller ones are flushed when they are so old")           \
+    U(merge_fan_in, 8, 2, 64, "segments of one level that become one of the next")                 \
+    U(segment_rows_max, 4194304, 1, 1 << 24, "rows of a segment; larger ones are not merged")      \
+    U(index_memory_max, 0, 32 << 20, UINT64_MAX,                                                   \
+      "memory for building segments; 0 takes an eighth of what the machine or cgroup has")         \
+    U(index_workers, 1, 1, 64, "namespaces that are indexed at once")                              \
+    U(index_poll_ms, 10000, 10, 3600000, "mola index looks for hints of servers so often")         \
+    U(sweep_seconds, 86400, 1, 31536000,                                                           \
+      "all namespaces are looked at so often: lost hints, what deleted namespaces left, orphans")  \
+    U(retention_seconds, 86400, 0, 31536000, "indexed log and replaced segments are kept so long") \
+    U(gc_floor_age_seconds, 86400, 0, 31536000,                                                    \
+      "no segment takes longer to build; below a few hours only for tests")                        \
+    T(cache_dir, "", "directory of the disk cache of segments; none: no disk cache")               \
+    U(cache_bytes, 16ull << 30, 2 << 20, UINT64_MAX, "size of the disk cache")                     \
     U(fence_seconds, 60, 1, 3600,                                                                  \
       "elapsed-time fence of the storage protocol: the same in all processes of a store, for "     \
       "tests only")

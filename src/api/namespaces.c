@@ -17,13 +17,42 @@ static void print_time(mola_buf *out, const char *label, uint64_t us)
     mola_buf_add_char(out, '"');
 }
 
+/* Both counters are 0 until there is a first segment (reference 9.4). Then the rows are exact; the
+ * bytes are those of the segments, less their dead rows, and what the log behind them takes. */
+static void print_size(mola_buf *out, const mola_view *view)
+{
+    uint64_t rows = view->indexed_seq ? view->live_rows : 0;
+    double bytes = view->indexed_seq ? (double)view->log_bytes : 0;
+    for (uint32_t i = 0; i < view->segment_count; i++) {
+        const mola_view_part *part = &view->parts[i];
+        const mola_segment_head *head = mola_part_segment(part->part);
+        if (head)
+            bytes += (double)head->logical_bytes * part->live_rows / part->rows;
+    }
+    mola_buf_print(out, ",\"approx_logical_bytes\":%llu,\"approx_row_count\":%llu",
+                   (unsigned long long)bytes, (unsigned long long)rows);
+}
+
+/* A log that is searched as fast without an index does not count as one that waits for it. */
+enum { UNINDEXED_BYTES_MIN = 256 << 10 };
+static void print_index(mola_buf *out, const mola_view *view)
+{
+    if (view->log_bytes < UNINDEXED_BYTES_MIN) {
+        mola_buf_add_str(out, MOLA_STR(",\"index\":{\"status\":\"up-to-date\"}"));
+        return;
+    }
+    mola_buf_print(out,
+                   ",\"index\":{\"status\":\"updating\",\"unindexed_bytes\":%llu,"
+                   "\"unindexed_rows\":%llu}",
+                   (unsigned long long)view->log_bytes, (unsigned long long)view->log_rows);
+}
+
 void mola_print_metadata(mola_buf *out, const mola_view *view, uint8_t version)
 {
     const mola_state *state = view->state;
     mola_buf_add_str(out, MOLA_STR("{\"schema\":"));
     mola_schema_print_metadata(out, state);
-    /* Both counters describe segments; nothing is in segments yet. */
-    mola_buf_add_str(out, MOLA_STR(",\"approx_logical_bytes\":0,\"approx_row_count\":0"));
+    print_size(out, view);
     print_time(out, "created_at", view->created_us);
     print_time(out, "updated_at", view->updated_us);
     print_time(out, "last_write_at", view->written_us);
@@ -32,7 +61,7 @@ void mola_print_metadata(mola_buf *out, const mola_view *view, uint8_t version)
     mola_buf_add_str(out, version == 1
                               ? MOLA_STR(",\"encryption\":{\"mode\":\"default\",\"sse\":true}")
                               : MOLA_STR(",\"encryption\":{\"mode\":\"default\"}"));
-    mola_buf_add_str(out, MOLA_STR(",\"index\":{\"status\":\"up-to-date\"}"));
+    print_index(out, view);
     if (state->pinned_replicas) {
         mola_buf_print(
             out,
@@ -49,6 +78,57 @@ void mola_print_metadata(mola_buf *out, const mola_view *view, uint8_t version)
     mola_buf_add_char(out, '}');
 }
 
+/* ---- warming: after the answer, on a job of its own */
+
+typedef struct {
+    mola_job job; /* must be first */
+    mola_env *env;
+    mola_view *view; /* one reference */
+    uint64_t bytes_max;
+} warm_job;
+
+#define WARM_SECONDS ((uint64_t)60)
+
+static void run_warm(mola_job *job)
+{
+    warm_job *w = (warm_job *)job;
+    mola_env *env = w->env;
+    mola_why why;
+    mola_why_clear(&why);
+    mola_arena arena;
+    mola_arena_init(&arena, env->heap, SIZE_MAX);
+    mola_ctx ctx = {.env = env,
+                    .arena = &arena,
+                    .why = &why,
+                    .job = job,
+                    .deadline_ns = mola_boot_ns(env) + WARM_SECONDS * MOLA_SECOND};
+    mola_err err = mola_view_warm(&ctx, w->view, w->bytes_max);
+    if (err) {
+        mola_log(env, MOLA_LOG_INFO, "warming_ended_early", "reason=%.*s",
+                 MOLA_ARG(mola_why_text(&why)));
+    }
+    mola_view_release(&ctx, NULL);
+    mola_arena_reset(&arena);
+    mola_view_unref(w->view);
+    mola_free(env->heap, w, sizeof *w);
+}
+
+/* A hint: where there is no room for the job, nothing happens. */
+static void warm_later(request *r, mola_view *view)
+{
+    mola_env *env = r->api->env;
+    warm_job *w = mola_alloc(env->heap, sizeof *w);
+    if (!w)
+        return;
+    *w = (warm_job){
+        .job = {.run = run_warm}, .env = env, .view = view, .bytes_max = view->heap->limit / 2};
+    mola_view_ref(view);
+    if (mola_executor_submit(r->api->config.executor, MOLA_JOB_INDEX, &w->job) == MOLA_OK)
+        return;
+    mola_view_unref(view);
+    mola_free(env->heap, w, sizeof *w);
+}
+
 typedef enum { METADATA, SCHEMA, WARM } answer_kind;
 
 static handled answer_about(request *r, answer_kind kind)
@@ -56,12 +136,13 @@ static handled answer_about(request *r, answer_kind kind)
     mola_buf out;
     mola_buf_init(&out, r->api->env->heap);
     mola_view *view = NULL;
-    mola_err err = newest_view(r, &view); /* which also warms: the view stays in memory */
+    mola_err err = newest_view(r, &view);
     if (!err && kind == METADATA) {
         mola_print_metadata(&out, view, r->match.version);
     } else if (!err && kind == SCHEMA) {
         mola_schema_print(&out, view->state);
     } else if (!err) {
+        warm_later(r, view);
         mola_buf_add_str(
             &out, MOLA_STR("{\"status\":\"ACCEPTED\",\"message\":\"cache warm hint accepted\"}"));
     }

@@ -9,14 +9,25 @@
  * 11). */
 #define BYTES_QUERIED_MIN 256000000ull
 
-/* How much of the namespace was in memory already when the query came. */
-static double hit_ratio(const request *r, const mola_view *view)
+/* How often a query is run again because objects it was reading were collected. */
+enum { RUNS_MAX = 1 + 3 };
+
+/* How much of the log was in memory already when the view was asked for. */
+static double log_ratio(const request *r, const mola_view *view)
 {
     if (r->ctx.bytes_read == 0 || view->log_bytes == 0)
         return 1.0;
     return r->ctx.bytes_read >= view->log_bytes
                ? 0.0
                : 1.0 - (double)r->ctx.bytes_read / (double)view->log_bytes;
+}
+
+/* How much of what was needed was in memory: of the log and of the pages of segments, the worse. */
+static double hit_ratio(const request *r, double log)
+{
+    uint64_t pages = r->ctx.pages_hit + r->ctx.pages_missed;
+    double ratio = pages ? (double)r->ctx.pages_hit / (double)pages : 1.0;
+    return ratio < log ? ratio : log;
 }
 
 static void print_trailer(request *r, mola_buf *out, const mola_view *view,
@@ -44,34 +55,63 @@ static void print_trailer(request *r, mola_buf *out, const mola_view *view,
     mola_buf_add_str(out, MOLA_STR("\"}}"));
 }
 
+typedef struct {
+    mola_view *view;
+    mola_query_result result;
+    double log_ratio;
+    uint64_t run_ns;
+} answer;
+
+/* Reads the namespace and runs the query. When the collector outran the view, a newer one is asked
+ * for: a view may read for L (protocol) after its manifest was, so it takes a very slow query. */
+static mola_err run(request *r, const mola_query *query, answer *out)
+{
+    mola_freshness freshness = *mola_query_freshness(query);
+    mola_err err = MOLA_CONFLICT;
+    for (int runs = 0; err == MOLA_CONFLICT && runs < RUNS_MAX; runs++) {
+        mola_why_clear(&r->why);
+        if (out->view)
+            mola_view_unref(out->view);
+        out->view = NULL;
+        err = mola_namespace_read(&r->ctx, r->api->config.namespaces, request_name(r), &freshness,
+                                  &out->view);
+        if (err)
+            return err;
+        out->log_ratio = log_ratio(r, out->view);
+        uint64_t began_ns = mola_boot_ns(r->api->env);
+        err = mola_query_run(&r->ctx, out->view, r->api->config.kernel, query, &out->result);
+        out->run_ns = mola_boot_ns(r->api->env) - began_ns;
+        mola_view_release(&r->ctx, NULL);
+        freshness = (mola_freshness){.level = MOLA_READ_STRONG};
+    }
+    if (err != MOLA_CONFLICT)
+        return err;
+    mola_why_clear(&r->why);
+    return mola_fail(&r->why, MOLA_UNAVAILABLE,
+                     "the namespace changes faster than the query reads it");
+}
+
 handled mola_handle_query(request *r)
 {
     mola_count(r->api->env->metrics, MOLA_M_queries_total, 1);
     mola_buf out;
     mola_buf_init(&out, r->api->env->heap);
-    mola_query_result result = {0};
-    mola_buf_init(&result.members, r->api->env->heap);
+    answer a = {0};
+    mola_buf_init(&a.result.members, r->api->env->heap);
     mola_query *query;
-    mola_view *view = NULL;
     mola_err err = mola_query_parse(&r->ctx, r->body, &query);
+    if (!err)
+        err = run(r, query, &a);
     if (!err) {
-        err = mola_namespace_read(&r->ctx, r->api->config.namespaces, request_name(r),
-                                  mola_query_freshness(query), &view);
+        mola_buf_add_char(&out, '{');
+        mola_buf_add_str(&out, mola_buf_str(&a.result.members));
+        out.failed |= a.result.members.failed;
+        print_trailer(r, &out, a.view, &a.result, hit_ratio(r, a.log_ratio), a.run_ns);
     }
-    if (!err) {
-        double ratio = hit_ratio(r, view);
-        uint64_t began_ns = mola_boot_ns(r->api->env);
-        err = mola_query_run(&r->ctx, view, r->api->config.kernel, query, &result);
-        if (!err) {
-            mola_buf_add_char(&out, '{');
-            mola_buf_add_str(&out, mola_buf_str(&result.members));
-            out.failed |= result.members.failed;
-            print_trailer(r, &out, view, &result, ratio, mola_boot_ns(r->api->env) - began_ns);
-        }
-    }
-    mola_buf_free(&result.members);
-    handled done = finish(r, err, 200, &out, view);
-    if (view)
-        mola_view_unref(view);
+    mola_view_release(&r->ctx, NULL); /* also what a failed read of the namespace left */
+    mola_buf_free(&a.result.members);
+    handled done = finish(r, err, 200, &out, a.view);
+    if (a.view)
+        mola_view_unref(a.view);
     return done;
 }

@@ -23,6 +23,24 @@ void mola_heap_init(mola_heap *heap, size_t limit)
     heap->limit = limit;
 }
 
+static void *take_inner(mola_heap *heap, size_t size)
+{
+    return mola_realloc(((mola_inner_heap *)heap)->parent, NULL, 0, size);
+}
+
+static void give_inner(mola_heap *heap, void *block, size_t size)
+{
+    mola_free(((mola_inner_heap *)heap)->parent, block, size);
+}
+
+void mola_inner_heap_init(mola_inner_heap *inner, mola_heap *parent, size_t limit)
+{
+    mola_heap_init(&inner->heap, limit);
+    inner->heap.take = take_inner;
+    inner->heap.give = give_inner;
+    inner->parent = parent;
+}
+
 /* Taken before memory is touched, so that `used` never passes the limit, not even for a moment. */
 static bool charge(mola_heap *heap, size_t size)
 {

@@ -6,7 +6,7 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
-enum { LEVEL = 1, PLACE_BYTES = 41 };
+enum { LEVEL = 1, ZSTD_RATIO_MAX = 32768 };
 _Static_assert(sizeof(XXH128_canonical_t) == MOLA_BLOCK_TRAILER_BYTES, "the trailer is the digest");
 
 void mola_sum128(mola_str bytes, uint8_t out[16])
@@ -46,16 +46,21 @@ mola_err mola_zstd_unpack(mola_str packed, void *out, size_t plain_bytes)
     return made == plain_bytes ? MOLA_OK : MOLA_CORRUPT;
 }
 
-static void sum_at(const mola_block_place *place, mola_str bytes,
-                   uint8_t out[MOLA_BLOCK_TRAILER_BYTES])
+void mola_block_place_bytes(const mola_block_place *place, uint8_t out[MOLA_BLOCK_PLACE_BYTES])
 {
-    uint8_t image[PLACE_BYTES];
-    memcpy(image, place->nsid, 16);
-    memcpy(image + 16, &place->base, 8);
-    memcpy(image + 24, &place->rand, 8);
-    memcpy(image + 32, &place->column, 4);
-    memcpy(image + 36, &place->block, 4);
-    image[40] = place->kind;
+    memcpy(out, place->nsid, 16);
+    memcpy(out + 16, &place->base, 8);
+    memcpy(out + 24, &place->rand, 8);
+    memcpy(out + 32, &place->column, 4);
+    memcpy(out + 36, &place->block, 4);
+    out[40] = place->kind;
+}
+
+void mola_block_sum(const mola_block_place *place, mola_str bytes,
+                    uint8_t out[MOLA_BLOCK_TRAILER_BYTES])
+{
+    uint8_t image[MOLA_BLOCK_PLACE_BYTES];
+    mola_block_place_bytes(place, image);
     XXH3_state_t state;
     XXH3_INITSTATE(&state);
     (void)XXH3_128bits_reset(&state);
@@ -86,7 +91,7 @@ void mola_block_write(mola_buf *out, const mola_block_place *place, mola_block_c
             return;
     }
     uint8_t sum[MOLA_BLOCK_TRAILER_BYTES];
-    sum_at(place, (mola_str){out->data + from, out->len - from}, sum);
+    mola_block_sum(place, (mola_str){out->data + from, out->len - from}, sum);
     mola_buf_add(out, sum, sizeof sum);
 }
 
@@ -97,7 +102,7 @@ mola_err mola_block_read(mola_str block, const mola_block_place *place, mola_are
         return MOLA_CORRUPT;
     mola_str summed = {block.data, block.len - MOLA_BLOCK_TRAILER_BYTES};
     uint8_t sum[MOLA_BLOCK_TRAILER_BYTES];
-    sum_at(place, summed, sum);
+    mola_block_sum(place, summed, sum);
     if (memcmp(sum, block.data + summed.len, sizeof sum) != 0)
         return MOLA_CORRUPT;
     mola_cursor head = {.rest = summed};
@@ -110,9 +115,10 @@ mola_err mola_block_read(mola_str block, const mola_block_place *place, mola_are
         *plain = head.rest;
         return head.rest.len == plain_bytes ? MOLA_OK : MOLA_CORRUPT;
     }
-    if (ZSTD_getFrameContentSize(head.rest.data, head.rest.len) != plain_bytes)
+    if (plain_bytes / ZSTD_RATIO_MAX > head.rest.len ||
+        ZSTD_getFrameContentSize(head.rest.data, head.rest.len) != plain_bytes)
         return MOLA_CORRUPT; /* before so much memory is asked for */
-    char *bytes = mola_arena_alloc(arena, plain_bytes, 1, 1);
+    char *bytes = mola_arena_alloc(arena, plain_bytes, 1, 64);
     if (!bytes)
         return MOLA_NO_MEMORY;
     *plain = (mola_str){bytes, plain_bytes};

@@ -1,7 +1,7 @@
 #include "mola/format/key.h"
 #include "mola/base/check.h"
 
-enum { ORG_BYTES_MAX = 64, NAME_BYTES_MAX = 128 };
+enum { ORG_BYTES_MAX = 64, NAME_BYTES_MAX = 128, HOLDER_ID_BYTES_MAX = 64 };
 static const uint64_t seq_max = INT64_MAX;
 
 static void add(mola_key *key, const char *text, size_t len)
@@ -85,12 +85,76 @@ mola_key mola_key_entry(mola_str org, const uint8_t nsid[16], uint64_t seq)
     return key;
 }
 
-mola_key mola_key_payload(mola_str org, const uint8_t nsid[16], uint64_t base, uint64_t rand)
+/* {base16}.{rand16} in a folder: an object that is made once and named by who made it. */
+static mola_key object(mola_str org, const uint8_t nsid[16], const char *folder, uint64_t base,
+                       uint64_t rand)
 {
-    mola_key key = in_log(org, nsid, "/p/");
+    mola_key key = in_log(org, nsid, folder);
     add_u64(&key, base);
     add_text(&key, ".");
     add_u64(&key, rand);
+    return key;
+}
+
+mola_key mola_key_payload(mola_str org, const uint8_t nsid[16], uint64_t base, uint64_t rand)
+{
+    return object(org, nsid, "/p/", base, rand);
+}
+
+mola_key mola_key_segment(mola_str org, const uint8_t nsid[16], uint64_t base, uint64_t rand,
+                          char kind, uint32_t number)
+{
+    MOLA_ASSERT(kind == 'h' || kind == 'o');
+    mola_key key = object(org, nsid, "/s/", base, rand);
+    char part[] = {'/', kind, '.'};
+    add(&key, part, sizeof part);
+    number = __builtin_bswap32(number);
+    add_hex(&key, (const uint8_t *)&number, sizeof number);
+    return key;
+}
+
+mola_key mola_key_deletes(mola_str org, const uint8_t nsid[16], uint64_t base, uint64_t rand)
+{
+    return object(org, nsid, "/x/", base, rand);
+}
+
+mola_key mola_key_holder(mola_str org, const uint8_t nsid[16], mola_str id)
+{
+    MOLA_ASSERT(mola_name_ok(id) && id.len <= HOLDER_ID_BYTES_MAX);
+    mola_key key = in_log(org, nsid, "/r/");
+    add(&key, id.data, id.len);
+    return key;
+}
+
+mola_key mola_key_hint(mola_str org, const uint8_t nsid[16])
+{
+    mola_key key = mola_key_hints(org);
+    add_hex(&key, nsid, 16);
+    return key;
+}
+
+mola_key mola_key_folder(mola_str org, const uint8_t nsid[16], char folder)
+{
+    mola_key key = in_log(org, nsid, "/");
+    char part[] = {folder, '/'};
+    if (folder) {
+        MOLA_ASSERT(strchr("wpsxr", folder));
+        add(&key, part, sizeof part);
+    }
+    return key;
+}
+
+mola_key mola_key_incarnations(mola_str org)
+{
+    mola_key key = root(org);
+    add_text(&key, "d/");
+    return key;
+}
+
+mola_key mola_key_hints(mola_str org)
+{
+    mola_key key = root(org);
+    add_text(&key, "q/");
     return key;
 }
 
@@ -119,6 +183,18 @@ static bool cut_hex(mola_str *key, uint8_t *bytes, size_t count)
     return true;
 }
 
+static bool cut_u64(mola_str *key, uint64_t *out)
+{
+    uint8_t bytes[8];
+    if (!cut_hex(key, bytes, sizeof bytes))
+        return false;
+    uint64_t v = 0;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        v = v << 8 | bytes[i];
+    *out = v;
+    return true;
+}
+
 bool mola_key_parse_manifest(mola_str org, mola_str key, mola_str *name)
 {
     mola_key prefix = mola_key_names_prefix(org, (mola_str){0});
@@ -128,21 +204,55 @@ bool mola_key_parse_manifest(mola_str org, mola_str key, mola_str *name)
     return true;
 }
 
+bool mola_key_parse_incarnation(mola_str org, mola_str key, uint8_t nsid[16], mola_str *rest)
+{
+    mola_key prefix = mola_key_incarnations(org);
+    if (!cut_prefix(&key, mola_key_str(&prefix)) || !cut_hex(&key, nsid, 16) ||
+        !cut_prefix(&key, MOLA_STR("/")))
+        return false;
+    *rest = key;
+    return true;
+}
+
 bool mola_key_parse_entry(mola_str org, mola_str key, uint8_t nsid[16], uint64_t *seq)
 {
-    mola_key prefix = root(org);
-    uint8_t inverse[8];
-    if (!cut_prefix(&key, mola_key_str(&prefix)) || !cut_prefix(&key, MOLA_STR("d/")) ||
-        !cut_hex(&key, nsid, 16) || !cut_prefix(&key, MOLA_STR("/w/")) ||
-        !cut_hex(&key, inverse, sizeof inverse) || key.len != 0)
+    mola_str rest;
+    uint64_t inverse;
+    if (!mola_key_parse_incarnation(org, key, nsid, &rest) || !cut_prefix(&rest, MOLA_STR("w/")) ||
+        !cut_u64(&rest, &inverse) || rest.len != 0 || inverse > seq_max)
         return false;
-    uint64_t v = 0;
-    for (size_t i = 0; i < sizeof inverse; i++)
-        v = v << 8 | inverse[i];
-    if (v > seq_max)
-        return false;
-    *seq = seq_max - v;
+    *seq = seq_max - inverse;
     return true;
+}
+
+bool mola_key_parse_object(mola_str rest, char folder, uint64_t *base, uint64_t *rand,
+                           mola_str *tail)
+{
+    char start[] = {folder, '/'};
+    if (!cut_prefix(&rest, (mola_str){start, sizeof start}) || !cut_u64(&rest, base) ||
+        !cut_prefix(&rest, MOLA_STR(".")) || !cut_u64(&rest, rand))
+        return false;
+    *tail = rest;
+    return true;
+}
+
+bool mola_key_parse_number(mola_str tail, char *kind, uint32_t *number)
+{
+    uint8_t bytes[4];
+    bool head = cut_prefix(&tail, MOLA_STR("/h."));
+    if ((!head && !cut_prefix(&tail, MOLA_STR("/o."))) || !cut_hex(&tail, bytes, sizeof bytes) ||
+        tail.len != 0)
+        return false;
+    *kind = head ? 'h' : 'o';
+    memcpy(number, bytes, sizeof bytes);
+    *number = __builtin_bswap32(*number);
+    return true;
+}
+
+bool mola_key_parse_hint(mola_str org, mola_str key, uint8_t nsid[16])
+{
+    mola_key prefix = mola_key_hints(org);
+    return cut_prefix(&key, mola_key_str(&prefix)) && cut_hex(&key, nsid, 16) && key.len == 0;
 }
 
 bool mola_name_ok(mola_str name)

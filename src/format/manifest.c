@@ -10,6 +10,10 @@
  *     4 HISTORY   count x { u64 ver, u64 time_us }
  *     5 STATE     u64 created_us, u64 updated_us, u64 written_us; count 1: the image of
  *                 state_image.c
+ *     6 SEGMENT_INFO  count as SEGMENTS x { u32 rows, u32 deleted, u64 head_bytes, u64 data_bytes,
+ *                     u32 object_count, u32 level }
+ *     7 INLINE    count x { u8[16] owner, u64 base, u64 rand, u32 kind ('h', 'o', 'x'), u32 number,
+ *                           u64 bytes }, then the bytes of all of them in this order
  *
  * body_bytes of the header counts the sections plain. They stand there raw, or as one zstd frame
  * when they take more than 4 KiB and it gains: then less than body_bytes stands between header and
@@ -19,24 +23,36 @@
 #include "mola/base/check.h"
 #include "mola/codec/block.h"
 #include "mola/codec/bytes.h"
+#include "mola/format/segment.h"
 
 enum {
     HEADER_BYTES = 160,
     TOMBSTONE_HEADER_BYTES = 80,
     SUM_BYTES = 16,
     SECTION_HEAD_BYTES = 16,
-    STATE_TIMES_BYTES = 24,
+    INLINE_RECORD_BYTES = 48,
+    INLINE_BYTES_MIN = 64, /* no image is smaller, and so there are never many */
     BODY_RAW_MAX = 4096,
     ZSTD_RATIO_MAX = 32768,
     FLAG_DELETED = 1,
     FLAG_ENCRYPTED = 2,
     SECTION_MAY_IGNORE = 1,
 };
-enum { LINEAGE = 1, SEGMENTS = 2, RETIRED = 3, HISTORY = 4, STATE = 5 };
+enum {
+    LINEAGE = 1,
+    SEGMENTS = 2,
+    RETIRED = 3,
+    HISTORY = 4,
+    STATE = 5,
+    SEGMENT_INFO = 6,
+    INLINE = 7
+};
 
 /* Records are copied whole: what stands in the image is what stands in memory. */
 _Static_assert(sizeof(mola_lineage) == 24 && offsetof(mola_lineage, last_seq) == 16, "image");
 _Static_assert(sizeof(mola_segment_ref) == 64 && offsetof(mola_segment_ref, dv_rand) == 56,
+               "image");
+_Static_assert(sizeof(mola_segment_info) == 32 && offsetof(mola_segment_info, level) == 28,
                "image");
 _Static_assert(sizeof(mola_retired) == 48 && offsetof(mola_retired, time_us) == 40, "image");
 _Static_assert(sizeof(mola_history) == 16 && offsetof(mola_history, time_us) == 8, "image");
@@ -55,6 +71,64 @@ static bool segments_tile(const mola_manifest *m)
     return next == m->indexed_seq + 1;
 }
 
+/* The entries of a segment without rows left nothing; any other has a head, and data: its ids. */
+static bool info_ok(const mola_segment_info *info, const mola_segment_ref *ref)
+{
+    bool vector = ref->dv_base || ref->dv_rand;
+    if (info->rows == 0) {
+        return !info->head_bytes && !info->data_bytes && !info->object_count && !info->deleted &&
+               !vector;
+    }
+    return info->rows <= MOLA_SEGMENT_ROWS_MAX && info->head_bytes && info->data_bytes &&
+           info->object_count && info->deleted <= info->rows && vector == (info->deleted > 0);
+}
+
+/* Does the table have what the object says it is? The table does not say under which namespace a
+ * delete vector lies. */
+static bool inline_is_of(const mola_inline_object *object, const mola_segment_ref *ref,
+                         const mola_segment_info *info)
+{
+    if (object->kind == MOLA_OBJECT_DELETES) {
+        return info->deleted && object->base == ref->dv_base && object->rand == ref->dv_rand &&
+               object->number == 0;
+    }
+    if (object->base != ref->base || object->rand != ref->rand ||
+        memcmp(object->owner, ref->owner, sizeof ref->owner) != 0)
+        return false;
+    return object->kind == MOLA_OBJECT_HEAD
+               ? object->number == 0 && object->bytes.len == info->head_bytes
+               : object->kind == MOLA_OBJECT_DATA && object->number < info->object_count &&
+                     object->bytes.len <= info->data_bytes;
+}
+
+static bool inline_eq(const mola_inline_object *a, const mola_inline_object *b)
+{
+    return a->kind == b->kind && a->base == b->base && a->rand == b->rand &&
+           a->number == b->number && memcmp(a->owner, b->owner, sizeof a->owner) == 0;
+}
+
+static bool inlines_ok(const mola_manifest *m)
+{
+    size_t total = 0;
+    for (uint32_t i = 0; i < m->inline_count; i++) {
+        const mola_inline_object *object = &m->inlines[i];
+        total += object->bytes.len;
+        if (object->bytes.len < INLINE_BYTES_MIN || total > MOLA_INLINE_BYTES_MAX)
+            return false;
+        uint32_t segment = 0;
+        while (segment < m->segment_count &&
+               !inline_is_of(object, &m->segments[segment], &m->infos[segment]))
+            segment++;
+        if (segment == m->segment_count)
+            return false;
+        for (uint32_t other = 0; other < i; other++) {
+            if (inline_eq(object, &m->inlines[other]))
+                return false;
+        }
+    }
+    return true;
+}
+
 static bool is_consistent(const mola_manifest *m)
 {
     for (uint32_t i = 1; i < m->lineage_count; i++) {
@@ -65,8 +139,13 @@ static bool is_consistent(const mola_manifest *m)
         if (m->history[i].ver <= m->history[i - 1].ver)
             return false;
     }
-    return m->history_count <= MOLA_HISTORY_MAX && m->wal_floor <= m->indexed_seq &&
-           m->indexed_seq < INT64_MAX && segments_tile(m) && !m->state == (m->indexed_seq == 0);
+    for (uint32_t i = 0; i < m->segment_count; i++) {
+        if (!m->infos || !info_ok(&m->infos[i], &m->segments[i]))
+            return false;
+    }
+    return inlines_ok(m) && m->history_count <= MOLA_HISTORY_MAX &&
+           m->wal_floor <= m->indexed_seq && m->indexed_seq < INT64_MAX && segments_tile(m) &&
+           !m->state == (m->indexed_seq == 0);
 }
 
 /* -- encoding ---------------------------------------------------------------------------------- */
@@ -88,6 +167,27 @@ static void add_records(mola_buf *out, uint16_t kind, const void *records, uint3
     mola_buf_add(out, records, count * size);
 }
 
+static void add_inlines(mola_buf *out, const mola_manifest *m)
+{
+    if (m->inline_count == 0)
+        return;
+    uint64_t bytes = m->inline_count * (uint64_t)INLINE_RECORD_BYTES;
+    for (uint32_t i = 0; i < m->inline_count; i++)
+        bytes += m->inlines[i].bytes.len;
+    add_section_head(out, INLINE, m->inline_count, bytes);
+    for (uint32_t i = 0; i < m->inline_count; i++) {
+        const mola_inline_object *object = &m->inlines[i];
+        mola_buf_add(out, object->owner, sizeof object->owner);
+        mola_add_u64(out, object->base);
+        mola_add_u64(out, object->rand);
+        mola_add_u32(out, object->kind);
+        mola_add_u32(out, object->number);
+        mola_add_u64(out, object->bytes.len);
+    }
+    for (uint32_t i = 0; i < m->inline_count; i++)
+        mola_buf_add_str(out, m->inlines[i].bytes);
+}
+
 static void add_sections(mola_buf *out, const mola_manifest *m)
 {
     add_records(out, LINEAGE, m->lineage, m->lineage_count, sizeof *m->lineage);
@@ -106,6 +206,8 @@ static void add_sections(mola_buf *out, const mola_manifest *m)
         uint64_t bytes = out->len - data;
         memcpy(out->data + head + 8, &bytes, sizeof bytes);
     }
+    add_records(out, SEGMENT_INFO, m->infos, m->segment_count, sizeof *m->infos);
+    add_inlines(out, m);
 }
 
 static void add_common(mola_buf *out, const mola_manifest *m)
@@ -223,6 +325,7 @@ typedef struct {
     mola_heap *heap;
     mola_manifest *m;
     mola_why *why;
+    uint32_t info_count;
 } decoder;
 
 static void *take_records(const decoder *d, mola_str data, uint32_t count, size_t size,
@@ -264,11 +367,52 @@ static mola_err take_state(const decoder *d, mola_str data, uint32_t count)
     }
 }
 
-static mola_err take_section(const decoder *d, uint16_t kind, uint16_t flags, uint32_t count,
+static mola_err take_inline(const decoder *d, mola_cursor *records, mola_cursor *bytes,
+                            mola_inline_object *object)
+{
+    mola_take_into(records, object->owner, sizeof object->owner);
+    object->base = mola_take_u64(records);
+    object->rand = mola_take_u64(records);
+    object->kind = mola_take_u32(records);
+    object->number = mola_take_u32(records);
+    uint64_t size = mola_take_u64(records);
+    if (records->bad || size > bytes->rest.len)
+        return damaged(d->why);
+    mola_str taken = mola_take(bytes, (size_t)size);
+    char *copy = mola_arena_alloc(d->arena, taken.len, 1, 64); /* so aligned as an object is */
+    if (!copy)
+        return no_memory(d->why);
+    memcpy(copy, taken.data, taken.len);
+    object->bytes = (mola_str){copy, taken.len};
+    return MOLA_OK;
+}
+
+static mola_err take_inlines(const decoder *d, mola_str data, uint32_t count)
+{
+    uint64_t records_bytes = count * (uint64_t)INLINE_RECORD_BYTES;
+    if (count == 0 || data.len < records_bytes ||
+        data.len - records_bytes > MOLA_INLINE_BYTES_MAX ||
+        (data.len - records_bytes) / INLINE_BYTES_MIN < count)
+        return damaged(d->why);
+    mola_cursor records = {.rest = {data.data, (size_t)records_bytes}};
+    mola_cursor bytes = {.rest = mola_str_from(data, (size_t)records_bytes)};
+    d->m->inlines = mola_new(d->arena, mola_inline_object, count);
+    if (!d->m->inlines)
+        return no_memory(d->why);
+    d->m->inline_count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        mola_err err = take_inline(d, &records, &bytes, &d->m->inlines[i]);
+        if (err)
+            return err;
+    }
+    return bytes.rest.len ? damaged(d->why) : MOLA_OK;
+}
+
+static mola_err take_section(decoder *d, uint16_t kind, uint16_t flags, uint32_t count,
                              mola_str data)
 {
     mola_manifest *m = d->m;
-    if (kind > STATE) {
+    if (kind > INLINE) {
         if (flags & SECTION_MAY_IGNORE) {
             m->newer = true;
             return MOLA_OK;
@@ -292,12 +436,19 @@ static mola_err take_section(const decoder *d, uint16_t kind, uint16_t flags, ui
     case HISTORY:
         m->history = take_records(d, data, count, sizeof *m->history, &m->history_count, &err);
         return err;
-    default:
+    case SEGMENT_INFO:
+        m->infos = take_records(d, data, count, sizeof *m->infos, &d->info_count, &err);
+        return err;
+    case INLINE:
+        return take_inlines(d, data, count);
+    case STATE:
         return take_state(d, data, count);
+    default:
+        return damaged(d->why);
     }
 }
 
-static mola_err take_sections(const decoder *d, mola_str body)
+static mola_err take_sections(decoder *d, mola_str body)
 {
     mola_cursor c = {.rest = body};
     uint16_t before = 0;
@@ -314,7 +465,8 @@ static mola_err take_sections(const decoder *d, mola_str body)
         if (err)
             return err;
     }
-    return is_consistent(d->m) && has_state ? MOLA_OK : damaged(d->why);
+    bool good = has_state && d->info_count == d->m->segment_count && is_consistent(d->m);
+    return good ? MOLA_OK : damaged(d->why);
 }
 
 /* The sections plain: in the image, or unpacked into the arena. */
@@ -334,7 +486,7 @@ static mola_err unpack_body(const decoder *d, mola_str stored, uint64_t plain_by
     return err == MOLA_NO_MEMORY ? no_memory(d->why) : err ? damaged(d->why) : MOLA_OK;
 }
 
-static mola_err decode_live(const decoder *d, mola_cursor *c)
+static mola_err decode_live(decoder *d, mola_cursor *c)
 {
     mola_manifest *m = d->m;
     mola_str body;
@@ -373,7 +525,7 @@ mola_err mola_manifest_decode(mola_str image, mola_arena *arena, mola_heap *heap
         if (c.bad || !zero || c.rest.len || head.header_bytes != TOMBSTONE_HEADER_BYTES)
             return damaged(why);
     } else {
-        decoder d = {arena, heap, &m, why};
+        decoder d = {arena, heap, &m, why, 0};
         if (head.header_bytes != HEADER_BYTES)
             return damaged(why);
         err = decode_live(&d, &c);

@@ -1,118 +1,22 @@
 #include "format/rows_image.h"
 #include "format/blob.h"
 #include "format/column_check.h"
+#include "format/column_image.h"
 #include "format/image.h"
 #include "mola/base/check.h"
 
-enum { HEAD_BYTES = 16, VECTOR_ALIGN = 64, HAS_PRESENT = 1, HAS_GIVEN = 2 };
-
-/* What stands in for parts of no bytes. */
-static const uint64_t nothing[1] = {0};
-
-/* Where the parts of a column's plain bytes are, each on 8 bytes; `bytes` in all without `data`. */
-typedef struct {
-    uint64_t present, given, row_from, byte_from, weights, data;
-    uint64_t vectors;  /* bytes of raw vectors beside them */
-    uint64_t elements; /* of data, weights and byte_from */
-    bool has_rows, has_bytes;
-    uint64_t width; /* of an element in data; 0: none there, or lengths of their own */
-} layout;
-
-static uint64_t part(uint64_t *end, uint64_t size)
-{
-    uint64_t from = *end;
-    *end = (from + size + 7) & ~UINT64_C(7);
-    return from;
-}
-
-/* rows and elements are 32 bits and dims 14, so nothing here overflows 64. */
-static layout lay_out(mola_type type, unsigned flags, uint32_t rows, uint32_t elements)
-{
-    layout l = {0};
-    uint64_t bits = mola_words(rows) * 8, end = 0;
-    bool vector = mola_type_is_vector(type);
-    l.has_rows = type.form == MOLA_FORM_ARRAY || type.form == MOLA_FORM_MULTI ||
-                 type.form == MOLA_FORM_SPARSE;
-    l.has_bytes = type.form == MOLA_FORM_SPARSE || type.elem == MOLA_ELEM_STRING ||
-                  type.elem == MOLA_ELEM_BYTES;
-    l.elements = l.has_rows ? elements : rows;
-    l.width = l.has_bytes || vector ? 0 : mola_elem_width(type.elem);
-    l.vectors = vector ? l.elements * type.dims * mola_elem_width(type.elem) : 0;
-    l.present = part(&end, flags & HAS_PRESENT ? bits : 0);
-    l.given = part(&end, flags & HAS_GIVEN ? bits : 0);
-    l.row_from = part(&end, l.has_rows ? ((uint64_t)rows + 1) * 4 : 0);
-    l.byte_from = part(&end, l.has_bytes ? (l.elements + 1) * 4 : 0);
-    l.weights = part(&end, type.form == MOLA_FORM_SPARSE ? l.elements * 2 : 0);
-    l.data = end;
-    return l;
-}
+enum { HEAD_BYTES = 16, VECTOR_ALIGN = 64 };
 
 /* -- encoding ---------------------------------------------------------------------------------- */
-
-static void add_bits(mola_buf *out, const uint64_t *bits, uint32_t rows)
-{
-    if (!bits)
-        return;
-    size_t from = out->len;
-    mola_buf_add(out, bits, mola_words(rows) * 8);
-    if (!out->failed && rows % 64) { /* beyond the rows a slice has bits of others */
-        uint64_t *words = (uint64_t *)(void *)(out->data + from);
-        words[rows / 64] &= (UINT64_C(1) << rows % 64) - 1;
-    }
-}
-
-static void pad(mola_buf *out, size_t align)
-{
-    mola_buf_add_zeros(out, (align - out->len % align) % align);
-}
-
-/* Offsets as lengths behind a zero, which pack better and turn back into offsets in place. */
-static void add_lengths(mola_buf *out, const uint32_t *offsets, uint32_t count)
-{
-    char *at = mola_buf_reserve(out, ((size_t)count + 1) * 4);
-    if (!at)
-        return;
-    memset(at, 0, 4);
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t length = offsets[i + 1] - offsets[i];
-        memcpy(at + ((size_t)i + 1) * 4, &length, 4);
-    }
-    out->len += ((size_t)count + 1) * 4;
-    pad(out, 8);
-}
-
-/* Everything of a column but its vectors. */
-static void add_plain(mola_buf *out, const mola_row_column *rc, const layout *l, uint32_t first)
-{
-    const mola_column *c = &rc->column;
-    uint32_t count = (uint32_t)l->elements;
-    add_bits(out, c->present, c->rows);
-    add_bits(out, rc->given, c->rows);
-    if (l->has_rows)
-        add_lengths(out, c->row_from, c->rows);
-    if (l->has_bytes)
-        add_lengths(out, c->byte_from + first, count);
-    if (c->type.form == MOLA_FORM_SPARSE) {
-        mola_buf_add(out, c->weights + first, (size_t)count * 2);
-        pad(out, 8);
-    }
-    MOLA_ASSERT(out->failed || out->len == l->data);
-    if (l->has_bytes && count) {
-        mola_buf_add(out, c->data + c->byte_from[first],
-                     c->byte_from[first + count] - c->byte_from[first]);
-    } else if (l->width) {
-        mola_buf_add(out, c->data + first * l->width, count * l->width);
-    }
-}
 
 static void encode_column(mola_buf *out, mola_buf *scratch, const mola_row_column *rc)
 {
     const mola_column *c = &rc->column;
-    unsigned flags = (c->present ? HAS_PRESENT : 0) | (rc->given ? HAS_GIVEN : 0);
-    bool has_rows = lay_out(c->type, flags, c->rows, 0).has_rows;
-    uint32_t first = has_rows ? c->row_from[0] : 0;
-    uint32_t elements = has_rows ? c->row_from[c->rows] - first : 0;
-    layout l = lay_out(c->type, flags, c->rows, elements);
+    unsigned flags = (c->present ? MOLA_COLUMN_PRESENT : 0) | (rc->given ? MOLA_COLUMN_GIVEN : 0);
+    mola_column_layout l = mola_column_lay_out(c->type, flags, c->rows, 0);
+    uint32_t first = mola_column_first(c, &l);
+    uint32_t elements = l.has_rows ? c->row_from[c->rows] - first : 0;
+    l = mola_column_lay_out(c->type, flags, c->rows, elements);
     mola_add_u32(out, rc->attr);
     mola_add_u8(out, c->type.form);
     mola_add_u8(out, c->type.elem);
@@ -120,10 +24,10 @@ static void encode_column(mola_buf *out, mola_buf *scratch, const mola_row_colum
     mola_add_u32(out, c->type.dims);
     mola_add_u32(out, elements);
     scratch->len = 0;
-    add_plain(scratch, rc, &l, first);
+    mola_column_add_plain(scratch, c, rc->given, &l);
     mola_blob_add(out, mola_buf_str(scratch));
     if (l.vectors) {
-        pad(out, VECTOR_ALIGN);
+        mola_buf_pad(out, VECTOR_ALIGN);
         mola_buf_add(out, mola_column_vector(c, first), l.vectors);
     }
 }
@@ -187,33 +91,6 @@ size_t mola_entry_memory_bytes(const mola_entry_memory *memory)
     return memory->bytes;
 }
 
-/* Lengths behind a zero to offsets, in place. false: they are not `count` lengths of `total` in
- * all. */
-static bool sum_lengths(uint32_t *offsets, uint64_t count, uint64_t total)
-{
-    uint64_t sum = 0;
-    if (offsets[0] != 0)
-        return false;
-    for (uint64_t i = 1; i <= count; i++) {
-        sum += offsets[i];
-        if (sum > total)
-            return false;
-        offsets[i] = (uint32_t)sum;
-    }
-    return sum == total;
-}
-
-/* The padding behind each part: what is not mapped is zero. */
-static bool gaps_ok(const char *plain, const layout *l, mola_type type, uint32_t rows)
-{
-    uint64_t row_end = l->row_from + (l->has_rows ? ((uint64_t)rows + 1) * 4 : 0);
-    uint64_t byte_end = l->byte_from + (l->has_bytes ? (l->elements + 1) * 4 : 0);
-    uint64_t weight_end = l->weights + (type.form == MOLA_FORM_SPARSE ? l->elements * 2 : 0);
-    return mola_is_zero(plain + row_end, l->byte_from - row_end) &&
-           mola_is_zero(plain + byte_end, l->weights - byte_end) &&
-           mola_is_zero(plain + weight_end, l->data - weight_end);
-}
-
 typedef struct {
     mola_heap *heap;
     mola_str image;
@@ -222,38 +99,7 @@ typedef struct {
     uint32_t rows;
 } decoder;
 
-/* Points the column at its parts. `plain` holds plain_bytes that lay_out has explained. */
-static bool view_parts(const decoder *d, char *plain, uint64_t plain_bytes, const layout *l,
-                       unsigned flags, mola_row_column *rc)
-{
-    mola_column *c = &rc->column;
-    uint64_t data_bytes = plain_bytes - l->data;
-    if (!gaps_ok(plain, l, c->type, d->rows))
-        return false;
-    if (flags & HAS_PRESENT)
-        c->present = (const uint64_t *)(const void *)(plain + l->present);
-    if (flags & HAS_GIVEN)
-        rc->given = (const uint64_t *)(const void *)(plain + l->given);
-    if (l->has_rows) {
-        uint32_t *row_from = (uint32_t *)(void *)(plain + l->row_from);
-        if (!sum_lengths(row_from, d->rows, l->elements))
-            return false;
-        c->row_from = row_from;
-    }
-    if (l->has_bytes) {
-        uint32_t *byte_from = (uint32_t *)(void *)(plain + l->byte_from);
-        if (!sum_lengths(byte_from, l->elements, data_bytes))
-            return false;
-        c->byte_from = byte_from;
-    }
-    c->data = (const uint8_t *)(data_bytes ? plain + l->data : (const char *)nothing);
-    c->weights = (const uint16_t *)(const void *)nothing;
-    if (c->type.form == MOLA_FORM_SPARSE && l->elements)
-        c->weights = (const uint16_t *)(const void *)(plain + l->weights);
-    return true;
-}
-
-static bool view_vectors(const decoder *d, const layout *l, mola_column *c)
+static bool view_vectors(const decoder *d, const mola_column_layout *l, mola_column *c)
 {
     if (l->vectors == 0)
         return true;
@@ -275,14 +121,11 @@ static mola_err decode_column(const decoder *d, mola_row_column *rc)
     uint16_t flags = mola_take_u16(d->c);
     type.dims = mola_take_u32(d->c);
     uint32_t elements = mola_take_u32(d->c);
-    if (d->c->bad || (flags & ~(HAS_PRESENT | HAS_GIVEN)) || !mola_type_ok(type) ||
+    if (d->c->bad || (flags & ~(MOLA_COLUMN_PRESENT | MOLA_COLUMN_GIVEN)) || !mola_type_ok(type) ||
         !mola_blob_take(d->c, &blob))
         return MOLA_CORRUPT;
-    layout l = lay_out(type, flags, d->rows, elements);
-    uint64_t fixed = l.data + l.elements * l.width;
-    bool good = l.has_bytes ? blob.plain_bytes >= fixed : blob.plain_bytes == fixed;
-    if (!good || (!l.has_rows && elements) || (type.elem == MOLA_ELEM_UNKNOWN && elements) ||
-        blob.plain_bytes - l.data > UINT32_MAX || l.vectors > UINT32_MAX)
+    mola_column_layout l = mola_column_lay_out(type, flags, d->rows, elements);
+    if (!mola_column_sizes_ok(&l, type, elements, blob.plain_bytes))
         return MOLA_CORRUPT;
     char *plain = mola_entry_take(d->heap, d->memory, blob.plain_bytes);
     if (!plain)
@@ -291,9 +134,11 @@ static mola_err decode_column(const decoder *d, mola_row_column *rc)
     if (err)
         return err;
     *rc = (mola_row_column){.attr = attr, .column = {.type = type, .rows = d->rows}};
-    if (!view_parts(d, plain, blob.plain_bytes, &l, flags, rc) || !view_vectors(d, &l, &rc->column))
-        return MOLA_CORRUPT;
-    return MOLA_OK;
+    uint32_t *row_from = (uint32_t *)(void *)(plain + l.row_from);
+    uint32_t *byte_from = (uint32_t *)(void *)(plain + l.byte_from);
+    bool good = mola_column_view(plain, blob.plain_bytes, &l, flags, row_from, byte_from,
+                                 &rc->column, &rc->given);
+    return good && view_vectors(d, &l, &rc->column) ? MOLA_OK : MOLA_CORRUPT;
 }
 
 static bool ops_ok(const uint8_t *ops, uint32_t count)

@@ -107,7 +107,8 @@ void mola_loop_main(void *argument)
     h2o_multithread_destroy_queue(loop->queue);
     turn(loop, 0); /* frees what was closed */
     h2o_evloop_destroy(loop->evloop);
-    OPENSSL_thread_stop(); /* else it runs as the thread exits, beside the clean-up of the process */
+    OPENSSL_thread_stop(); /* else it runs as the thread exits, beside the clean-up of the process
+                            */
     mola_http_loop_gone(loop->http);
 }
 

@@ -1,6 +1,7 @@
 #include "mola/model/state.h"
 #include "model/state_edit.h"
 #include "mola/codec/block.h"
+#include <stdlib.h>
 
 /* One block: this, the attributes, a hash table of their places, the bytes of their names. Names
  * are looked up for every member of every row that comes in, so a scan of 1,024 would not do. */
@@ -222,4 +223,20 @@ bool mola_state_eq(const mola_state *a, const mola_state *b)
             return false;
     }
     return true;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    uint32_t x = (*(const mola_attr *const *)a)->id, y = (*(const mola_attr *const *)b)->id;
+    return (x > y) - (x < y);
+}
+
+const mola_attr **mola_state_sorted(const mola_state *state, mola_arena *arena)
+{
+    const mola_attr **attrs = mola_new(arena, const mola_attr *, state->attr_count);
+    for (uint32_t i = 0; attrs && i < state->attr_count; i++)
+        attrs[i] = &state->attrs[i];
+    if (attrs && state->attr_count)
+        qsort(attrs, state->attr_count, sizeof(const mola_attr *), by_id);
+    return attrs;
 }

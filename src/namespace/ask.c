@@ -1,3 +1,4 @@
+#include "mola/store/cache.h"
 #include "namespace/name.h"
 
 enum { BACK_OFF_MS = 20, BACK_OFF_STEP_MS = 50, BACK_OFF_STEPS = 5 };
@@ -13,6 +14,7 @@ void mola_ask_begin(mola_ask *ask, mola_ctx *outer)
 mola_err mola_ask_end(mola_ask *ask, mola_err err)
 {
     ask->outer->roundtrips = ask->ctx.roundtrips;
+    ask->outer->bytes_read = ask->ctx.bytes_read;
     mola_arena_reset(&ask->arena);
     if (err && ask->why.len)
         return mola_fail(ask->outer->why, err, MOLA_FMT, MOLA_ARG(mola_why_text(&ask->why)));
@@ -22,7 +24,7 @@ mola_err mola_ask_end(mola_ask *ask, mola_err err)
 void mola_ask_run(mola_ask *ask, mola_store_op *ops, size_t count)
 {
     mola_why_clear(&ask->why);
-    mola_store_run(ask->ctx.env->store, &ask->ctx, ops, count);
+    mola_cache_run(ask->ctx.env->cache, &ask->ctx, ops, count);
 }
 
 bool mola_answer_missing(mola_err err)

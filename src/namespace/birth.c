@@ -1,69 +1,8 @@
-/* The two ends of an incarnation (protocol section 7), and the only writer of ns/{name}. */
+/* The two ends of an incarnation (protocol section 7). */
+#include "mola/namespace/publish.h"
 #include "namespace/name.h"
 
 enum { DELETION_ROUNDS_MAX = 8 };
-
-typedef enum { CAS_OK, CAS_LOST, CAS_MOVED, CAS_UNKNOWN, CAS_NOT_WRITTEN } cas;
-
-/* I2: reads back what stands there. Own commit_id: done. The version we aimed at: lost for ever. A
- * higher one: ours may have been in between. */
-static cas read_back(mola_ctx *ctx, mola_name *name, const mola_manifest *next)
-{
-    mola_held *now;
-    if (mola_held_read(ctx, name, &now))
-        return CAS_UNKNOWN;
-    cas outcome = CAS_MOVED;
-    if (memcmp(now->manifest.commit_id, next->commit_id, sizeof next->commit_id) == 0) {
-        MOLA_SOMETIMES(cas_412_was_ours);
-        outcome = CAS_OK;
-    } else if (now->manifest.ver == next->ver) {
-        outcome = CAS_LOST;
-    } else {
-        MOLA_SOMETIMES(cas_412_unclear);
-    }
-    mola_held_unref(now);
-    return outcome;
-}
-
-/* I2: ns/{name} changes only on the condition that it is still `old`, with ver + 1 and a new
- * commit_id. */
-static cas put_manifest(mola_ctx *ctx, mola_name *name, const mola_held *old, mola_manifest *next)
-{
-    MOLA_ASSERT(next->ver == old->manifest.ver + 1);
-    mola_chance(ctx->env, next->commit_id, sizeof next->commit_id);
-    mola_key key = mola_key_manifest(name->all->org, mola_name_str(name));
-    mola_buf image;
-    mola_buf_init(&image, ctx->env->heap);
-    mola_manifest_encode(&image, next);
-    mola_ask ask;
-    mola_ask_begin(&ask, ctx);
-    bool may_have_landed = false;
-    cas outcome = CAS_NOT_WRITTEN;
-    while (!image.failed) {
-        mola_store_op op = {.verb = MOLA_PUT,
-                            .key = mola_key_str(&key),
-                            .body = mola_buf_str(&image),
-                            .when = old->etag.len ? MOLA_PUT_IF_MATCH : MOLA_PUT_IF_ABSENT,
-                            .etag = old->etag};
-        mola_ask_run(&ask, &op, 1);
-        if (op.err == MOLA_OK) {
-            outcome = CAS_OK;
-        } else if (op.err == MOLA_CONFLICT || op.err == MOLA_NOT_FOUND) {
-            outcome = read_back(&ask.ctx, name, next);
-        }
-        if (outcome != CAS_NOT_WRITTEN)
-            break;
-        if (op.err != MOLA_UNAVAILABLE && op.err != MOLA_INVALID)
-            may_have_landed = true;
-        if (op.err == MOLA_INVALID || !mola_ask_again(&ask))
-            break;
-    }
-    if (outcome == CAS_NOT_WRITTEN && may_have_landed)
-        outcome = CAS_UNKNOWN;
-    (void)mola_ask_end(&ask, MOLA_OK);
-    mola_buf_free(&image);
-    return outcome;
-}
 
 /* ------------------------------------------------------------------ birth (I8) */
 static mola_err not_created(mola_ctx *ctx)
@@ -92,7 +31,7 @@ static mola_err put_log(mola_ctx *ctx, mola_name *name, const mola_held *old,
     uint8_t nsid[16];
     mola_chance(ctx->env, nsid,
                 sizeof nsid); /* never reused: nothing of an old life is reachable */
-    mola_view *empty = mola_view_empty(&name->all->views.heap, nsid, old->manifest.epoch + 1);
+    mola_view *empty = mola_view_empty(&name->all->views.heap, nsid, old->manifest.epoch + 1, 0);
     if (!empty)
         return mola_fail_room(name, ctx->why);
     bool left_out;
@@ -148,22 +87,23 @@ static mola_err give_birth(mola_ctx *ctx, mola_name *name, const mola_held *old,
     mola_history now = {.ver = ver, .time_us = mola_wall_us(ctx->env)};
     mola_manifest born = {.epoch = newest->epoch, .ver = ver, .history = &now, .history_count = 1};
     memcpy(born.nsid, newest->nsid, sizeof born.nsid);
-    cas outcome = put_manifest(ctx, name, old, &born); /* the commit point */
-    if (outcome == CAS_MOVED)
-        outcome = was_born(ctx, name, born.nsid) ? CAS_OK : CAS_UNKNOWN;
+    mola_cas outcome = mola_manifest_put(ctx, name, old, &born, NULL); /* the commit point */
+    if (outcome == MOLA_CAS_MOVED)
+        outcome = was_born(ctx, name, born.nsid) ? MOLA_CAS_OK : MOLA_CAS_UNKNOWN;
     mola_hold_drop(name);
-    if (outcome == CAS_OK) {
+    if (outcome == MOLA_CAS_OK) {
         if (old->manifest.ver)
             MOLA_SOMETIMES(created_over_tombstone);
         mola_count(ctx->env->metrics, MOLA_M_write_groups_total, 1);
         mola_view_install(name, newest, true);
+        mola_hint_appended(name, newest);
         *after = newest;
         return MOLA_OK;
     }
     mola_view_unref(newest);
-    if (outcome == CAS_NOT_WRITTEN)
+    if (outcome == MOLA_CAS_NOT_WRITTEN)
         return not_created(ctx);
-    if (outcome == CAS_LOST) {
+    if (outcome == MOLA_CAS_LOST) {
         MOLA_SOMETIMES(create_race_lost);
         return MOLA_CONFLICT;
     }
@@ -213,24 +153,61 @@ void mola_finish_deletion(mola_ctx *ctx, mola_name *name, const uint8_t nsid[16]
         if (!held)
             continue;
         const mola_manifest *m = &held->manifest;
-        cas outcome = m->newer ? CAS_NOT_WRITTEN : CAS_OK;
+        mola_cas outcome = m->newer ? MOLA_CAS_NOT_WRITTEN : MOLA_CAS_OK;
         if (m->deleted || !mola_same_nsid(m->nsid, nsid)) {
             MOLA_SOMETIMES(other_node_finished_deletion);
-            outcome = CAS_OK;
+            outcome = MOLA_CAS_OK;
         } else if (!m->newer) {
             mola_manifest grave = {.deleted = true,
                                    .epoch = m->epoch,
                                    .ver = m->ver + 1,
                                    .time_us = mola_wall_us(ctx->env)};
             memcpy(grave.nsid, nsid, sizeof grave.nsid);
-            outcome = put_manifest(ctx, name, held, &grave);
+            outcome = mola_manifest_put(ctx, name, held, &grave, NULL);
             mola_hold_drop(name);
         }
         mola_held_unref(held);
-        if (outcome == CAS_OK)
+        if (outcome == MOLA_CAS_OK)
             return;
     }
     mola_log(ctx->env, MOLA_LOG_WARN, "deletion_unfinished", "rounds=%d", DELETION_ROUNDS_MAX);
+}
+
+/* Entry `seq` is there, is a SEAL, and was read above the floor (I3). */
+static mola_err is_seal(mola_ask *ask, mola_name *name, const uint8_t nsid[16], uint64_t seq,
+                        bool *sealed)
+{
+    mola_key key = mola_key_entry(name->all->org, nsid, seq);
+    mola_store_op op = {.verb = MOLA_GET, .key = mola_key_str(&key)};
+    mola_record record;
+    mola_err err = mola_ask_get(ask, &op, 1);
+    if (err || op.err == MOLA_NOT_FOUND)
+        return err;
+    err = mola_record_decode(name, op.bytes, nsid, seq, &record, ask->ctx.why);
+    if (err)
+        return err;
+    mola_moment seen = mola_moment_now(ask->ctx.env);
+    *sealed =
+        record.entry.flags & MOLA_ENTRY_SEAL && mola_hold_settle(&ask->ctx, name, nsid, seq, seen);
+    mola_record_free(&record);
+    return MOLA_OK;
+}
+
+mola_err mola_manifest_finish(mola_ctx *ctx, mola_name *name, const mola_held *held, uint64_t seq,
+                              bool *sealed)
+{
+    const mola_manifest *m = &held->manifest;
+    *sealed = false;
+    if (m->deleted || seq <= m->wal_floor || !mola_same_nsid(mola_log_owner(m, seq), m->nsid))
+        return MOLA_OK;
+    mola_ask ask;
+    mola_ask_begin(&ask, ctx);
+    mola_err err = mola_ask_end(&ask, is_seal(&ask, name, m->nsid, seq, sealed));
+    if (!err && *sealed) {
+        mola_finish_deletion(ctx, name, m->nsid);
+        mola_why_clear(ctx->why);
+    }
+    return err;
 }
 
 void mola_log_finish_deletion(mola_ctx *ctx, mola_name *name, const mola_view *sealed)

@@ -23,77 +23,34 @@ typedef struct {
     log_hint *hint;  /* NULL: not asked for */
     uint32_t found;  /* entries read by this call */
     bool cold;       /* the view was opened from a manifest: expect many */
+    uint64_t known;  /* entries up to here exist: an older view has seen them */
+    /* of a view that is built for itself (mola_view_build) */
+    bool alone;
+    uint64_t bytes_max, rows_max;
 } chase;
-
-/* ------------------------------------------------------------------ opening a view */
-static mola_err open_from(mola_name *name, const mola_manifest *m, mola_view **out, mola_why *why)
-{
-    if (m->segment_count) {
-        return mola_fail(why, MOLA_INVALID, "namespace '%.*s' has segments and needs a newer mola",
-                         (int)name->len, name->text);
-    }
-    mola_view *view;
-    mola_heap *heap = &name->all->views.heap;
-    mola_err err;
-    MOLA_WITH_ROOM(name, err,
-                   (view = mola_view_empty(heap, m->nsid, m->epoch)) ? MOLA_OK : MOLA_NO_MEMORY);
-    if (err)
-        return mola_fail_room(name, why);
-    view->seq = m->indexed_seq;
-    view->chain = m->indexed_chain;
-    view->time_us = m->indexed_time_us;
-    view->created_us = m->created_us;
-    view->updated_us = m->updated_us;
-    view->written_us = m->written_us;
-    if (m->state) {
-        mola_state_ref(m->state);
-        view->state = m->state;
-    }
-    *out = view;
-    return MOLA_OK;
-}
-
-mola_err mola_view_open(mola_ctx *ctx, mola_name *name, mola_view **out)
-{
-    mola_held *held = mola_hold_get(name);
-    if (!held)
-        return MOLA_CONFLICT;
-    const mola_manifest *m = &held->manifest;
-    mola_err err = MOLA_OK;
-    mola_view *view = mola_view_cached(name);
-    if (view && (!mola_same_nsid(view->nsid, m->nsid) || view->seq < m->indexed_seq)) {
-        mola_view_unref(view);
-        view = NULL;
-    }
-    if (m->deleted) {
-        err = MOLA_NOT_FOUND;
-    } else if (!view) {
-        err = open_from(name, m, &view, ctx->why);
-    }
-    if (err && view)
-        mola_view_unref(view);
-    if (!err)
-        *out = view;
-    mola_held_unref(held);
-    return err;
-}
 
 /* ------------------------------------------------------------------ one batch */
 typedef struct {
+    size_t size; /* of this block */
     mola_ask ask;
-    mola_store_op ops[WIDTH_MAX + 2];
     mola_key keys[WIDTH_MAX + 1]; /* of the slots; the last: where the LIST starts */
     mola_key list_prefix;
     uint32_t count, width; /* operations; slots, which come first */
     uint32_t list_at, hold_at;
+    uint32_t opening_at, opening_count; /* what opening the segments of the view needs */
     mola_hold_ask hold;
     mola_key payload_key;
-    mola_str suspect; /* the object to be named when something is corrupt */
+    mola_str suspect;               /* the object to be named when something is corrupt */
+    mola_record records[WIDTH_MAX]; /* the entries of the slots, decoded ahead */
+    mola_err decoded[WIDTH_MAX];    /* what came of that, or what the slot answered */
+    mola_store_op ops[];
 } batch;
 enum { NOT_ASKED = UINT32_MAX };
 
 static uint32_t choose_width(const chase *c, uint64_t seq)
 {
+    if (!c->hint && seq < c->known)
+        return c->known - seq < WIDTH_MAX ? (uint32_t)(c->known - seq + 1) : WIDTH_MAX;
     if (!c->hint || seq >= c->hint->until) {
         uint32_t guess = c->hint && !c->hint->more ? 1 : c->found + 1;
         return guess < WIDTH_BLIND_MAX ? guess : WIDTH_BLIND_MAX;
@@ -112,7 +69,7 @@ static uint32_t choose_width(const chase *c, uint64_t seq)
 static bool wants_hint(const chase *c, uint64_t seq)
 {
     if (!c->hint)
-        return c->cold || c->found >= BEHIND_BEFORE_HINT;
+        return (c->cold && seq > c->known) || c->found >= BEHIND_BEFORE_HINT;
     return c->hint->more && seq >= c->hint->until;
 }
 
@@ -143,6 +100,9 @@ static void prepare(const chase *c, batch *b)
         b->hold_at = b->count++;
         mola_hold_prepare(c->name, &b->hold, &b->ops[b->hold_at]);
     }
+    b->opening_at = b->count;
+    b->opening_count = (uint32_t)mola_opening_ops(c->name, c->view, &b->ops[b->opening_at]);
+    b->count += b->opening_count;
 }
 
 static mola_err take_hint(chase *c, const batch *b)
@@ -233,13 +193,12 @@ static bool is_next(const mola_view *view, const mola_entry *e)
            (e->large.base <= e->seq && e->seq - e->large.base <= MOLA_PAYLOAD_DISTANCE_MAX);
 }
 
-/* Judges what batch operation `op` said about slot `seq`. MOLA_NOT_FOUND: it is absent, the view is
- * current. MOLA_CONFLICT: restart. MOLA_OK: *record is the next entry. */
-static mola_err judge(chase *c, batch *b, mola_store_op *op, uint64_t seq, mola_record *record)
+/* Judges what the batch said about slot `seq`, its `i`-th. MOLA_NOT_FOUND: it is absent, the view
+ * is current. MOLA_CONFLICT: restart. MOLA_OK: the record is the next entry. */
+static mola_err judge(chase *c, batch *b, uint32_t i, uint64_t seq)
 {
-    mola_err err = op->err;
-    if (!err)
-        err = read_entry(c, b, op, seq, record);
+    mola_record *record = &b->records[i];
+    mola_err err = b->decoded[i];
     bool absent = err == MOLA_NOT_FOUND, payload_gone = false;
     if (!err && (record->entry.flags & MOLA_ENTRY_LARGE)) {
         err = read_payload(c, b, record);
@@ -267,17 +226,25 @@ static mola_err judge(chase *c, batch *b, mola_store_op *op, uint64_t seq, mola_
     return MOLA_OK;
 }
 
-/* One slot: judges it, and moves the view over the entry. Errors as judge(). */
-static mola_err step(chase *c, batch *b, mola_store_op *op)
+/* A view that is built for itself has what was asked for. */
+static bool has_enough(const chase *c)
 {
-    mola_record record = {0};
-    mola_why_clear(&b->ask.why);
-    b->suspect = op->key;
-    mola_err err = judge(c, b, op, c->view->seq + 1, &record);
+    return c->alone && (c->view->log_bytes >= c->bytes_max || c->view->log_rows >= c->rows_max);
+}
+
+/* One slot: judges it, and moves the view over the entry. Errors as judge(). */
+static mola_err step(chase *c, batch *b, uint32_t i)
+{
+    mola_record *record = &b->records[i];
+    if (b->decoded[i] != MOLA_CORRUPT) /* else they tell what is wrong with it */
+        mola_why_clear(&b->ask.why);
+    b->suspect = b->ops[i].key;
+    mola_err err = judge(c, b, i, c->view->seq + 1);
     mola_view *next;
+    if (!err && c->alone && (record->entry.flags & MOLA_ENTRY_SEAL))
+        err = MOLA_NOT_FOUND; /* a SEAL is never indexed */
     if (!err)
-        err = mola_record_apply(c->name, c->view, &record, &next, b->ask.ctx.why);
-    mola_record_free(&record);
+        err = mola_record_apply(&b->ask.ctx, c->name, c->view, record, &next);
     if (err == MOLA_CORRUPT)
         return mola_fail_object(&b->ask.ctx, err, b->suspect);
     if (err)
@@ -288,25 +255,96 @@ static mola_err step(chase *c, batch *b, mola_store_op *op)
     return MOLA_OK;
 }
 
+/* Every slot and every object of the opening has been answered. */
+static mola_err settle_answers(batch *b)
+{
+    for (uint32_t i = 0; i < b->count; i++) {
+        bool waited_for = i < b->width || i >= b->opening_at;
+        if (!waited_for || b->ops[i].err == MOLA_OK || b->ops[i].err == MOLA_NOT_FOUND)
+            continue;
+        mola_err err = mola_ask_get(&b->ask, &b->ops[i], 1);
+        if (err)
+            return err;
+    }
+    return MOLA_OK;
+}
+
+/* Decodes the entries that came, up to the first that did not. */
+static uint32_t decode_ahead(chase *c, batch *b)
+{
+    uint32_t i = 0;
+    for (; i < b->width; i++) {
+        b->decoded[i] = b->ops[i].err;
+        if (!b->decoded[i])
+            b->decoded[i] = read_entry(c, b, &b->ops[i], c->view->seq + 1 + i, &b->records[i]);
+        if (b->decoded[i])
+            break;
+    }
+    return i;
+}
+
+/* Rows that entries replace are looked up in segments. Those of all the entries that came together
+ * are asked for at once, so that applying them one by one finds the pages in memory. */
+static mola_err look_up_together(chase *c, batch *b, uint32_t count)
+{
+    mola_column_builder ids;
+    mola_err err = MOLA_OK;
+    bool any = false;
+    for (uint32_t i = 0; i < count && !err && c->view->segment_count; i++) {
+        const mola_rows *rows = &b->records[i].entry.rows;
+        if (!rows->count)
+            continue;
+        if (!any)
+            mola_column_builder_init(&ids, c->ctx->env->heap, rows->ids.type);
+        any = true;
+        if (mola_type_eq(ids.type, rows->ids.type))
+            err = mola_column_add_rows(&ids, &rows->ids, 0, rows->count);
+    }
+    if (!any)
+        return err;
+    mola_column all = mola_column_built(&ids);
+    mola_row_at *at = mola_new(&b->ask.arena, mola_row_at, all.rows);
+    if (!err)
+        err = at ? mola_view_locate(&b->ask.ctx, c->view, &all, at) : MOLA_NO_MEMORY;
+    mola_column_builder_free(&ids);
+    return err;
+}
+
+static mola_err advance_by(chase *c, batch *b)
+{
+    prepare(c, b);
+    mola_err err = run(c, b);
+    if (!err)
+        err = settle_answers(b);
+    if (!err && c->view->opening)
+        err = mola_opening_finish(&b->ask, c->name, c->view);
+    if (err)
+        return err;
+    uint32_t came = decode_ahead(c, b);
+    if (came > 1)
+        err = look_up_together(c, b, came);
+    for (uint32_t i = 0; i < b->width && !err && !c->view->sealed && !has_enough(c); i++)
+        err = step(c, b, i);
+    for (uint32_t i = 0; i < came; i++)
+        mola_record_free(&b->records[i]);
+    return err;
+}
+
 /* One batch and what it brought. MOLA_NOT_FOUND: the tail is reached. */
 static mola_err advance(chase *c)
 {
-    batch *b = mola_alloc(c->ctx->env->heap, sizeof *b);
+    size_t size =
+        sizeof(batch) + (WIDTH_MAX + 2 + mola_opening_ops_max(c->view)) * sizeof(mola_store_op);
+    batch *b = mola_alloc(c->ctx->env->heap, size);
     if (!b)
         return MOLA_NO_MEMORY;
+    b->size = size;
     mola_ask_begin(&b->ask, c->ctx);
-    prepare(c, b);
-    mola_err err = run(c, b);
-    for (uint32_t i = 0; i < b->width && !err; i++) {
-        if (b->ops[i].err != MOLA_OK && b->ops[i].err != MOLA_NOT_FOUND)
-            err = mola_ask_get(&b->ask, &b->ops[i], 1);
-    }
-    for (uint32_t i = 0; i < b->width && !err && !c->view->sealed; i++)
-        err = step(c, b, &b->ops[i]);
+    mola_err err = advance_by(c, b);
     if (err == MOLA_NOT_FOUND || err == MOLA_CONFLICT)
         mola_why_clear(&b->ask.why); /* not errors of the request */
     err = mola_ask_end(&b->ask, err);
-    mola_free(c->ctx->env->heap, b, sizeof *b);
+    mola_free(c->ctx->env->heap, b, b->size);
     return err;
 }
 
@@ -324,7 +362,8 @@ static mola_err look_around(chase *c)
     if (!held || held->manifest.deleted || !mola_same_nsid(held->manifest.nsid, c->view->nsid))
         return MOLA_CONFLICT;
     mola_view *other = mola_view_cached(c->name);
-    if (other && mola_same_nsid(other->nsid, c->view->nsid) && other->seq > c->view->seq) {
+    if (other && mola_same_nsid(other->nsid, c->view->nsid) && other->seq > c->view->seq &&
+        other->manifest_ver >= c->view->manifest_ver) {
         mola_view *older = c->view;
         c->view = other;
         other = older;
@@ -334,12 +373,20 @@ static mola_err look_around(chase *c)
     return MOLA_OK;
 }
 
+/* What an older view of the incarnation has seen. */
+static uint64_t known_seq(mola_name *name, const mola_view *view)
+{
+    MOLA_LOCKED(&name->lock);
+    return name->view && mola_same_nsid(name->view->nsid, view->nsid) ? name->view->seq : 0;
+}
+
 mola_err mola_catch_up(mola_ctx *ctx, mola_name *name, mola_view **view)
 {
     mola_lock_take(&name->lock);
     bool cold = !name->at_tail;
     mola_lock_give(&name->lock);
-    chase c = {.ctx = ctx, .name = name, .view = *view, .cold = cold};
+    chase c = {
+        .ctx = ctx, .name = name, .view = *view, .cold = cold, .known = known_seq(name, *view)};
     mola_err err;
     do {
         err = look_around(&c);
@@ -347,10 +394,45 @@ mola_err mola_catch_up(mola_ctx *ctx, mola_name *name, mola_view **view)
             err = MOLA_NOT_FOUND;
         if (!err)
             err = advance(&c);
-        mola_view_install(name, c.view, err == MOLA_NOT_FOUND); /* what was settled stays */
+        if (!c.view->opening)
+            mola_view_install(name, c.view, err == MOLA_NOT_FOUND); /* what was settled stays */
     } while (!err);
     mola_held_unref(c.held);
     mola_free(ctx->env->heap, c.hint, c.hint ? sizeof *c.hint : 0);
     *view = c.view;
+    if (c.found)
+        mola_hint_read(name, c.view);
     return err == MOLA_NOT_FOUND ? MOLA_OK : err;
+}
+
+mola_err mola_view_build(mola_ctx *ctx, mola_name *name, mola_held *held, uint64_t bytes_max,
+                         uint64_t rows_max, mola_view **out)
+{
+    MOLA_ASSERT(!held->manifest.deleted);
+    chase c = {.ctx = ctx,
+               .name = name,
+               .held = held,
+               .cold = true,
+               .alone = true,
+               .bytes_max = bytes_max,
+               .rows_max = rows_max};
+    mola_moment sent;
+    mola_held *now = mola_hold_get_sent(name, &sent);
+    mola_held_unref(now);
+    if (now != held) /* somebody has read a newer one */
+        return MOLA_CONFLICT;
+    uint64_t until = sent.boot_ns + mola_lease_ns(name->all);
+    mola_err err = mola_opening_begin(name, held, until, NULL, &c.view, ctx->why);
+    if (err)
+        return err;
+    do
+        err = advance(&c);
+    while (!err && !has_enough(&c));
+    mola_free(ctx->env->heap, c.hint, c.hint ? sizeof *c.hint : 0);
+    if (err && err != MOLA_NOT_FOUND) {
+        mola_view_unref(c.view);
+        return err;
+    }
+    *out = c.view;
+    return MOLA_OK;
 }

@@ -2,7 +2,7 @@
  * they have, each class eight times the one before, and eight parts of one class become one. So n
  * rows lie in at most 7 log8(n) parts and a row is moved log8(n) times. A part of which more than
  * half is dead is rewritten alone. One merge an entry at most, and none of parts that are large
- * already: the thread that does it has a client waiting. */
+ * already: the thread that does it has a client waiting. Segments are the indexer's business. */
 #include "namespace/live.h"
 #include "namespace/tail.h"
 
@@ -24,7 +24,7 @@ static uint32_t class_of(uint32_t live_rows)
 static bool choose(const mola_view *view, group *out)
 {
     group classes[CLASSES] = {0};
-    for (uint32_t i = 0; i < view->part_count; i++) {
+    for (uint32_t i = view->segment_count; i < view->part_count; i++) {
         const mola_view_part *p = &view->parts[i];
         uint32_t dead = p->rows - p->live_rows;
         group *g = &classes[class_of(p->live_rows)];

@@ -43,17 +43,17 @@ static mola_err encode_large(mola_draft *d, mola_why *why)
 }
 
 /* From our own bytes to the next view, on the way that every other reader takes. */
-static mola_err make_next(mola_draft *d, const mola_view *on, mola_why *why)
+static mola_err make_next(mola_ctx *ctx, mola_draft *d, const mola_view *on)
 {
     mola_record record;
     mola_err err = mola_record_decode(d->name, mola_buf_str(&d->image), d->entry.nsid, d->entry.seq,
-                                      &record, why);
+                                      &record, ctx->why);
     if (err)
         return err;
     if (d->entry.flags & MOLA_ENTRY_LARGE)
-        err = mola_record_add_payload(d->name, &record, mola_buf_str(&d->payload), why);
+        err = mola_record_add_payload(d->name, &record, mola_buf_str(&d->payload), ctx->why);
     if (!err)
-        err = mola_record_apply(d->name, on, &record, &d->next, why);
+        err = mola_record_apply(ctx, d->name, on, &record, &d->next);
     mola_record_free(&record);
     return err;
 }
@@ -94,7 +94,7 @@ mola_err mola_draft_make(mola_ctx *ctx, mola_name *name, const mola_view *on,
         if (err)
             return err;
     }
-    return make_next(out, on, ctx->why);
+    return make_next(ctx, out, on);
 }
 
 mola_err mola_draft_make_first(mola_ctx *ctx, mola_name *name, const mola_view *empty,
@@ -116,7 +116,7 @@ mola_err mola_draft_make_first(mola_ctx *ctx, mola_name *name, const mola_view *
     }
     if (out->image.failed)
         return fail_encoding(ctx->why);
-    return make_next(out, empty, ctx->why);
+    return make_next(ctx, out, empty);
 }
 
 void mola_draft_free(mola_draft *draft)

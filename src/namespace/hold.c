@@ -7,6 +7,11 @@ mola_moment mola_moment_now(mola_env *env)
     return (mola_moment){.boot_ns = mola_boot_ns(env), .wall_us = mola_wall_us(env)};
 }
 
+void mola_held_ref(mola_held *held)
+{
+    mola_ref_take(&held->ref);
+}
+
 void mola_held_unref(mola_held *held)
 {
     if (!held || !mola_ref_drop(&held->ref))
@@ -27,7 +32,7 @@ const uint8_t *mola_log_owner(const mola_manifest *manifest, uint64_t seq)
 }
 
 /* What the answer to a GET of ns/{name} says. An absent name reads as a tombstone of version 0. */
-static mola_err held_of(mola_name *name, const mola_store_op *op, mola_held **out, mola_why *why)
+mola_err mola_held_of(mola_name *name, const mola_store_op *op, mola_held **out, mola_why *why)
 {
     mola_heap *heap = name->all->env->heap;
     mola_held *held = mola_alloc(heap, sizeof *held);
@@ -60,10 +65,52 @@ mola_held *mola_hold_get(mola_name *name)
     return name->held;
 }
 
+mola_held *mola_hold_get_sent(mola_name *name, mola_moment *sent)
+{
+    MOLA_LOCKED(&name->lock);
+    if (!name->have)
+        return NULL;
+    *sent = name->sent;
+    mola_ref_take(&name->held->ref);
+    return name->held;
+}
+
 void mola_hold_drop(mola_name *name)
 {
     MOLA_LOCKED(&name->lock);
     name->have = false; /* what is known stays known: a slower answer is still a slower one (I14) */
+}
+
+/* Lock held. Gives back what is to be given up once it is not. */
+static mola_view *know(mola_name *name, mola_held *held, mola_held **replaced)
+{
+    if (name->held != held) {
+        *replaced = name->held;
+        mola_ref_take(&held->ref);
+        name->held = held;
+    }
+    if (!name->view || name->view->epoch > held->manifest.epoch ||
+        (!held->manifest.deleted && mola_same_nsid(name->view->nsid, held->manifest.nsid)))
+        return NULL;
+    mola_view *over = name->view; /* of an incarnation that has ended */
+    name->view = NULL;
+    name->at_tail = name->proved = false;
+    return over;
+}
+
+void mola_hold_learn(mola_name *name, mola_held *held)
+{
+    mola_held *replaced = NULL;
+    mola_view *over = NULL;
+    mola_lock_take(&name->lock);
+    if (!name->held || name->held->manifest.ver < held->manifest.ver) { /* I14 */
+        over = know(name, held, &replaced);
+        name->have = false; /* I6b: trust begins with the sending of a GET, and this was a PUT */
+    }
+    mola_lock_give(&name->lock);
+    mola_held_unref(replaced);
+    if (over)
+        mola_view_unref(over);
 }
 
 /* I14: a manifest replaces a known one only if its version is higher, or equal and sent later.
@@ -78,19 +125,9 @@ static mola_err keep(mola_name *name, mola_held *held, mola_moment sent)
     if (held->manifest.ver < known) {
         err = MOLA_CONFLICT;
     } else if (!(name->have && held->manifest.ver == known && name->sent.boot_ns > sent.boot_ns)) {
-        if (name->held != held) {
-            replaced = name->held;
-            mola_ref_take(&held->ref);
-            name->held = held;
-        }
+        over = know(name, held, &replaced);
         name->have = true;
         name->sent = sent;
-        if (name->view && name->view->epoch <= held->manifest.epoch &&
-            (held->manifest.deleted || !mola_same_nsid(name->view->nsid, held->manifest.nsid))) {
-            over = name->view; /* of an incarnation that has ended */
-            name->view = NULL;
-            name->at_tail = name->proved = false;
-        }
     }
     mola_lock_give(&name->lock);
     mola_held_unref(replaced);
@@ -123,7 +160,7 @@ mola_err mola_hold_absorb(mola_ctx *ctx, mola_name *name, mola_hold_ask *ask,
         held = ask->known;
         ask->known = NULL;
     } else if (err == MOLA_OK || err == MOLA_NOT_FOUND) {
-        err = held_of(name, op, &held, ctx->why);
+        err = mola_held_of(name, op, &held, ctx->why);
     }
     if (held) {
         err = keep(name, held, ask->sent);
@@ -178,7 +215,7 @@ mola_err mola_held_read(mola_ctx *ctx, mola_name *name, mola_held **out)
         mola_store_op op = {.verb = MOLA_GET, .key = mola_key_str(&key)};
         err = mola_ask_get(&ask, &op, 1);
         if (!err)
-            err = held_of(name, &op, out, ask.ctx.why);
+            err = mola_held_of(name, &op, out, ask.ctx.why);
     }
     return mola_ask_end(&ask, err);
 }

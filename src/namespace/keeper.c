@@ -1,5 +1,7 @@
 /* The keeper reads the manifests of names in use again before their holds expire, so that a warm
- * strong read stays one GET (protocol section 5). An idle namespace costs no request. */
+ * strong read stays one GET (protocol section 5), and brings their views over to newer segments
+ * before a query has to. An idle namespace costs no request. It also puts the hints of writers, so
+ * that no write waits for one. */
 #include "namespace/name.h"
 
 enum { BATCH = 16 };
@@ -43,7 +45,8 @@ static void refresh(mola_namespaces *all, mola_name *const *due, uint32_t count)
     for (uint32_t i = 0; i < count; i++) {
         /* A failure changes nothing: whoever needs the hold will ask and report. */
         mola_err err = mola_hold_absorb(&ask.ctx, due[i], &holds[i], &ops[i]);
-        (void)err;
+        if (!err)
+            mola_view_follow(&ask.ctx, due[i]);
         mola_name_close(due[i]);
     }
     (void)mola_ask_end(&ask, MOLA_OK);
@@ -56,6 +59,10 @@ void mola_keeper_run(void *argument)
     while (!all->closing) {
         mola_name *due[BATCH];
         bool active;
+        if (all->hint_first) {
+            mola_hint_put(all);
+            continue;
+        }
         uint32_t count = choose_due(all, due, &active);
         if (count) {
             mola_lock_give(&all->lock);
@@ -70,6 +77,7 @@ void mola_keeper_run(void *argument)
             all->keeper_rests = false;
         }
     }
+    mola_hint_drop(all);
     all->keeper_ended = true;
     mola_event_wake_all(&all->changed);
     mola_lock_give(&all->lock);

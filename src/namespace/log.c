@@ -20,7 +20,7 @@ static bool must_catch_up(mola_name *name, const mola_view *view)
     mola_lock_take(&name->lock);
     bool at_tail = name->at_tail;
     mola_lock_give(&name->lock);
-    return !at_tail || next_slot_is_borrowed(name, view);
+    return !at_tail || view->opening || next_slot_is_borrowed(name, view);
 }
 
 /* Makes sure of a hold for a write. MOLA_NOT_FOUND: a tombstone, read by this call. */
@@ -97,7 +97,7 @@ static void apply_theirs(mola_ask *ask, mola_name *name, const mola_view *on, mo
 {
     mola_view *next = NULL;
     bool plain = !(theirs->entry.flags & MOLA_ENTRY_LARGE) && theirs->entry.prev_chain == on->chain;
-    bool applied = plain && !mola_record_apply(name, on, theirs, &next, ask->ctx.why);
+    bool applied = plain && !mola_record_apply(&ask->ctx, name, on, theirs, &next);
     if (applied) {
         mola_view_install(name, next, false);
         mola_view_unref(next);
@@ -142,6 +142,8 @@ mola_err mola_log_append(mola_ctx *ctx, mola_name *name, const mola_view *on,
     mola_name_use(name);
     mola_draft draft;
     mola_err err = mola_draft_make(ctx, name, on, change, &draft);
+    if (err == MOLA_CONFLICT) /* the rows it replaces could not be looked up any more */
+        mola_hold_drop(name);
     if (!err) {
         mola_ask ask;
         mola_ask_begin(&ask, ctx);
@@ -154,11 +156,17 @@ mola_err mola_log_append(mola_ctx *ctx, mola_name *name, const mola_view *on,
         mola_count(ctx->env->metrics, MOLA_M_write_groups_total, 1);
         name->lost_in_a_row = 0;
         mola_view_install(name, draft.next, true);
+        mola_hint_appended(name, draft.next);
         *after = draft.next;
         draft.next = NULL;
     }
     mola_draft_free(&draft);
     return err == MOLA_UNKNOWN ? answer_unknown(ctx, name) : err;
+}
+
+void mola_log_lost(mola_name *name)
+{
+    mola_hold_drop(name);
 }
 
 mola_err mola_log_prove(mola_ctx *ctx, mola_name *name, const mola_view *on)
@@ -185,12 +193,12 @@ mola_err mola_view_with(mola_ctx *ctx, const mola_view *on, const mola_change *c
     static const uint8_t unborn[16];
     mola_view *empty = NULL;
     if (!on) {
-        empty = mola_view_empty(ctx->env->heap, unborn, 0);
+        empty = mola_view_empty(ctx->env->heap, unborn, 0, 0);
         if (!empty)
             return MOLA_NO_MEMORY;
     }
-    mola_err err =
-        mola_view_overlay(ctx->env->heap, empty ? empty : on, &change->rows, change->state, out);
+    mola_err err = mola_view_overlay(ctx, ctx->env->heap, empty ? empty : on, &change->rows,
+                                     change->state, out);
     if (empty)
         mola_view_unref(empty);
     return err;

@@ -1,7 +1,7 @@
 /* name.h - what this node knows about one name, shared by the files of namespace/.
  *
  * The rules are those of the protocol, section 4; the code that keeps each says its number:
- *   I1   draft.c (offer), log.c (append)       I2   birth.c (put_manifest)    I3, I6  hold.c
+ *   I1   draft.c (offer), log.c (append)       I2   publish.c                 I3, I6  hold.c
  * (settle) I5   draft.c (offer), log.c, birth.c       I8   birth.c, read.c           I12     log.c
  * (append), read.c (prove) I13  read.c (strong read)                  I14  hold.c (keep),
  * registry.c (install), catch_up.c (no byte unchecked)
@@ -15,6 +15,7 @@
 #include "mola/namespace/log.h"
 #include "mola/namespace/publish.h"
 #include "mola/store/store.h"
+#include "namespace/pages.h"
 #include "namespace/tail.h"
 
 /* ns/{name} as one GET found it. Immutable, counted. */
@@ -61,7 +62,11 @@ struct mola_name {
     mola_view *shared_view;            /* kept while somebody waits */
     mola_why shared_why;
 
-    /* of the one thread that appends */
+    /* of the one thread that appends, but for hint_next and hint_queued: registry lock */
+    uint8_t hinted_nsid[16]; /* what the last hint was about */
+    uint64_t hinted_indexed, hinted_bytes;
+    mola_name *hint_next;
+    bool hint_queued;
     mola_upload upload;
     uint32_t lost_in_a_row; /* slots */
     size_t len;
@@ -84,7 +89,8 @@ struct mola_namespaces {
     mola_str org;
     uint64_t fence_ns; /* W */
     size_t entry_bytes_max;
-    mola_view_heap views; /* views, parts, masks, images: what the budget is about */
+    mola_view_heap views; /* views, parts, masks, images, pages: what the budget is about */
+    mola_pages pages;     /* of segments, in memory */
     mola_lock lock;       /* guards what follows */
     mola_event
         changed; /* a name was used after a rest, or the registry closes, or the keeper ended */
@@ -92,14 +98,20 @@ struct mola_namespaces {
     uint32_t bucket_count, name_count;
     mola_name *newest, *oldest;
     bool closing, keeper_rests, keeper_ended;
+    void (*unindexed)(void *of, mola_str name, const mola_view *view);
+    void *unindexed_of;
+    bool hints;
+    mola_name *hint_first; /* names whose hint is to be put; each counts as a user */
 };
 
 /* ---- registry.c */
 /* Marks the name as used now. */
 void mola_name_use(mola_name *name);
-/* Drops the view of the name that was used longest ago, but not that of `except`. false: there is
- * none. */
-bool mola_evict_one(mola_namespaces *all, const mola_name *except);
+/* Makes room for whom memory was refused `round` times before. First it drops pages of segments
+ * that nobody has pinned; where there are none, or that was of no use, the view of the name that
+ * was used longest ago, but not that of `except` (NULL: any). false: nothing is left that would
+ * help. */
+bool mola_evict_one(mola_namespaces *all, const mola_name *except, uint32_t round);
 /* MOLA_NO_MEMORY with words. */
 mola_err mola_fail_room(mola_name *name, mola_why *why);
 /* Makes `view` the cached one if that is a step forward (I14). */
@@ -113,11 +125,15 @@ static inline bool mola_same_nsid(const uint8_t a[16], const uint8_t b[16])
     return memcmp(a, b, 16) == 0;
 }
 
-/* Repeats `call` as long as it lacks memory and another name's view can be dropped. */
+/* Repeats `call` as long as it lacks memory and something else can be dropped. It ends although the
+ * call may bring back the very pages that were dropped for it. */
 #define MOLA_WITH_ROOM(name, err, call)                                                            \
-    do                                                                                             \
-        (err) = (call);                                                                            \
-    while ((err) == MOLA_NO_MEMORY && mola_evict_one((name)->all, (name)))
+    do {                                                                                           \
+        uint32_t mola_round_ = 0;                                                                  \
+        do                                                                                         \
+            (err) = (call);                                                                        \
+        while ((err) == MOLA_NO_MEMORY && mola_evict_one((name)->all, (name), mola_round_++));     \
+    } while (0)
 
 /* ---- ask.c: batches with an arena of their own, and the patience between attempts */
 typedef struct {
@@ -149,6 +165,7 @@ mola_err mola_ask_get(mola_ask *ask, mola_store_op *ops, size_t count);
 mola_err mola_hold_refresh(mola_ctx *ctx, mola_name *name) MOLA_NODISCARD;
 /* The hold, one reference; NULL: none. */
 mola_held *mola_hold_get(mola_name *name);
+mola_held *mola_hold_get_sent(mola_name *name, mola_moment *sent); /* and when it was asked for */
 void mola_hold_drop(mola_name *name);
 /* The hold may still be relied on for an answer processed now (I6b). Takes the lock. */
 bool mola_hold_is_fresh(mola_name *name);
@@ -170,6 +187,11 @@ void mola_hold_prepare(mola_name *name, mola_hold_ask *ask, mola_store_op *op);
 mola_err mola_hold_absorb(mola_ctx *ctx, mola_name *name, mola_hold_ask *ask,
                           const mola_store_op *op) MOLA_NODISCARD;
 
+/* What the answer to a GET of ns/{name} says; an absent name reads as a tombstone of version 0. */
+mola_err mola_held_of(mola_name *name, const mola_store_op *op, mola_held **out,
+                      mola_why *why) MOLA_NODISCARD;
+/* Lets the node know of a manifest it has written. It is no hold: nothing is settled by it. */
+void mola_hold_learn(mola_name *name, mola_held *held);
 /* Reads ns/{name} without touching the hold: for reading back a CAS. One reference. */
 mola_err mola_held_read(mola_ctx *ctx, mola_name *name, mola_held **out) MOLA_NODISCARD;
 
@@ -186,22 +208,62 @@ mola_err mola_record_add_payload(mola_name *name, mola_record *record, mola_str 
                                  mola_why *why) MOLA_NODISCARD;
 void mola_record_free(mola_record *record);
 /* The view after the record, which is used up. */
-mola_err mola_record_apply(mola_name *name, const mola_view *on, mola_record *record,
-                           mola_view **out, mola_why *why) MOLA_NODISCARD;
+mola_err mola_record_apply(mola_ctx *ctx, mola_name *name, const mola_view *on, mola_record *record,
+                           mola_view **out) MOLA_NODISCARD;
 
-/* The cached view of the held incarnation, or a new one at the manifest's indexed_seq.
- * MOLA_NOT_FOUND: a tombstone is held. MOLA_CONFLICT: there is no hold. */
+/* ---- open.c: from a manifest to a view */
+/* The cached view of the held incarnation, if it has the segments of the manifest; else a new one
+ * at its indexed_seq, whose segments are yet to be read (`opening`): it is of no use before it was
+ * caught up. MOLA_NOT_FOUND: a tombstone is held. MOLA_CONFLICT: there is no hold. */
 mola_err mola_view_open(mola_ctx *ctx, mola_name *name, mola_view **out) MOLA_NODISCARD;
+/* Brings the cached view, if there is one, over to the segments of the held manifest. A failure
+ * changes nothing: the next read does it. */
+void mola_view_follow(mola_ctx *ctx, mola_name *name);
+/* Such a view of a manifest. `known`: a view of the incarnation whose parts may serve; NULL: none.
+ */
+mola_err mola_opening_begin(mola_name *name, mola_held *held, uint64_t leased_until_ns,
+                            const mola_view *known, mola_view **out, mola_why *why) MOLA_NODISCARD;
+/* The GETs that opening needs, into `ops` (room for mola_opening_ops_max); gives their number. */
+size_t mola_opening_ops_max(const mola_view *view);
+size_t mola_opening_ops(mola_name *name, const mola_view *view, mola_store_op *ops);
+/* Opens the segments from the answers (each OK or NOT_FOUND). MOLA_CONFLICT: one of them is gone.
+ */
+mola_err mola_opening_finish(mola_ask *ask, mola_name *name, mola_view *view) MOLA_NODISCARD;
+typedef struct mola_opening mola_opening;
+void mola_opening_free(mola_opening *opening);      /* NULL: nothing to do */
+uint64_t mola_lease_ns(const mola_namespaces *all); /* L of I7 */
+
 /* Reads the log from the view's end until a slot is absent or a SEAL was read. *view is replaced
  * and installed. MOLA_CONFLICT: restart, the log was collected or the incarnation is over. */
 mola_err mola_catch_up(mola_ctx *ctx, mola_name *name, mola_view **view) MOLA_NODISCARD;
 
 /* ---- read.c */
 mola_err mola_strong_read(mola_ctx *ctx, mola_name *name, mola_view **out) MOLA_NODISCARD;
+/* ---- publish.c: the only writer of ns/{name} */
+typedef enum {
+    MOLA_CAS_OK,
+    MOLA_CAS_LOST,  /* another's manifest stands at this version: lost for ever */
+    MOLA_CAS_MOVED, /* a later one stands there; this one may have been in between */
+    MOLA_CAS_UNKNOWN,
+    MOLA_CAS_NOT_WRITTEN
+} mola_cas;
+/* I2: puts `next`, of version old + 1, where `old` stands, and fills in its commit_id. *out (may be
+ * NULL) is it as it stands there: one reference when MOLA_CAS_OK, but NULL when it could not be
+ * read back for lack of memory. */
+mola_cas mola_manifest_put(mola_ctx *ctx, mola_name *name, const mola_held *old,
+                           mola_manifest *next, mola_held **out);
 /* ---- birth.c */
 void mola_finish_deletion(mola_ctx *ctx, mola_name *name, const uint8_t nsid[16]);
 /* ---- keeper.c: refreshes the holds of names in use; runs until the registry closes */
 void mola_keeper_run(void *argument);
+/* ---- hint.c: who is to index what was appended */
+void mola_hint_appended(mola_name *name, const mola_view *view);
+/* Others' entries were read: an indexer in this process may not know of them. */
+void mola_hint_read(mola_name *name, const mola_view *view);
+/* Puts the hints that wait; the registry's lock is held before and after, not meanwhile. */
+void mola_hint_put(mola_namespaces *all);
+/* Forgets them. Registry lock held. */
+void mola_hint_drop(mola_namespaces *all);
 /* ---- draft.c: an entry of ours, from encoding to the slot */
 typedef enum {
     MOLA_SLOT_OURS,

@@ -1,4 +1,5 @@
 #include "namespace/part.h"
+#include "namespace/segment.h"
 #include <stdlib.h>
 
 enum { IMAGE_ALIGN = 64 };
@@ -203,6 +204,8 @@ void mola_part_unref(mola_part *part)
 {
     if (!mola_ref_drop(&part->ref))
         return;
+    if (part->segment)
+        mola_segment_close(part->segment);
     for (uint32_t i = 0; i < part->builder_count; i++)
         mola_column_builder_free(&part->builders[i]);
     mola_image_free(&part->image);
@@ -231,11 +234,20 @@ static int by_attr(const void *key, const void *element)
 
 const mola_column *mola_part_attr_column(const mola_part *part, uint32_t attr)
 {
+    MOLA_ASSERT(!part->segment);
     if (attr == MOLA_ATTR_ID)
         return &part->ids;
     const mola_part_attr *hit =
         bsearch(&attr, part->attrs, part->attr_count, sizeof *part->attrs, by_attr);
     return hit ? &hit->column : NULL;
+}
+
+bool mola_part_has_attr(const mola_part *part, uint32_t attr)
+{
+    if (!part->segment)
+        return mola_part_attr_column(part, attr) != NULL;
+    const mola_segment_attr *a = mola_segment_find(&part->segment->head, attr);
+    return a && a->any_value;
 }
 
 bool mola_part_whole_column(const mola_part *part, uint32_t attr, mola_column *out)
@@ -247,29 +259,27 @@ bool mola_part_whole_column(const mola_part *part, uint32_t attr, mola_column *o
     return true;
 }
 
+static bool pinned_column(const mola_segment *segment, uint32_t attr, uint32_t window,
+                          mola_column *out)
+{
+    const mola_segment_attr *a = mola_segment_find(&segment->head, attr);
+    if (!a || !a->any_value)
+        return false;
+    const mola_cached_page *page = segment->windows[mola_segment_attr_index(segment, a)][window];
+    MOLA_ASSERT(page); /* what was not fetched cannot be read */
+    *out = page->columns[0].column;
+    return out->rows > 0;
+}
+
 bool mola_part_column(const mola_part *part, uint32_t attr, uint32_t window, mola_column *out)
 {
+    MOLA_ASSERT(window < mola_windows(part->rows));
+    if (part->segment)
+        return pinned_column(part->segment, attr, window, out);
     const mola_column *column = mola_part_attr_column(part, attr);
     if (!column)
         return false;
-    MOLA_ASSERT(window < mola_windows(part->rows));
     uint32_t first = window * MOLA_WINDOW_ROWS, rest = part->rows - first;
     *out = mola_column_slice(column, first, rest < MOLA_WINDOW_ROWS ? rest : MOLA_WINDOW_ROWS);
     return true;
-}
-
-static int by_id(const void *a, const void *b)
-{
-    uint32_t x = (*(const mola_attr *const *)a)->id, y = (*(const mola_attr *const *)b)->id;
-    return (x > y) - (x < y);
-}
-
-const mola_attr **mola_state_sorted(const mola_state *state, mola_arena *arena)
-{
-    const mola_attr **attrs = mola_new(arena, const mola_attr *, state->attr_count);
-    for (uint32_t i = 0; attrs && i < state->attr_count; i++)
-        attrs[i] = &state->attrs[i];
-    if (attrs && state->attr_count)
-        qsort(attrs, state->attr_count, sizeof(const mola_attr *), by_id);
-    return attrs;
 }

@@ -1,4 +1,6 @@
-/* part.h - rows of the log in memory: columns, ids, and the way from an id to its row.
+/* part.h - rows of the log in memory: columns, ids, and the way from an id to its row. Or a
+ * segment: then `segment` is set, its rows stand in the store (segment.h), and the rest means
+ * nothing.
  *
  * A part is immutable. Its columns stand either in the image of the log entry they came with
  * (nothing is copied) or in builders (rows that were patched or merged). Which rows are live is not
@@ -32,6 +34,7 @@ struct mola_part {
     mola_heap *heap;
     size_t size; /* of this block, which holds attrs and builders too */
     uint32_t rows;
+    struct mola_segment *segment; /* NULL: rows in memory, as follows */
     mola_column ids;
     uint32_t attr_count;
     mola_part_attr *attrs; /* rising attribute ids */
@@ -59,17 +62,14 @@ mola_err mola_part_finish(mola_part *part) MOLA_NODISCARD;
  * than the column's: a []unknown has become concrete. */
 mola_err mola_part_add_cell(mola_column_builder *b, const mola_column *from,
                             uint32_t row) MOLA_NODISCARD;
-/* The same for `rows` rows from `first` on. */
-mola_err mola_part_add_cells(mola_column_builder *b, const mola_column *from, uint32_t first,
-                             uint32_t rows) MOLA_NODISCARD;
 
 void mola_part_ref(mola_part *part);
 void mola_part_unref(mola_part *part);
 size_t mola_part_bytes(const mola_part *part); /* of everything it owns */
 
-const mola_column *mola_part_attr_column(const mola_part *part, uint32_t attr); /* NULL: none */
+/* Of a part in memory; NULL: it has no such column. */
+const mola_column *mola_part_attr_column(const mola_part *part, uint32_t attr);
+/* Some row may have a value of the attribute. */
+bool mola_part_has_attr(const mola_part *part, uint32_t attr);
 /* The row that held the document when the part was made. `hash` is mola_value_hash(id). */
 bool mola_part_find(const mola_part *part, const mola_value *id, uint64_t hash, uint32_t *row);
-
-/* The attributes of `state` in rising order of their ids, in the arena. NULL: no memory. */
-const mola_attr **mola_state_sorted(const mola_state *state, mola_arena *arena);

@@ -64,16 +64,18 @@ mola_err mola_record_add_payload(mola_name *name, mola_record *record, mola_str 
     return err;
 }
 
-mola_err mola_record_apply(mola_name *name, const mola_view *on, mola_record *record,
-                           mola_view **out, mola_why *why)
+mola_err mola_record_apply(mola_ctx *ctx, mola_name *name, const mola_view *on, mola_record *record,
+                           mola_view **out)
 {
     bool large = record->entry.flags & MOLA_ENTRY_LARGE;
     mola_image *rows = large ? &record->payload : &record->image;
     uint64_t bytes = record->image.bytes.len + record->payload.bytes.len;
     mola_err err;
-    MOLA_WITH_ROOM(name, err, mola_view_apply(on, &record->entry, rows, bytes, out));
+    MOLA_WITH_ROOM(name, err, mola_view_apply(ctx, on, &record->entry, rows, bytes, out));
     mola_record_free(record);
-    if (err == MOLA_NO_MEMORY)
-        return mola_fail_room(name, why);
+    if (err == MOLA_NO_MEMORY) {
+        mola_why_clear(ctx->why); /* it is the whole namespace that does not fit */
+        return mola_fail_room(name, ctx->why);
+    }
     return err;
 }

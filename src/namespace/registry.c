@@ -127,6 +127,38 @@ void mola_name_close(mola_name *name)
     name->users--;
 }
 
+void mola_name_close_forgotten(mola_name *name)
+{
+    mola_namespaces *all = name->all;
+    MOLA_LOCKED(&all->lock);
+    MOLA_ASSERT(name->users > 0);
+    if (--name->users == 0)
+        forget_name(all, name);
+}
+
+/* One more user of a name that somebody has met; NULL: nobody has. */
+static mola_name *open_known(mola_namespaces *all, mola_str text)
+{
+    MOLA_LOCKED(&all->lock);
+    mola_name *name = find_name(all, text);
+    if (name)
+        name->users++;
+    return name;
+}
+
+void mola_namespace_published(mola_ctx *ctx, mola_namespaces *all, mola_str text)
+{
+    mola_name *name = open_known(all, text);
+    if (!name)
+        return;
+    mola_held *known = mola_manifest_known(name);
+    if (known && !mola_hold_refresh(ctx, name))
+        mola_view_follow(ctx, name);
+    mola_why_clear(ctx->why); /* whoever needs it will ask, and report */
+    mola_held_unref(known);
+    mola_name_close(name);
+}
+
 void mola_name_use(mola_name *name)
 {
     mola_namespaces *all = name->all;
@@ -190,6 +222,11 @@ void mola_view_install(mola_name *name, mola_view *view, bool at_tail)
     /* I14: a view replaces another only if its (epoch, seq) is higher. */
     bool forward =
         !now || view->epoch > now->epoch || (view->epoch == now->epoch && view->seq > now->seq);
+    if (now && view->epoch == now->epoch && view->seq == now->seq) { /* the same rows, elsewhere */
+        forward = view->manifest_ver > now->manifest_ver ||
+                  (view->manifest_ver == now->manifest_ver &&
+                   view->leased_until_ns > now->leased_until_ns);
+    }
     if (!over && forward) {
         if (!now || now->epoch != view->epoch)
             name->at_tail = false;
@@ -204,8 +241,14 @@ void mola_view_install(mola_name *name, mola_view *view, bool at_tail)
         mola_view_unref(older);
 }
 
-bool mola_evict_one(mola_namespaces *all, const mola_name *except)
+bool mola_evict_one(mola_namespaces *all, const mola_name *except, uint32_t round)
 {
+    static const size_t bytes[] = {4 << 20, 64 << 20, 1 << 30, SIZE_MAX};
+    enum { ROUNDS_OF_PAGES = sizeof bytes / sizeof bytes[0] };
+    bool dropped =
+        mola_pages_evict(&all->pages, bytes[round < ROUNDS_OF_PAGES ? round : ROUNDS_OF_PAGES - 1]);
+    if (dropped && round < ROUNDS_OF_PAGES)
+        return true;
     mola_view *view = NULL;
     mola_lock_take(&all->lock);
     for (mola_name *name = all->oldest; name && !view; name = name->newer) {
@@ -250,6 +293,10 @@ mola_err mola_namespaces_open(const mola_namespaces_config *config, mola_namespa
     all->views.heap.take = take_counted;
     all->views.heap.give = give_counted;
     all->views.heap.limit = config->view_bytes_max;
+    all->unindexed = config->unindexed;
+    all->unindexed_of = config->unindexed_of;
+    all->hints = config->hints;
+    mola_pages_init(&all->pages, env);
     all->buckets = buckets;
     mola_lock_init(&all->lock, env, MOLA_RANK_REGISTRY);
     mola_event_init(&all->changed, env);
@@ -275,6 +322,7 @@ void mola_namespaces_close(mola_namespaces *all)
         forget_name(all, all->oldest);
     mola_lock_give(&all->lock);
     MOLA_ASSERT(atomic_load(&all->views.heap.used) == 0); /* views outlive no registry */
+    mola_pages_free(&all->pages);
     mola_event_free(&all->changed);
     mola_lock_free(&all->lock);
     mola_free(heap, all->buckets, BUCKETS * sizeof(mola_name *));

@@ -1,7 +1,8 @@
 #include "namespace/tail.h"
+#include "mola/namespace/publish.h"
 #include "namespace/live.h"
 
-enum { NOWHERE = UINT32_MAX };
+#define NOWHERE MOLA_NOWHERE
 
 /* One document that an entry mentions, and what becomes of it. */
 typedef struct {
@@ -10,13 +11,16 @@ typedef struct {
     enum { GONE, OLD, UPSERTED } base;
     uint32_t upsert;     /* UPSERTED: the row of the entry */
     uint32_t patch_last; /* the newest patch over the base; NOWHERE: none */
+    uint32_t fetched;    /* OLD, in a segment: the row of the fetched columns */
 } document;
 
 typedef struct {
+    mola_ctx *ctx;   /* with `scratch` as its arena */
     mola_heap *heap; /* of what is made */
     const mola_view *on;
     const mola_rows *rows;
     mola_arena scratch;
+    mola_row_at *at;     /* where the view holds the ids of the rows */
     document *documents; /* in order of first mention */
     uint32_t document_count;
     uint32_t *slots; /* id -> document + 1, open addressing */
@@ -39,8 +43,11 @@ static document *document_of(resolution *r, uint32_t row)
     document *d = &r->documents[r->document_count++];
     r->slots[at] = r->document_count;
     *d = (document){.row = row, .old_part = NOWHERE, .patch_last = NOWHERE};
-    if (mola_view_find(r->on, &id, &d->old_part, &d->old_row))
+    if (r->at[row].part != NOWHERE) {
+        d->old_part = r->at[row].part;
+        d->old_row = r->at[row].row;
         d->base = OLD;
+    }
     return d;
 }
 
@@ -55,8 +62,12 @@ static mola_err resolve(resolution *r)
     r->documents = mola_new(&r->scratch, document, count);
     r->patch_before = mola_new(&r->scratch, uint32_t, count);
     r->slots = mola_new(&r->scratch, uint32_t, r->slot_count);
-    if (!r->documents || !r->patch_before || !r->slots)
+    r->at = mola_new(&r->scratch, mola_row_at, count);
+    if (!r->documents || !r->patch_before || !r->slots || !r->at)
         return MOLA_NO_MEMORY;
+    mola_err err = mola_view_locate(r->ctx, r->on, &r->rows->ids, r->at);
+    if (err)
+        return err;
     for (uint32_t row = 0; row < count; row++) {
         document *d = document_of(r, row);
         if (r->rows->ops[row] == MOLA_OP_PATCH) {
@@ -87,9 +98,9 @@ static const mola_row_column *column_of(const mola_rows *rows, uint32_t attr)
 }
 
 /* Attribute `attr` of document `d` as it is after the entry: from the newest patch that mentions
- * it, else from the base. */
+ * it, else from the base; `fetched` are the values of bases in segments. */
 static mola_err add_value(mola_column_builder *b, const resolution *r, const document *d,
-                          uint32_t attr, const mola_row_column *given)
+                          uint32_t attr, const mola_row_column *given, const mola_column *fetched)
 {
     for (uint32_t row = d->patch_last; given && row != NOWHERE; row = r->patch_before[row]) {
         if (given->given ? mola_bit(given->given, row) : mola_column_has(&given->column, row))
@@ -98,7 +109,43 @@ static mola_err add_value(mola_column_builder *b, const resolution *r, const doc
     if (d->base == UPSERTED)
         return mola_part_add_cell(b, given ? &given->column : NULL, d->upsert);
     const mola_part *old = r->on->parts[d->old_part].part;
+    if (old->segment)
+        return mola_part_add_cell(b, fetched && fetched->rows ? fetched : NULL, d->fetched);
     return mola_part_add_cell(b, mola_part_attr_column(old, attr), d->old_row);
+}
+
+/* The old rows in segments that patches lie over: all their attributes, in one batch. `fetched`
+ * gets a column for each attribute of `attrs`, where the view has it. */
+static mola_err fetch_bases(resolution *r, const mola_attr *const *attrs, uint32_t attr_count,
+                            mola_column *fetched)
+{
+    mola_row_at *at = mola_new(&r->scratch, mola_row_at, r->document_count);
+    uint32_t *wanted = mola_new(&r->scratch, uint32_t, attr_count);
+    uint32_t *places = mola_new(&r->scratch, uint32_t, attr_count);
+    uint32_t count = 0, wanted_count = 0;
+    if (!at || !wanted || !places)
+        return MOLA_NO_MEMORY;
+    for (uint32_t i = 0; i < r->document_count; i++) {
+        document *d = &r->documents[i];
+        if (d->base != OLD || d->old_part >= r->on->segment_count)
+            continue;
+        d->fetched = count;
+        at[count++] = (mola_row_at){.part = d->old_part, .row = d->old_row};
+    }
+    if (count == 0)
+        return MOLA_OK;
+    MOLA_SOMETIMES(patch_over_segment);
+    for (uint32_t a = 0; a < attr_count; a++) {
+        if (!mola_state_attr(r->on->state, attrs[a]->id))
+            continue;
+        places[wanted_count] = a;
+        wanted[wanted_count++] = attrs[a]->id;
+    }
+    mola_column *columns;
+    mola_err err = mola_view_gather(r->ctx, r->on, at, count, wanted, wanted_count, &columns);
+    for (uint32_t i = 0; i < wanted_count && !err; i++)
+        fetched[places[i]] = columns[i];
+    return err;
 }
 
 static bool is_mentioned(const resolution *r, const bool *old_parts, uint32_t attr)
@@ -106,7 +153,7 @@ static bool is_mentioned(const resolution *r, const bool *old_parts, uint32_t at
     if (column_of(r->rows, attr))
         return true;
     for (uint32_t i = 0; i < r->on->part_count; i++) {
-        if (old_parts[i] && mola_part_attr_column(r->on->parts[i].part, attr))
+        if (old_parts[i] && mola_part_has_attr(r->on->parts[i].part, attr))
             return true;
     }
     return false;
@@ -130,7 +177,10 @@ static mola_err build_rows(resolution *r, const mola_state *state, mola_part **o
     }
 
     mola_part *part;
-    mola_err err = mola_part_begin(r->heap, r->rows->ids.type, attrs, attr_count, &part);
+    mola_column *fetched = mola_new(&r->scratch, mola_column, attr_count);
+    mola_err err = fetched ? fetch_bases(r, attrs, attr_count, fetched) : MOLA_NO_MEMORY;
+    if (!err)
+        err = mola_part_begin(r->heap, r->rows->ids.type, attrs, attr_count, &part);
     if (err)
         return err;
     for (uint32_t i = 0; i < r->document_count && !err; i++) {
@@ -141,7 +191,8 @@ static mola_err build_rows(resolution *r, const mola_state *state, mola_part **o
         const mola_row_column *given = column_of(r->rows, attrs[a]->id);
         for (uint32_t i = 0; i < r->document_count && !err; i++) {
             if (r->documents[i].base != GONE)
-                err = add_value(&part->builders[a + 1], r, &r->documents[i], attrs[a]->id, given);
+                err = add_value(&part->builders[a + 1], r, &r->documents[i], attrs[a]->id, given,
+                                &fetched[a]);
         }
     }
     if (!err)
@@ -183,10 +234,9 @@ static mola_err keep_rows(resolution *r, mola_image *image, mola_view_part *out)
     return MOLA_OK;
 }
 
-/* A copy of `on` with room for one more part, seen by nobody yet. */
-static mola_view *draft_of(mola_heap *heap, const mola_view *on)
+mola_view *mola_view_draft(mola_heap *heap, const mola_view *on, uint32_t more)
 {
-    size_t size = sizeof *on + (on->part_count + 1) * sizeof on->parts[0];
+    size_t size = sizeof *on + (on->part_count + more) * sizeof on->parts[0];
     mola_view *view = mola_alloc(heap, size);
     if (!view)
         return NULL;
@@ -203,11 +253,14 @@ static mola_view *draft_of(mola_heap *heap, const mola_view *on)
     }
     if (view->state)
         mola_state_ref(view->state);
+    if (view->held)
+        mola_held_ref(view->held);
     return view;
 }
 
 static void drop_part(mola_view *draft, uint32_t index)
 {
+    draft->segment_count -= index < draft->segment_count;
     mola_live_unref(draft->parts[index].live_owner);
     mola_part_unref(draft->parts[index].part);
     draft->part_count--;
@@ -250,16 +303,25 @@ static mola_err change_rows(mola_view *draft, resolution *r, mola_image *image)
     return MOLA_OK;
 }
 
-static mola_err change(mola_view *draft, const mola_view *on, const mola_rows *rows,
+static mola_err change(mola_ctx *ctx, mola_view *draft, const mola_view *on, const mola_rows *rows,
                        mola_image *image)
 {
     if (rows->count == 0)
         return MOLA_OK;
     MOLA_ASSERT(draft->state);
-    resolution r = {
-        .heap = draft->heap, .on = on, .rows = rows, .scratch = mola_scratch(draft->heap)};
+    mola_ctx own = *ctx;
+    own.pins = NULL;
+    resolution r = {.ctx = &own,
+                    .heap = draft->heap,
+                    .on = on,
+                    .rows = rows,
+                    .scratch = mola_scratch(draft->heap)};
+    own.arena = &r.scratch;
     mola_err err = change_rows(draft, &r, image);
+    mola_view_release(&own, NULL);
     mola_arena_reset(&r.scratch);
+    ctx->roundtrips = own.roundtrips;
+    ctx->bytes_read = own.bytes_read;
     if (err)
         return err;
     for (uint32_t i = draft->part_count; i-- > 0;) {
@@ -292,15 +354,16 @@ static void set_times(mola_view *draft, const mola_entry *entry)
         draft->updated_us = entry->time_us;
 }
 
-mola_err mola_view_apply(const mola_view *on, const mola_entry *entry, mola_image *image,
-                         uint64_t log_bytes, mola_view **out)
+mola_err mola_view_apply(mola_ctx *ctx, const mola_view *on, const mola_entry *entry,
+                         mola_image *image, uint64_t log_bytes, mola_view **out)
 {
     MOLA_ASSERT(!on->sealed); /* nothing is ever appended behind a SEAL (I8) */
-    mola_view *draft = draft_of(on->heap, on);
+    MOLA_ASSERT(!on->opening);
+    mola_view *draft = mola_view_draft(on->heap, on, 1);
     if (!draft)
         return MOLA_NO_MEMORY;
     set_state(draft, entry->state);
-    mola_err err = change(draft, on, &entry->rows, image);
+    mola_err err = change(ctx, draft, on, &entry->rows, image);
     if (err) {
         mola_view_unref(draft);
         return err;
@@ -309,20 +372,21 @@ mola_err mola_view_apply(const mola_view *on, const mola_entry *entry, mola_imag
     draft->seq = on->seq + 1;
     draft->chain = mola_entry_chain(entry);
     draft->log_bytes += log_bytes;
+    draft->log_rows += entry->rows.count;
     draft->sealed = entry->flags & MOLA_ENTRY_SEAL;
     mola_view_compact(draft);
     *out = draft;
     return MOLA_OK;
 }
 
-mola_err mola_view_overlay(mola_heap *heap, const mola_view *on, const mola_rows *rows,
-                           mola_state *state, mola_view **out)
+mola_err mola_view_overlay(mola_ctx *ctx, mola_heap *heap, const mola_view *on,
+                           const mola_rows *rows, mola_state *state, mola_view **out)
 {
-    mola_view *draft = draft_of(heap, on);
+    mola_view *draft = mola_view_draft(heap, on, 1);
     if (!draft)
         return MOLA_NO_MEMORY;
     set_state(draft, state);
-    mola_err err = change(draft, on, rows, NULL);
+    mola_err err = change(ctx, draft, on, rows, NULL);
     if (err) {
         mola_view_unref(draft);
         return err;

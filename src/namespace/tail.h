@@ -1,19 +1,25 @@
-/* tail.h - from one view to the next: what a log entry does to the rows. Pure: no I/O, no locks. */
+/* tail.h - from one view to the next: what a log entry does to the rows. The rows that it replaces
+ * or patches are looked up in segments too, so this may block on the store. No locks. */
 #pragma once
 #include "namespace/part.h"
 
-/* The view of an incarnation before its first entry: sequence 0, no state. NULL: no memory. */
-mola_view *mola_view_empty(mola_heap *heap, const uint8_t nsid[16], uint64_t epoch);
+/* The view of an incarnation before its first entry: sequence 0, no state, room for `parts`. NULL:
+ * no memory. */
+mola_view *mola_view_empty(mola_heap *heap, const uint8_t nsid[16], uint64_t epoch, uint32_t parts);
 
 /* The view after `entry`, whose rows stand in `image` (it is taken over when a part needs it; NULL:
  * they are copied). `log_bytes` is what the entry takes in the store. Does not look at entry->seq
  * and prev_chain: the caller did. MOLA_NO_MEMORY: the heap of `on` is full; nothing is left behind.
- */
-mola_err mola_view_apply(const mola_view *on, const mola_entry *entry, mola_image *image,
-                         uint64_t log_bytes, mola_view **out) MOLA_NODISCARD;
+ * Errors of mola_view_fetch. */
+mola_err mola_view_apply(mola_ctx *ctx, const mola_view *on, const mola_entry *entry,
+                         mola_image *image, uint64_t log_bytes, mola_view **out) MOLA_NODISCARD;
 /* The same rows over the same position, not an entry of the log, with its memory from `heap`. */
-mola_err mola_view_overlay(mola_heap *heap, const mola_view *on, const mola_rows *rows,
-                           mola_state *state, mola_view **out) MOLA_NODISCARD;
+mola_err mola_view_overlay(mola_ctx *ctx, mola_heap *heap, const mola_view *on,
+                           const mola_rows *rows, mola_state *state,
+                           mola_view **out) MOLA_NODISCARD;
+
+/* A copy of `on` with room for `more` parts, seen by nobody yet. NULL: no memory. */
+mola_view *mola_view_draft(mola_heap *heap, const mola_view *on, uint32_t more);
 
 /* Compaction (compact.c): at most one merge of a view that nobody else sees yet. It never changes
  * what a reader sees; when memory is short it does not happen. */

@@ -1,6 +1,7 @@
 #include "query/aggregate.h"
 #include "mola/codec/print.h"
 #include "mola/model/cell.h"
+#include "mola/scan/windows.h"
 #include "query/sum.h"
 #include <stdlib.h>
 
@@ -150,6 +151,7 @@ typedef struct {
     group_entry **slots;
     uint64_t slot_count, group_count;
     /* of the window at hand */
+    bool copies; /* its columns are given back after it */
     mola_column *key_columns, *sum_columns;
     bool *have_key, *have_sum;
     mola_value *values; /* of the row at hand */
@@ -185,6 +187,17 @@ static bool grow(grouping *g)
     return true;
 }
 
+static bool copy_values(grouping *g, mola_value *out)
+{
+    for (uint32_t i = 0; i < g->plan->key_count; i++) {
+        out[i] = g->values[i];
+        bool text = out[i].elem == MOLA_ELEM_STRING || out[i].elem == MOLA_ELEM_BYTES;
+        if (g->copies && text && !mola_arena_copy(g->arena, g->values[i].s, &out[i].s))
+            return false;
+    }
+    return true;
+}
+
 /* The group of the values at hand, made when it is new. NULL: no memory. */
 static group_entry *find_group(grouping *g)
 {
@@ -207,9 +220,8 @@ static group_entry *find_group(grouping *g)
     made->hash = hash;
     made->values = mola_new(g->arena, mola_value, keys);
     made->sums = mola_new(g->arena, mola_sum, g->plan->function_count);
-    if (!made->values || !made->sums)
+    if (!made->values || !made->sums || !copy_values(g, made->values))
         return NULL;
-    memcpy(made->values, g->values, keys * sizeof *g->values);
     g->slots[at] = made;
     g->group_count++;
     return made;
@@ -268,18 +280,23 @@ static mola_err group_row(grouping *g, uint32_t row)
     return each == UINT32_MAX ? count_row(g, row) : count_each(g, each, row);
 }
 
-static mola_err group_window(grouping *g, const mola_part *part, uint32_t window,
-                             const uint64_t *mask, size_t words)
+static mola_err group_window(void *of, const mola_window *window)
 {
-    for (uint32_t i = 0; i < g->plan->key_count; i++)
-        g->have_key[i] = mola_part_column(part, g->plan->keys[i].attr, window, &g->key_columns[i]);
-    for (uint32_t i = 0; i < g->plan->function_count; i++) {
-        g->have_sum[i] =
-            g->plan->functions[i].is_sum &&
-            mola_part_column(part, g->plan->functions[i].attr, window, &g->sum_columns[i]);
+    grouping *g = of;
+    const mola_view *view = g->asking->view;
+    const mola_part *part = view->parts[window->part].part;
+    g->copies = window->part < view->segment_count;
+    for (uint32_t i = 0; i < g->plan->key_count; i++) {
+        g->have_key[i] =
+            mola_part_column(part, g->plan->keys[i].attr, window->index, &g->key_columns[i]);
     }
-    for (size_t w = 0; w < words; w++) {
-        for (uint64_t rest = mask[w]; rest; rest &= rest - 1) {
+    for (uint32_t i = 0; i < g->plan->function_count; i++) {
+        const function *f = &g->plan->functions[i];
+        g->have_sum[i] =
+            f->is_sum && mola_part_column(part, f->attr, window->index, &g->sum_columns[i]);
+    }
+    for (size_t w = 0; w < mola_words(window->rows); w++) {
+        for (uint64_t rest = window->bits[w]; rest; rest &= rest - 1) {
             mola_err err = group_row(g, (uint32_t)w * 64 + (uint32_t)__builtin_ctzll(rest));
             if (err)
                 return err;
@@ -289,7 +306,7 @@ static mola_err group_window(grouping *g, const mola_part *part, uint32_t window
 }
 
 static mola_err group_rows(const mola_asking *asking, const aggregate_plan *plan,
-                           const mola_rowset *rows, grouping *g)
+                           const mola_rowset *rows, const mola_attr_list *reads, grouping *g)
 {
     mola_arena *arena = asking->ctx->arena;
     *g = (grouping){.asking = asking, .plan = plan, .arena = arena};
@@ -300,21 +317,8 @@ static mola_err group_rows(const mola_asking *asking, const aggregate_plan *plan
     g->values = mola_new(arena, mola_value, plan->key_count);
     if (!g->key_columns || !g->sum_columns || !g->have_key || !g->have_sum || !g->values)
         return mola_query_no_memory(asking->ctx);
-    for (uint32_t p = 0; p < rows->view->part_count; p++) {
-        const mola_view_part *part = &rows->view->parts[p];
-        for (uint32_t w = 0; rows->bits[p] && w < mola_windows(part->rows); w++) {
-            uint32_t left = part->rows - w * MOLA_WINDOW_ROWS;
-            size_t words = mola_words(left < MOLA_WINDOW_ROWS ? left : MOLA_WINDOW_ROWS);
-            mola_err err = mola_scan_check(asking->ctx);
-            if (!err) {
-                err = group_window(g, part->part, w, rows->bits[p] + (size_t)w * MOLA_WINDOW_WORDS,
-                                   words);
-            }
-            if (err)
-                return err;
-        }
-    }
-    return MOLA_OK;
+    mola_walk walk = {.attrs = reads, .of = g, .visit = group_window};
+    return mola_scan_windows(asking->ctx, rows, &walk);
 }
 
 /* ---- printing ---- */
@@ -424,7 +428,7 @@ mola_err mola_aggregate_print(const mola_asking *asking, const mola_question *q,
     }
     err = mola_filter_rows(asking, filters, &reads, &rows);
     if (!err)
-        err = group_rows(asking, &plan, &rows, &g);
+        err = group_rows(asking, &plan, &rows, &reads, &g);
     if (err)
         return err;
     if (!plan.key_count) {

@@ -1,10 +1,16 @@
 #include "query/fuse.h"
 #include <stdlib.h>
 
+/* A row on a page. */
 typedef struct {
-    mola_hit hit;
+    uint32_t part, row, page;
+    size_t place; /* from 1 */
+} placed;
+
+typedef struct {
+    const placed *places; /* in the order of pages */
+    uint32_t place_count;
     double score;
-    uint32_t pages; /* bit p: page p holds the row */
 } fused_row;
 
 typedef struct {
@@ -19,16 +25,6 @@ typedef struct {
 
 /* ---- scoring ---- */
 
-typedef struct {
-    uint32_t part, row, page;
-    size_t place; /* from 1 */
-} placed;
-
-/* What qsort_r hands on may not be const itself. */
-typedef struct {
-    const mola_view *view;
-} fuser_view;
-
 static int by_row(const void *a, const void *b)
 {
     const placed *left = a, *right = b;
@@ -39,14 +35,17 @@ static int by_row(const void *a, const void *b)
     return (left->page > right->page) - (left->page < right->page);
 }
 
+static mola_value id_of(const fuser *f, const fused_row *row)
+{
+    return mola_page_id(&f->printers[row->places->page], row->places->place - 1);
+}
+
 static int by_score(const void *a, const void *b, void *of)
 {
-    const mola_view *view = ((const fuser_view *)of)->view;
     const fused_row *left = a, *right = b;
     if (left->score != right->score)
         return left->score > right->score ? -1 : 1;
-    mola_value left_id = mola_view_id(view, left->hit.part, left->hit.row);
-    mola_value right_id = mola_view_id(view, right->hit.part, right->hit.row);
+    mola_value left_id = id_of(of, left), right_id = id_of(of, right);
     return mola_value_cmp(&left_id, &right_id);
 }
 
@@ -70,31 +69,30 @@ static placed *collect(const mola_asking *asking, const mola_fusion *fusion, siz
     return all;
 }
 
-static mola_err score_rows(const mola_asking *asking, const mola_fusion *fusion, fused_row **out,
-                           size_t *count)
+static mola_err score_rows(fuser *f, fused_row **out, size_t *count)
 {
+    const mola_fusion *fusion = f->fusion;
     size_t places;
-    placed *all = collect(asking, fusion, &places);
-    fused_row *rows = mola_new(asking->ctx->arena, fused_row, places);
+    placed *all = collect(f->asking, fusion, &places);
+    fused_row *rows = mola_new(f->asking->ctx->arena, fused_row, places);
     if (!all || !rows)
-        return mola_query_no_memory(asking->ctx);
+        return mola_query_no_memory(f->asking->ctx);
     *count = 0;
     for (size_t i = 0; i < places; i++) {
         const placed *p = &all[i];
         fused_row *row = *count ? &rows[*count - 1] : NULL;
-        if (!row || row->hit.part != p->part || row->hit.row != p->row) {
+        if (!row || row->places->part != p->part || row->places->row != p->row) {
             row = &rows[(*count)++];
-            row->hit = (mola_hit){.part = p->part, .row = p->row};
+            row->places = p;
         }
         double weight = fusion->weights ? fusion->weights[p->page] : 1;
         row->score += weight / (fusion->constant + (double)p->place);
-        row->pages |= (uint32_t)1 << p->page;
+        row->place_count++;
     }
     for (size_t i = 0; i < *count; i++)
         rows[i].score = (double)(float)rows[i].score;
-    fuser_view of = {asking->view};
     if (*count)
-        qsort_r(rows, *count, sizeof *rows, by_score, &of);
+        qsort_r(rows, *count, sizeof *rows, by_score, f);
     *out = rows;
     return MOLA_OK;
 }
@@ -145,24 +143,26 @@ static bool claim(uint64_t *mark, uint64_t number)
 static void print_row(fuser *f, const fused_row *row, uint64_t number, mola_buf *out)
 {
     const mola_attr *first = f->asking->view->state->attrs;
-    mola_print_head(f->asking, &row->hit, &row->score, out);
-    for (uint32_t p = f->fusion->page_count; p-- > 0;) {
+    const placed *any = row->places;
+    mola_print_head(&f->printers[any->page], any->place - 1, &row->score, out);
+    for (uint32_t i = row->place_count; i-- > 0;) {
+        uint32_t p = row->places[i].page;
+        size_t at = row->places[i].place - 1;
         const mola_page *page = &f->fusion->pages[p];
-        if (!(row->pages >> p & 1))
-            continue;
         for (uint32_t c = 0; c < page->column_count; c++) {
             if (claim(&f->columns_done[page->columns[c] - first], number))
-                mola_print_column(&f->printers[p], c, &row->hit, out);
+                mola_print_column(&f->printers[p], c, at, out);
         }
         for (uint32_t c = 0; c < page->computed_count; c++) {
             if (claim(&f->labels_done[f->labels[p][c]], number))
-                mola_print_computed(&f->printers[p], c, &row->hit, out);
+                mola_print_computed(&f->printers[p], c, at, out);
         }
     }
     mola_buf_add_char(out, '}');
 }
 
-mola_err mola_fuse_print(const mola_asking *asking, const mola_fusion *fusion, mola_buf *out)
+mola_err mola_fuse_print(const mola_asking *asking, const mola_fusion *fusion, mola_buf *out,
+                         uint64_t *bytes)
 {
     fuser *f = mola_new(asking->ctx->arena, fuser, 1);
     fused_row *rows = NULL;
@@ -176,7 +176,7 @@ mola_err mola_fuse_print(const mola_asking *asking, const mola_fusion *fusion, m
     for (uint32_t p = 0; p < fusion->page_count && !err; p++)
         err = mola_page_prepare(asking, &fusion->pages[p], out, &f->printers[p]);
     if (!err)
-        err = score_rows(asking, fusion, &rows, &count);
+        err = score_rows(f, &rows, &count);
     if (err)
         return err;
     mola_buf_add_str(out, MOLA_STR("\"rows\":["));
@@ -186,5 +186,7 @@ mola_err mola_fuse_print(const mola_asking *asking, const mola_fusion *fusion, m
         print_row(f, &rows[i], i + 1, out);
     }
     mola_buf_add_char(out, ']');
+    for (uint32_t p = 0; p < fusion->page_count; p++)
+        *bytes += mola_page_bytes(&f->printers[p]);
     return out->failed ? mola_query_no_memory(asking->ctx) : MOLA_OK;
 }

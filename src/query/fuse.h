@@ -14,6 +14,6 @@ typedef struct {
     const double *weights; /* [page_count]; NULL: all 1 */
     size_t offset, limit;
 } mola_fusion;
-/* Appends `"rows":[...]`. */
-mola_err mola_fuse_print(const mola_asking *asking, const mola_fusion *fusion,
-                         mola_buf *out) MOLA_NODISCARD;
+/* Appends `"rows":[...]`; *bytes grows by what all rows of all pages are billed. */
+mola_err mola_fuse_print(const mola_asking *asking, const mola_fusion *fusion, mola_buf *out,
+                         uint64_t *bytes) MOLA_NODISCARD;

@@ -1,15 +1,16 @@
 #include "query/page.h"
 
+enum { FEW_ROWS = 64 };
+
 /* ---- ranking ---- */
 
-/* Attributes that a ranking reads of every row. */
+/* Attributes that a ranking reads of every row, without vectors: those are read by themselves, once
+ * it is known how few rows are left. */
 static void ranking_reads(const mola_ranking *ranking, mola_attr_list *attrs)
 {
     mola_attr_list_add(attrs, MOLA_ATTR_ID); /* ties */
     for (uint32_t i = 0; i < ranking->key_count; i++)
         mola_attr_list_add(attrs, ranking->keys[i].attr);
-    if (ranking->kind == MOLA_RANK_VECTOR)
-        mola_attr_list_add(attrs, ranking->nearest.attr->id);
     if (ranking->kind == MOLA_RANK_SCORE)
         mola_score_reads(ranking->score, attrs);
 }
@@ -49,17 +50,48 @@ static mola_err check_limits(const mola_ctx *ctx, const mola_question *q)
 }
 
 mola_err mola_filter_rows(const mola_asking *asking, const mola_filter *filters,
-                          mola_attr_list *reads, mola_rowset *rows)
+                          const mola_attr_list *reads, mola_rowset *rows)
+{
+    mola_err err = mola_rowset_live(asking->ctx, asking->view, rows);
+    if (!err && filters)
+        err = mola_filter_run_ahead(asking->ctx, filters, reads, rows);
+    return err;
+}
+
+/* The few rows that a filter left are read at once, with all that ranks and shows them: what comes
+ * next finds it in memory. Vectors are left out, they are not kept one by one. */
+static mola_err read_few_ahead(const mola_asking *asking, const mola_rowset *rows,
+                               const mola_attr_list *ranks, const mola_page *page)
 {
     mola_ctx *ctx = asking->ctx;
-    if (filters)
-        mola_filter_reads(filters, reads);
-    mola_err err = mola_read_parts(ctx, asking->view, reads);
-    if (!err)
-        err = mola_rowset_live(ctx, asking->view, rows);
-    if (!err && filters)
-        err = mola_filter_run(ctx, filters, rows);
-    return err;
+    const mola_view *view = asking->view;
+    if (!view->segment_count || rows->count == 0 || rows->count > FEW_ROWS)
+        return MOLA_OK;
+    mola_row_at at[FEW_ROWS];
+    uint32_t count = 0;
+    for (uint32_t p = 0; p < view->part_count; p++) {
+        for (size_t w = 0; rows->bits[p] && w < mola_words(view->parts[p].rows); w++) {
+            for (uint64_t left = rows->bits[p][w]; left; left &= left - 1)
+                at[count++] = (mola_row_at){
+                    .part = p, .row = (uint32_t)w * 64 + (uint32_t)__builtin_ctzll(left)};
+        }
+    }
+    MOLA_ASSERT(count == rows->count);
+    mola_attr_list attrs = {.arena = ctx->arena};
+    for (uint32_t i = 0; i < ranks->count; i++) {
+        const mola_attr *a = mola_state_attr(view->state, ranks->attrs[i]);
+        if (!a || a->type.form != MOLA_FORM_DENSE)
+            mola_attr_list_add(&attrs, ranks->attrs[i]);
+    }
+    for (uint32_t i = 0; i < page->column_count; i++) {
+        if (page->columns[i]->type.form != MOLA_FORM_DENSE)
+            mola_attr_list_add(&attrs, page->columns[i]->id);
+    }
+    if (attrs.full)
+        return mola_query_no_memory(ctx);
+    mola_column *columns;
+    mola_err err = mola_view_gather(ctx, view, at, count, attrs.attrs, attrs.count, &columns);
+    return err == MOLA_NO_MEMORY ? mola_query_no_memory(ctx) : err;
 }
 
 mola_err mola_page_make(const mola_asking *asking, const mola_question *q,
@@ -87,6 +119,8 @@ mola_err mola_page_make(const mola_asking *asking, const mola_question *q,
         return err;
     ranking_reads(&ranking, &reads);
     err = mola_filter_rows(asking, filters, &reads, &rows);
+    if (!err && filters)
+        err = read_few_ahead(asking, &rows, &reads, out);
     if (err)
         return err;
     size_t wanted = (size_t)(q->offset + q->limit.total), offset = (size_t)q->offset;

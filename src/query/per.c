@@ -52,39 +52,69 @@ static slot *find_slot(const tally *t, mola_str key)
     return &t->slots[at];
 }
 
+/* Walks down a ranking; rows are read a stretch at a time, only as far as it goes. */
+typedef struct {
+    const mola_asking *asking;
+    const mola_per *per;
+    mola_attr_list reads;
+    mola_buf key;
+    tally tally;
+    mola_column *columns; /* of the stretch at hand; rows 0: no row has a value */
+} sifter;
+
 /* The values of a row, as JSON texts that end in zero bytes; an absent one has no text. */
-static void add_key(const mola_view *view, const mola_per *per, const mola_hit *hit, mola_buf *key)
+static void make_key(sifter *s, uint32_t row)
 {
-    key->len = 0;
-    for (uint32_t i = 0; i < per->attr_count; i++) {
-        mola_column column;
-        uint32_t row;
-        if (mola_view_column(view, hit->part, hit->row, per->attrs[i], &column, &row))
-            mola_column_print(key, &column, row, MOLA_VECTORS_AS_BASE64);
-        mola_buf_add_char(key, '\0');
+    s->key.len = 0;
+    for (uint32_t i = 0; i < s->per->attr_count; i++) {
+        const mola_column *column = &s->columns[i];
+        if (row < column->rows && mola_column_has(column, row))
+            mola_column_print(&s->key, column, row, MOLA_VECTORS_AS_BASE64);
+        mola_buf_add_char(&s->key, '\0');
     }
 }
 
-/* Moves the hits that are kept to the front. */
-static mola_err keep_some(const mola_asking *asking, const mola_per *per, size_t wanted,
-                          mola_hit *hits, size_t *count, mola_buf *key)
+/* Moves the hits of a stretch that are kept to hits[*kept], until there are `wanted`. */
+static mola_err keep_some(sifter *s, mola_hit *hits, size_t from, uint32_t count, size_t wanted,
+                          size_t *kept)
 {
-    mola_arena *arena = asking->ctx->arena;
-    size_t kept = 0;
-    tally t;
-    if (!make_tally(arena, *count, &t))
-        return mola_query_no_memory(asking->ctx);
-    for (size_t i = 0; i < *count && kept < wanted; i++) {
-        add_key(asking->view, per, &hits[i], key);
-        if (key->failed)
-            return mola_query_no_memory(asking->ctx);
-        slot *s = find_slot(&t, mola_buf_str(key));
-        if (!s->key.data && !mola_arena_copy(arena, mola_buf_str(key), &s->key))
-            return mola_query_no_memory(asking->ctx);
-        if (s->kept == per->limit)
+    mola_arena *arena = s->asking->ctx->arena;
+    for (uint32_t i = 0; i < count && *kept < wanted; i++) {
+        make_key(s, i);
+        if (s->key.failed)
+            return mola_query_no_memory(s->asking->ctx);
+        slot *at = find_slot(&s->tally, mola_buf_str(&s->key));
+        if (!at->key.data && !mola_arena_copy(arena, mola_buf_str(&s->key), &at->key))
+            return mola_query_no_memory(s->asking->ctx);
+        if (at->kept == s->per->limit)
             continue;
-        s->kept++;
-        hits[kept++] = hits[i];
+        at->kept++;
+        hits[(*kept)++] = hits[from + i];
+    }
+    return MOLA_OK;
+}
+
+/* Moves the hits that are kept to the front. */
+static mola_err sift(sifter *s, mola_hit *hits, size_t *count, size_t wanted)
+{
+    enum { STRETCH = 16384 };
+    mola_ctx *ctx = s->asking->ctx;
+    size_t kept = 0;
+    if (!make_tally(ctx->arena, *count, &s->tally))
+        return mola_query_no_memory(ctx);
+    for (size_t from = 0; from < *count && kept < wanted; from += STRETCH) {
+        size_t left = *count - from;
+        uint32_t rows = left < STRETCH ? (uint32_t)left : STRETCH;
+        mola_pin *mark = ctx->pins;
+        mola_gathered cells;
+        mola_err err = mola_read_hits(ctx, s->asking->view, &s->reads, hits + from, rows, &cells);
+        for (uint32_t i = 0; i < s->per->attr_count && !err; i++)
+            (void)mola_gathered_column(&cells, s->per->attrs[i], &s->columns[i]);
+        if (!err)
+            err = keep_some(s, hits, from, rows, wanted, &kept);
+        mola_view_release(ctx, mark);
+        if (err)
+            return err;
     }
     *count = kept;
     return MOLA_OK;
@@ -94,24 +124,27 @@ mola_err mola_per_rank(const mola_asking *asking, const mola_ranking *ranking,
                        const mola_rowset *rows, const mola_per *per, size_t wanted, mola_hit **hits,
                        size_t *count)
 {
-    enum { FIRST_TRY = 1024, GROWTH = 8 };
-    mola_attr_list reads = {.arena = asking->ctx->arena};
-    mola_buf key;
-    mola_err err = MOLA_OK;
-    mola_buf_init(&key, asking->ctx->env->heap);
+    enum { FIRST_TRY = 1024, GROWTH = 8, GROWTH_OF_GROWTH = 8 };
+    mola_arena *arena = asking->ctx->arena;
+    sifter s = {.asking = asking,
+                .per = per,
+                .reads = {.arena = arena},
+                .columns = mola_new(arena, mola_column, per->attr_count)};
+    mola_err err = s.columns ? MOLA_OK : mola_query_no_memory(asking->ctx);
+    mola_buf_init(&s.key, asking->ctx->env->heap);
     for (uint32_t i = 0; i < per->attr_count; i++)
-        mola_attr_list_add(&reads, per->attrs[i]);
-    /* Nobody knows how deep the wanted rows lie: look at more and more of the ranking. */
-    for (size_t k = 4 * wanted > FIRST_TRY ? 4 * wanted : FIRST_TRY;; k *= GROWTH) {
+        mola_attr_list_add(&s.reads, per->attrs[i]);
+    /* Nobody knows how deep the wanted rows lie: look at more and more of the ranking, in steps
+     * that grow so fast that few of them reach the end of any namespace. */
+    size_t k = 4 * wanted > FIRST_TRY ? 4 * wanted : FIRST_TRY;
+    for (size_t growth = GROWTH; !err; k *= growth, growth *= GROWTH_OF_GROWTH) {
         err = mola_rank_rows(asking, ranking, rows, k, hits, count);
-        bool all = *count < k;
+        bool all = !err && *count < k;
         if (!err)
-            err = mola_read_hits(asking->ctx, asking->view, &reads, *hits, *count);
-        if (!err)
-            err = keep_some(asking, per, wanted, *hits, count, &key);
-        if (err || all || *count == wanted)
+            err = sift(&s, *hits, count, wanted);
+        if (all || (!err && *count == wanted))
             break;
     }
-    mola_buf_free(&key);
+    mola_buf_free(&s.key);
     return err;
 }

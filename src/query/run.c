@@ -26,9 +26,8 @@ static mola_err begin(const mola_asking *asking, const mola_question *q,
     return err;
 }
 
-/* Appends the members of one result. */
-static mola_err answer(const mola_asking *asking, const mola_question *q, mola_buf *out,
-                       uint64_t *bytes)
+static mola_err answer_pinning(const mola_asking *asking, const mola_question *q, mola_buf *out,
+                               uint64_t *bytes)
 {
     const mola_filter *filters;
     mola_page page;
@@ -39,6 +38,16 @@ static mola_err answer(const mola_asking *asking, const mola_question *q, mola_b
         return mola_aggregate_print(asking, q, filters, out);
     err = mola_page_make(asking, q, filters, &page);
     return err ? err : mola_page_print(asking, &page, out, bytes);
+}
+
+/* Appends the members of one result. What it read of segments is pinned until it is printed. */
+static mola_err answer(const mola_asking *asking, const mola_question *q, mola_buf *out,
+                       uint64_t *bytes)
+{
+    mola_pin *mark = asking->ctx->pins;
+    mola_err err = answer_pinning(asking, q, out, bytes);
+    mola_view_release(asking->ctx, mark);
+    return err;
 }
 
 static mola_err check_multi(const mola_ctx *ctx, const mola_query *query)
@@ -77,6 +86,7 @@ static mola_err make_pages(const mola_asking *asking, const mola_query *query, m
     for (uint32_t i = 0; i < query->question_count; i++) {
         const mola_question *q = &query->questions[i];
         const mola_filter *filters;
+        mola_pin *mark = asking->ctx->pins;
         mola_err err = begin(asking, q, &filters);
         if (!err && q->aggregates) {
             size_t before = scratch->len;
@@ -86,6 +96,7 @@ static mola_err make_pages(const mola_asking *asking, const mola_query *query, m
         } else if (!err) {
             err = mola_page_make(asking, q, filters, &pages[i]);
         }
+        mola_view_release(asking->ctx, mark); /* a page refers to rows, not to windows */
         if (err)
             return err;
     }
@@ -133,10 +144,8 @@ static mola_err answer_fused(const mola_asking *asking, const mola_query *query,
                           .limit =
                               query->limit.has_total ? (size_t)query->limit.total : MOLA_LIMIT_MAX};
     mola_buf_add_str(out, MOLA_STR("\"results\":[{"));
-    err = mola_fuse_print(asking, &fusion, out);
+    err = mola_fuse_print(asking, &fusion, out, bytes);
     mola_buf_add_str(out, MOLA_STR("}]"));
-    for (uint32_t i = 0; i < query->question_count && !err; i++)
-        *bytes += mola_page_bytes(asking, &pages[i]);
     return err || !out->failed ? err : mola_query_no_memory(asking->ctx);
 }
 
@@ -165,7 +174,9 @@ mola_err mola_query_run(mola_ctx *ctx, const mola_view *view, const mola_kernel 
     mola_buf_init(&out->members, ctx->env->heap);
     out->rows_exhausted =
         view->live_rows; /* no part has an index yet: all of them are searched whole */
+    mola_pin *mark = ctx->pins;
     mola_err err = answer_all(&asking, query, &out->members, &out->bytes_returned);
+    mola_view_release(ctx, mark);
     if (err)
         mola_buf_free(&out->members);
     return err;

@@ -1,5 +1,6 @@
 #include "scan/filter_run.h"
 #include "mola/model/cell.h"
+#include "scan/zone.h"
 
 /* ---- one value ---- */
 
@@ -166,13 +167,20 @@ static word_test *pick_test(const mola_filter *leaf, const mola_column *c)
 
 /* ---- a window ---- */
 
-static void run_leaf(const mola_filter *leaf, const mola_part *part, uint32_t window, uint32_t rows,
-                     uint64_t *mask)
+static void run_leaf(const mola_filter *leaf, const mola_span *span, uint64_t *mask)
 {
+    uint32_t rows = span->rows;
     size_t words = mola_words(rows);
     mola_column c;
     MOLA_ASSERT(!leaf->has_ref);
-    if (!mola_part_column(part, leaf->attr, window, &c)) {
+    mola_match match = mola_leaf_decided(leaf, span);
+    if (match == MOLA_MATCH_ALWAYS)
+        return;
+    if (match == MOLA_MATCH_NEVER) {
+        memset(mask, 0, words * sizeof *mask);
+        return;
+    }
+    if (!mola_span_column(span, leaf->attr, &c)) {
         if (leaf->null_matches == leaf->invert)
             memset(mask, 0, words * sizeof *mask);
         return;
@@ -196,15 +204,15 @@ static void run_leaf(const mola_filter *leaf, const mola_part *part, uint32_t wi
     }
 }
 
-static void run_or(const mola_filter *node, const mola_part *part, uint32_t window, uint32_t rows,
+static void run_or(const mola_filter *node, const mola_filter *known, const mola_span *span,
                    uint64_t *mask, uint64_t *scratch)
 {
-    size_t words = mola_words(rows), bytes = words * sizeof *mask;
+    size_t words = mola_words(span->rows), bytes = words * sizeof *mask;
     uint64_t *rest = scratch, *asked = scratch + MOLA_WINDOW_WORDS;
     memcpy(rest, mask, bytes); /* not matched by any child so far */
     for (uint32_t i = 0; i < node->child_count && mola_any_bit(rest, words); i++) {
         memcpy(asked, rest, bytes);
-        mola_filter_window(node->children[i], part, window, rows, asked,
+        mola_filter_window(node->children[i], known, span, asked,
                            scratch + (size_t)2 * MOLA_WINDOW_WORDS);
         for (size_t w = 0; w < words; w++)
             rest[w] &= ~asked[w];
@@ -213,102 +221,29 @@ static void run_or(const mola_filter *node, const mola_part *part, uint32_t wind
         mask[w] &= ~rest[w];
 }
 
-void mola_filter_window(const mola_filter *filter, const mola_part *part, uint32_t window,
-                        uint32_t rows, uint64_t *mask, uint64_t *scratch)
+void mola_filter_window(const mola_filter *filter, const mola_filter *known, const mola_span *span,
+                        uint64_t *mask, uint64_t *scratch)
 {
-    size_t words = mola_words(rows);
+    size_t words = mola_words(span->rows);
     switch (filter->kind) {
     case MOLA_NODE_AND:
         for (uint32_t i = 0; i < filter->child_count && mola_any_bit(mask, words); i++)
-            mola_filter_window(filter->children[i], part, window, rows, mask, scratch);
+            mola_filter_window(filter->children[i], known, span, mask, scratch);
         break;
     case MOLA_NODE_OR:
-        run_or(filter, part, window, rows, mask, scratch);
+        run_or(filter, known, span, mask, scratch);
         break;
     case MOLA_NODE_NOT:
         memcpy(scratch, mask, words * sizeof *mask);
-        mola_filter_window(filter->children[0], part, window, rows, scratch,
-                           scratch + MOLA_WINDOW_WORDS);
+        mola_filter_window(filter->children[0], known, span, scratch, scratch + MOLA_WINDOW_WORDS);
         for (size_t w = 0; w < words; w++)
             mask[w] &= ~scratch[w];
         break;
     case MOLA_NODE_LEAF:
-        run_leaf(filter, part, window, rows, mask);
+        if (filter != known)
+            run_leaf(filter, span, mask);
         break;
     }
-}
-
-/* ---- all windows ---- */
-
-/* The test by which a filter asks for some ids, when it has one that every match must pass. */
-static const mola_filter *find_id_test(const mola_filter *filter)
-{
-    if (filter->kind == MOLA_NODE_AND) {
-        for (uint32_t i = 0; i < filter->child_count; i++) {
-            const mola_filter *test = find_id_test(filter->children[i]);
-            if (test)
-                return test;
-        }
-        return NULL;
-    }
-    bool is_test =
-        filter->kind == MOLA_NODE_LEAF && filter->attr == MOLA_ATTR_ID && !filter->invert;
-    bool is_set = is_test && filter->test == MOLA_TEST_SET;
-    bool is_one = is_test && filter->test == MOLA_TEST_RANGE && filter->op == MOLA_FILTER_EQ;
-    return is_set || is_one ? filter : NULL;
-}
-
-/* Clears all rows but those with the ids of `test`: a few look-ups instead of a scan. */
-static mola_err keep_ids(mola_ctx *ctx, const mola_filter *test, mola_rowset *rows)
-{
-    bool is_set = test->test == MOLA_TEST_SET;
-    const mola_value *ids = is_set ? test->set.values : &test->range.low;
-    uint32_t count = is_set ? test->set.count : 1, part, row;
-    uint64_t **kept = mola_new(ctx->arena, uint64_t *, rows->view->part_count);
-    if (!kept)
-        return mola_scan_no_memory(ctx);
-    for (uint32_t i = 0; i < count; i++) {
-        if (!mola_view_find(rows->view, &ids[i], &part, &row))
-            continue;
-        if (!rows->bits[part] || !mola_bit(rows->bits[part], row))
-            continue;
-        if (!kept[part])
-            kept[part] = mola_new(ctx->arena, uint64_t, mola_words(rows->view->parts[part].rows));
-        if (!kept[part])
-            return mola_scan_no_memory(ctx);
-        kept[part][row >> 6] |= (uint64_t)1 << (row & 63);
-    }
-    rows->bits = kept;
-    return MOLA_OK;
-}
-
-mola_err mola_filter_run(mola_ctx *ctx, const mola_filter *filter, mola_rowset *rows)
-{
-    uint64_t *scratch = mola_new(ctx->arena, uint64_t, mola_filter_scratch_words(filter));
-    if (!scratch)
-        return mola_scan_no_memory(ctx);
-    const mola_filter *ids = find_id_test(filter);
-    bool few = ids && (ids->test != MOLA_TEST_SET || ids->set.count <= rows->count);
-    mola_err err = few ? keep_ids(ctx, ids, rows) : MOLA_OK;
-    if (err)
-        return err;
-    rows->count = 0;
-    for (uint32_t p = 0; p < rows->view->part_count; p++) {
-        const mola_view_part *part = &rows->view->parts[p];
-        for (uint32_t w = 0; rows->bits[p] && w < mola_windows(part->rows); w++) {
-            uint64_t *mask = rows->bits[p] + (size_t)w * MOLA_WINDOW_WORDS;
-            uint32_t count = mola_window_rows(part->rows, w);
-            err = mola_scan_check(ctx);
-            if (err)
-                return err;
-            if (!mola_any_bit(mask, mola_words(count)))
-                continue;
-            mola_filter_window(filter, part->part, w, count, mask, scratch);
-            for (size_t i = 0; i < mola_words(count); i++)
-                rows->count += (uint64_t)__builtin_popcountll(mask[i]);
-        }
-    }
-    return MOLA_OK;
 }
 
 /* ---- one document ---- */

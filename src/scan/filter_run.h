@@ -8,6 +8,7 @@ static inline size_t mola_filter_scratch_words(const mola_filter *filter)
 {
     return (size_t)filter->depth * MOLA_WINDOW_WORDS;
 }
-/* Clears, in `mask`, the rows of the window that do not match. */
-void mola_filter_window(const mola_filter *filter, const mola_part *part, uint32_t window,
-                        uint32_t rows, uint64_t *mask, uint64_t *scratch);
+/* Clears, in `mask`, the rows of the span that do not match. Leaves that zones decide are not read:
+ * their columns need not be there. `known`: a leaf that all rows of the mask match; NULL: none. */
+void mola_filter_window(const mola_filter *filter, const mola_filter *known, const mola_span *span,
+                        uint64_t *mask, uint64_t *scratch);

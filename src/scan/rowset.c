@@ -31,9 +31,7 @@ mola_err mola_rowset_live(mola_ctx *ctx, const mola_view *view, mola_rowset *out
         if (part->live) {
             memcpy(bits, part->live, words * sizeof *bits);
         } else {
-            memset(bits, 0xff, words * sizeof *bits);
-            if (part->rows & 63)
-                bits[words - 1] = ((uint64_t)1 << (part->rows & 63)) - 1;
+            mola_bits_first(bits, part->rows);
         }
         out->bits[p] = bits;
         out->count += part->live_rows;
@@ -56,4 +54,20 @@ mola_value mola_view_id(const mola_view *view, uint32_t part, uint32_t row)
     bool found = mola_view_column(view, part, row, MOLA_ATTR_ID, &ids, &at);
     MOLA_ASSERT(found);
     return mola_column_element(&ids, at);
+}
+
+bool mola_span_column(const mola_span *span, uint32_t attr, mola_column *out)
+{
+    if (span->part)
+        return mola_part_column(span->part, attr, span->index, out);
+    mola_column whole;
+    if (!mola_gathered_column(span->gathered, attr, &whole))
+        return false;
+    *out = mola_column_slice(&whole, span->first, span->rows);
+    return true;
+}
+
+bool mola_span_zone(const mola_span *span, uint32_t attr, mola_zone *out)
+{
+    return span->part && mola_part_zone(span->part, attr, span->index, out);
 }

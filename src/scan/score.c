@@ -1,7 +1,7 @@
 #include "mola/scan/score.h"
 #include "mola/codec/f16.h"
 #include "scan/filter_run.h"
-#include "scan/topk.h"
+#include "scan/keep.h"
 #include <math.h>
 
 /* Evaluation goes window by window: a clause fills `scores` at the asked rows and sets `matched`
@@ -13,25 +13,24 @@ typedef struct {
 } frame;
 
 typedef struct {
-    const mola_part *part;
-    uint32_t window, rows;
+    mola_span span;
     size_t words;
     const uint64_t *asked;
     uint64_t *filter_scratch;
-} window;
+} rows_asked;
 
 /* Walks over the asked rows: for (uint32_t row; next_row(w, &at, &row);) */
 typedef struct {
     size_t word;
     uint64_t rest;
-} walk;
+} row_walk;
 
-static walk first_row(const window *w)
+static row_walk first_row(const rows_asked *w)
 {
-    return (walk){.rest = w->asked[0]};
+    return (row_walk){.rest = w->asked[0]};
 }
 
-static inline bool next_row(const window *w, walk *at, uint32_t *row)
+static inline bool next_row(const rows_asked *w, row_walk *at, uint32_t *row)
 {
     while (!at->rest) {
         if (++at->word >= w->words)
@@ -43,12 +42,12 @@ static inline bool next_row(const window *w, walk *at, uint32_t *row)
     return true;
 }
 
-static void match_all(const window *w, frame *out)
+static void match_all(const rows_asked *w, frame *out)
 {
     memcpy(out->matched, w->asked, w->words * sizeof *w->asked);
 }
 
-static void match_none(const window *w, frame *out)
+static void match_none(const rows_asked *w, frame *out)
 {
     memset(out->matched, 0, w->words * sizeof *w->asked);
 }
@@ -68,12 +67,12 @@ static double as_number(const mola_value *v)
     }
 }
 
-static void score_attribute(const mola_score *s, const window *w, frame *out)
+static void score_attribute(const mola_score *s, const rows_asked *w, frame *out)
 {
     mola_column c;
-    bool have = mola_part_column(w->part, s->attr, w->window, &c);
+    bool have = mola_span_column(&w->span, s->attr, &c);
     match_all(w, out);
-    walk at = first_row(w);
+    row_walk at = first_row(w);
     for (uint32_t row; next_row(w, &at, &row);) {
         out->scores[row] = 0;
         if (have && mola_column_has(&c, row)) {
@@ -92,12 +91,12 @@ static double distance(const mola_value *a, const mola_value *b)
                           : b->u - a->u); /* exact: two's complement wraps as it should */
 }
 
-static void score_dist(const mola_score *s, const window *w, frame *out)
+static void score_dist(const mola_score *s, const rows_asked *w, frame *out)
 {
     mola_column c;
-    bool have = mola_part_column(w->part, s->attr, w->window, &c);
+    bool have = mola_span_column(&w->span, s->attr, &c);
     match_all(w, out);
-    walk at = first_row(w);
+    row_walk at = first_row(w);
     for (uint32_t row; next_row(w, &at, &row);) {
         out->scores[row] = HUGE_VAL;
         if (have && mola_column_has(&c, row)) {
@@ -124,12 +123,12 @@ static double sparse_dot(const mola_score *s, const mola_column *c, uint32_t row
     return sum > 0 ? sum : 0;
 }
 
-static void score_sparse(const mola_score *s, const window *w, frame *out)
+static void score_sparse(const mola_score *s, const rows_asked *w, frame *out)
 {
     mola_column c;
-    bool have = mola_part_column(w->part, s->attr, w->window, &c);
+    bool have = mola_span_column(&w->span, s->attr, &c);
     match_none(w, out);
-    walk at = first_row(w);
+    row_walk at = first_row(w);
     for (uint32_t row; next_row(w, &at, &row);) {
         bool present = have && mola_column_has(&c, row);
         out->scores[row] = present ? sparse_dot(s, &c, row) : 0;
@@ -137,11 +136,11 @@ static void score_sparse(const mola_score *s, const window *w, frame *out)
     }
 }
 
-static void score_filter(const mola_score *s, const window *w, frame *out)
+static void score_filter(const mola_score *s, const rows_asked *w, frame *out)
 {
     match_all(w, out);
-    mola_filter_window(s->filter, w->part, w->window, w->rows, out->matched, w->filter_scratch);
-    walk at = first_row(w);
+    mola_filter_window(s->filter, NULL, &w->span, out->matched, w->filter_scratch);
+    row_walk at = first_row(w);
     for (uint32_t row; next_row(w, &at, &row);) {
         out->scores[row] = out->matched[row >> 6] >> (row & 63) & 1 ? 1 : 0;
     }
@@ -169,10 +168,10 @@ static double shape(const mola_score *s, double score)
     return saturates ? r / (r + 1) : 1 / (r + 1);
 }
 
-static void score_window(const mola_score *s, const window *w, frame *out);
+static void score_window(const mola_score *s, const rows_asked *w, frame *out);
 
 /* SUM and MAX: the first child straight into `out`, the others beside it. */
-static void combine(const mola_score *s, const window *w, frame *out)
+static void combine(const mola_score *s, const rows_asked *w, frame *out)
 {
     frame *other = out + 1;
     score_window(s->children[0], w, out);
@@ -180,7 +179,7 @@ static void combine(const mola_score *s, const window *w, frame *out)
         score_window(s->children[i], w, other);
         for (size_t k = 0; k < w->words; k++)
             out->matched[k] |= other->matched[k];
-        walk at = first_row(w);
+        row_walk at = first_row(w);
         for (uint32_t row; next_row(w, &at, &row);) {
             double a = out->scores[row], b = other->scores[row];
             out->scores[row] = s->kind == MOLA_SCORE_SUM ? a + b : a > b ? a : b;
@@ -189,9 +188,9 @@ static void combine(const mola_score *s, const window *w, frame *out)
 }
 
 /* PRODUCT, SATURATE, DECAY: one child, each score of it changed. */
-static void reshape(const mola_score *s, const window *w, frame *out)
+static void reshape(const mola_score *s, const rows_asked *w, frame *out)
 {
-    walk at = first_row(w);
+    row_walk at = first_row(w);
     score_window(s->children[0], w, out);
     for (uint32_t row; next_row(w, &at, &row);) {
         double score = out->scores[row];
@@ -203,15 +202,15 @@ static void reshape(const mola_score *s, const window *w, frame *out)
     }
 }
 
-static void score_number(const mola_score *s, const window *w, frame *out)
+static void score_number(const mola_score *s, const rows_asked *w, frame *out)
 {
-    walk at = first_row(w);
+    row_walk at = first_row(w);
     match_none(w, out);
     for (uint32_t row; next_row(w, &at, &row);)
         out->scores[row] = s->number;
 }
 
-static void score_window(const mola_score *s, const window *w, frame *out)
+static void score_window(const mola_score *s, const rows_asked *w, frame *out)
 {
     switch (s->kind) {
     case MOLA_SCORE_SUM:
@@ -251,38 +250,29 @@ static size_t filter_scratch_words(const mola_score *s)
     return most;
 }
 
-struct mola_scorer {
-    const mola_view *view;
+/* ---- windows ---- */
+
+typedef struct {
     const mola_score *score;
     uint64_t *filter_scratch;
     frame *frames;
-};
+} scorer;
 
-mola_err mola_scorer_new(mola_ctx *ctx, const mola_view *view, const mola_score *score,
-                         mola_scorer **out)
+static mola_err open_scorer(mola_ctx *ctx, const mola_score *score, scorer *out)
 {
-    mola_scorer *s = mola_new(ctx->arena, mola_scorer, 1);
-    if (!s)
-        return mola_scan_no_memory(ctx);
-    *s =
-        (mola_scorer){.view = view,
-                      .score = score,
-                      .filter_scratch = mola_new(ctx->arena, uint64_t, filter_scratch_words(score)),
-                      .frames = mola_new(ctx->arena, frame, (size_t)score->depth + 1)};
-    *out = s;
-    return s->filter_scratch && s->frames ? MOLA_OK : mola_scan_no_memory(ctx);
+    *out = (scorer){.score = score,
+                    .filter_scratch = mola_new(ctx->arena, uint64_t, filter_scratch_words(score)),
+                    .frames = mola_new(ctx->arena, frame, (size_t)score->depth + 1)};
+    return out->filter_scratch && out->frames ? MOLA_OK : mola_scan_no_memory(ctx);
 }
 
-/* Scores the asked rows of a window; the result is in frames[0]. */
-static void run_scorer(mola_scorer *s, uint32_t part, uint32_t index, const uint64_t *asked)
+/* Into frames[0]. */
+static void run_scorer(const scorer *s, const mola_span *span, const uint64_t *asked)
 {
-    const mola_view_part *p = &s->view->parts[part];
-    window w = {.part = p->part,
-                .window = index,
-                .rows = mola_window_rows(p->rows, index),
-                .asked = asked,
-                .filter_scratch = s->filter_scratch};
-    w.words = mola_words(w.rows);
+    rows_asked w = {.span = *span,
+                    .words = mola_words(span->rows),
+                    .asked = asked,
+                    .filter_scratch = s->filter_scratch};
     score_window(s->score, &w, s->frames);
 }
 
@@ -291,39 +281,72 @@ static float rounded(double score)
     return isnan(score) ? 0 : (float)score;
 }
 
-float mola_scorer_row(mola_scorer *s, uint32_t part, uint32_t row)
+mola_err mola_score_gathered(mola_ctx *ctx, const mola_score *score, const mola_gathered *gathered,
+                             float *out)
 {
-    uint64_t asked[MOLA_WINDOW_WORDS] = {0};
-    uint32_t at = row % MOLA_WINDOW_ROWS;
-    asked[at >> 6] = (uint64_t)1 << (at & 63);
-    run_scorer(s, part, row / MOLA_WINDOW_ROWS, asked);
-    return rounded(s->frames[0].scores[at]);
+    uint64_t asked[MOLA_WINDOW_WORDS];
+    scorer s;
+    mola_err err = open_scorer(ctx, score, &s);
+    if (err)
+        return err;
+    for (uint32_t first = 0; first < gathered->rows; first += MOLA_WINDOW_ROWS) {
+        mola_span span = {.gathered = gathered,
+                          .first = first,
+                          .rows = mola_window_rows(gathered->rows, first / MOLA_WINDOW_ROWS)};
+        mola_bits_first(asked, span.rows);
+        run_scorer(&s, &span, asked);
+        for (uint32_t i = 0; i < span.rows; i++)
+            out[first + i] = rounded(s.frames[0].scores[i]);
+    }
+    return MOLA_OK;
 }
 
 /* ---- ranking ---- */
 
-static int settle(const mola_topk *heap, const mola_candidate *a, const mola_candidate *b)
+typedef struct {
+    scorer scorer;
+    const mola_view *view;
+    mola_keep keep; /* ids */
+    mola_topk heap;
+} ranking;
+
+static mola_value read_id(const void *of, const mola_candidate *c, uint32_t index)
 {
-    return mola_compare_ids(heap->of, a, b);
+    (void)index;
+    return mola_view_id(((const ranking *)of)->view, c->part, c->row);
 }
 
-static mola_err offer_window(mola_topk *heap, const mola_view *view, const frame *scored,
-                             bool dense, uint32_t part, uint32_t index, const uint64_t *asked,
-                             size_t words)
+static int settle(const mola_topk *heap, const mola_candidate *a, const mola_candidate *b)
 {
+    const ranking *r = heap->of;
+    mola_value left = mola_keep_value(&r->keep, a, 0), right = mola_keep_value(&r->keep, b, 0);
+    return mola_value_cmp(&left, &right);
+}
+
+static mola_err offer_window(void *of, const mola_window *window)
+{
+    ranking *r = of;
+    mola_topk *heap = &r->heap;
+    const frame *scored = r->scorer.frames;
+    bool dense = r->scorer.score->dense;
+    mola_span span = mola_span_of(r->view, window);
     mola_column ids;
-    bool have = mola_part_column(view->parts[part].part, MOLA_ATTR_ID, index, &ids);
+    bool have = mola_span_column(&span, MOLA_ATTR_ID, &ids);
     MOLA_ASSERT(have);
+    const uint64_t *asked = window->bits;
+    size_t words = mola_words(window->rows);
+    uint32_t part = window->part, first = window->index * MOLA_WINDOW_ROWS;
+    run_scorer(&r->scorer, &span, asked);
     for (size_t w = 0; w < words; w++) {
         uint64_t rest = dense ? asked[w] : asked[w] & scored->matched[w];
         for (; rest; rest &= rest - 1) {
             uint32_t row = (uint32_t)w * 64 + (uint32_t)__builtin_ctzll(rest);
             double score = (double)rounded(scored->scores[row]);
-            mola_candidate c = {
-                .key = ~mola_float_key(score), .part = part, .row = index * MOLA_WINDOW_ROWS + row};
-            if ((!dense && !(score > 0)) || mola_topk_refuses_key(heap, 0, c.key))
+            uint64_t key = ~mola_float_key(score);
+            if ((!dense && !(score > 0)) || mola_topk_refuses_key(heap, 0, key))
                 continue;
-            c.tie = mola_sort_key(&ids, row);
+            mola_candidate c = {
+                .key = key, .tie = mola_sort_key(&ids, row), .part = part, .row = first + row};
             if (mola_topk_refuses_tie(heap, &c))
                 continue;
             mola_err err = mola_topk_offer(heap, &c);
@@ -334,25 +357,19 @@ static mola_err offer_window(mola_topk *heap, const mola_view *view, const frame
     return MOLA_OK;
 }
 
-static mola_err offer_all(mola_topk *heap, mola_scorer *s, const mola_rowset *rows)
+static mola_err step_done(void *of)
 {
-    for (uint32_t p = 0; p < rows->view->part_count; p++) {
-        uint32_t part_rows = rows->view->parts[p].rows;
-        for (uint32_t w = 0; rows->bits[p] && w < mola_windows(part_rows); w++) {
-            const uint64_t *asked = rows->bits[p] + (size_t)w * MOLA_WINDOW_WORDS;
-            size_t words = mola_words(mola_window_rows(part_rows, w));
-            mola_err err = mola_scan_check(heap->ctx);
-            if (err)
-                return err;
-            if (!mola_any_bit(asked, words))
-                continue;
-            run_scorer(s, p, w, asked);
-            err = offer_window(heap, s->view, s->frames, s->score->dense, p, w, asked, words);
-            if (err)
-                return err;
-        }
-    }
-    return MOLA_OK;
+    ranking *r = of;
+    return mola_keep_held(&r->keep, &r->heap);
+}
+
+static mola_err offer_all(ranking *r, const mola_rowset *rows)
+{
+    mola_attr_list attrs = {.arena = r->heap.ctx->arena};
+    mola_attr_list_add(&attrs, MOLA_ATTR_ID);
+    mola_score_reads(r->scorer.score, &attrs);
+    mola_walk walk = {.attrs = &attrs, .of = r, .visit = offer_window, .done = step_done};
+    return mola_scan_windows(r->heap.ctx, rows, &walk);
 }
 
 /* The f32 whose sort key a candidate was ordered by. */
@@ -367,26 +384,28 @@ static double score_of(const mola_candidate *c)
 mola_err mola_score_run(mola_ctx *ctx, const mola_rowset *rows, const mola_score *score, size_t k,
                         mola_hit **hits, size_t *count)
 {
-    mola_topk heap = {.of = rows->view, .settle = settle};
-    mola_scorer *scorer = NULL;
-    mola_err err = mola_topk_init(&heap, ctx, k, rows->count);
+    ranking r = {.view = rows->view};
+    r.heap = (mola_topk){.of = &r, .settle = settle};
+    r.keep =
+        (mola_keep){.ctx = ctx, .view = rows->view, .values_each = 1, .read = read_id, .of = &r};
+    mola_err err = mola_topk_init(&r.heap, ctx, k, rows->count);
     if (!err)
-        err = mola_scorer_new(ctx, rows->view, score, &scorer);
+        err = open_scorer(ctx, score, &r.scorer);
+    mola_keep_open(&r.keep);
+    if (!err && r.heap.k)
+        err = offer_all(&r, rows);
+    if (!err)
+        mola_topk_sort(&r.heap);
+    mola_keep_close(&r.keep);
     if (err)
         return err;
-    MOLA_ASSERT(scorer);
-    if (heap.k)
-        err = offer_all(&heap, scorer, rows);
-    if (err)
-        return err;
-    mola_topk_sort(&heap);
-    *hits = mola_new(ctx->arena, mola_hit, heap.count);
-    *count = heap.count;
+    *hits = mola_new(ctx->arena, mola_hit, r.heap.count);
+    *count = r.heap.count;
     if (!*hits)
         return mola_scan_no_memory(ctx);
-    for (size_t i = 0; i < heap.count; i++) {
-        (*hits)[i] = (mola_hit){
-            .score = score_of(&heap.held[i]), .part = heap.held[i].part, .row = heap.held[i].row};
+    for (size_t i = 0; i < r.heap.count; i++) {
+        const mola_candidate *c = &r.heap.held[i];
+        (*hits)[i] = (mola_hit){.score = score_of(c), .part = c->part, .row = c->row};
     }
     return MOLA_OK;
 }

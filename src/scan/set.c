@@ -1,7 +1,9 @@
 #include "scan/set.h"
 #include "mola/base/check.h"
+#include "mola/model/sort_key.h"
+#include <stdlib.h>
 
-enum { FEW = 8 };
+enum { FEW = 8, KEYS_MAX = 1024 };
 
 static uint32_t find_slot(const mola_value *values, const uint32_t *slots, uint32_t mask,
                           const mola_value *value)
@@ -85,9 +87,56 @@ static bool build_values(mola_arena *arena, mola_value *values, uint32_t count, 
     return true;
 }
 
+uint64_t mola_value_key(const mola_value *value)
+{
+    switch (value->elem) {
+    case MOLA_ELEM_UINT:
+        return value->u;
+    case MOLA_ELEM_INT:
+    case MOLA_ELEM_DATETIME:
+        return value->u ^ (uint64_t)1 << 63;
+    case MOLA_ELEM_FLOAT:
+        return mola_float_key(value->f);
+    case MOLA_ELEM_BOOL:
+        return value->b;
+    case MOLA_ELEM_UUID:
+        return mola_first_bytes(value->uuid, sizeof value->uuid);
+    default:
+        MOLA_ASSERT(value->elem == MOLA_ELEM_STRING || value->elem == MOLA_ELEM_BYTES);
+        return mola_first_bytes(value->s.data, value->s.len);
+    }
+}
+
+static int by_size(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* For zones. Sorting many would cost more than it saves: then only the ends are known. */
+static bool build_keys(mola_arena *arena, mola_set *set)
+{
+    bool few = set->count <= KEYS_MAX;
+    uint64_t *keys = few ? mola_new(arena, uint64_t, set->count) : NULL;
+    if (few && !keys)
+        return false;
+    set->key_least = UINT64_MAX;
+    for (uint32_t i = 0; i < set->count; i++) {
+        uint64_t key = mola_value_key(&set->values[i]);
+        set->key_least = key < set->key_least ? key : set->key_least;
+        set->key_most = key > set->key_most ? key : set->key_most;
+        if (keys)
+            keys[i] = key;
+    }
+    if (keys && set->count > 1)
+        qsort(keys, set->count, sizeof *keys, by_size);
+    set->keys = keys;
+    return true;
+}
+
 bool mola_set_build(mola_arena *arena, mola_value *values, uint32_t count, mola_set *out)
 {
-    if (!build_values(arena, values, count, out))
+    if (!build_values(arena, values, count, out) || !build_keys(arena, out))
         return false;
     return !count || !is_number((mola_elem)values[0].elem) || build_bits(arena, out);
 }

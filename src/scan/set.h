@@ -12,6 +12,9 @@ typedef struct {
     const uint64_t *bits; /* [count]; NULL: another type */
     uint32_t bits_shift;  /* 64 - log2 of the slots of `bits_slots` */
     const uint32_t *bits_slots;
+    /* sort keys, for zones */
+    uint64_t key_least, key_most;
+    const uint64_t *keys; /* [count], rising; NULL: there are many */
 } mola_set;
 
 /* `values` is kept and reordered. false: the arena is full. */
@@ -42,3 +45,5 @@ static inline bool mola_set_has_bits(const mola_set *set, uint64_t bits)
         at = (at + 1) & mask;
     return set->bits_slots[at] != 0;
 }
+/* The sort key of a value (model/sort_key.h). */
+uint64_t mola_value_key(const mola_value *value);

@@ -91,10 +91,3 @@ void mola_topk_sort(mola_topk *heap)
         sift_down(heap, 0, left - 1, last);
     }
 }
-
-int mola_compare_ids(const mola_view *view, const mola_candidate *a, const mola_candidate *b)
-{
-    mola_value left = mola_view_id(view, a->part, a->row);
-    mola_value right = mola_view_id(view, b->part, b->row);
-    return mola_value_cmp(&left, &right);
-}

@@ -11,6 +11,7 @@ typedef struct {
     uint64_t key, tie;
     uint16_t rank, tie_rank;
     uint32_t part, row;
+    uint32_t kept; /* what keep.h copied of it, from 1; 0: nothing yet */
 } mola_candidate;
 
 typedef struct mola_topk mola_topk;
@@ -47,6 +48,3 @@ static inline bool mola_topk_refuses_tie(const mola_topk *heap, const mola_candi
 mola_err mola_topk_offer(mola_topk *heap, const mola_candidate *candidate) MOLA_NODISCARD;
 /* Puts what is held in order; nothing may be offered afterwards. */
 void mola_topk_sort(mola_topk *heap);
-
-/* Ids compared in their order: the last tie of every ranking. */
-int mola_compare_ids(const mola_view *view, const mola_candidate *a, const mola_candidate *b);

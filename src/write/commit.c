@@ -164,8 +164,12 @@ static mola_err run_round(round_of *r)
         return err;
     }
     mola_why_clear(&r->why);
-    mola_write_draft_open(&r->draft, commit->env->heap, commit->group_bytes_max, r->on);
+    mola_write_draft_open(&r->draft, &r->ctx, commit->env->heap, commit->group_bytes_max, r->on);
     evaluate(r);
+    if (r->draft.is_outrun) { /* the collector was faster than this view's lookups */
+        mola_log_lost(commit->name);
+        return MOLA_CONFLICT;
+    }
     /* I12: a refusal, and an answer that nothing had to be done, is an answer about the newest
      * state. */
     if (r->draft.has_effect) {

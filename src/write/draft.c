@@ -5,11 +5,11 @@
 #include "write/kept.h"
 #include "write/settings.h"
 
-void mola_write_draft_open(mola_write_draft *draft, mola_heap *heap, uint64_t bytes_max,
-                           const mola_view *view)
+void mola_write_draft_open(mola_write_draft *draft, mola_ctx *ctx, mola_heap *heap,
+                           uint64_t bytes_max, const mola_view *view)
 {
-    MOLA_IMPLIES(view != NULL, !view->sealed);
-    *draft = (mola_write_draft){.heap = heap, .bytes_max = bytes_max, .view = view};
+    MOLA_IMPLIES(view != NULL, ctx && !view->sealed);
+    *draft = (mola_write_draft){.ctx = ctx, .heap = heap, .bytes_max = bytes_max, .view = view};
     mola_id_map_init(&draft->ids, heap);
     if (view) {
         draft->state = view->state;
@@ -67,6 +67,18 @@ static mola_taken refuse_no_memory(mola_write *write)
                                    "not enough memory to carry out the write"));
 }
 
+/* Its documents could not be looked up: nothing was written. */
+static mola_taken refuse_unresolved(mola_write_draft *draft, mola_write *write, mola_err err)
+{
+    if (err == MOLA_NO_MEMORY || err == MOLA_CONFLICT)
+        return refuse_no_memory(write);
+    mola_str words = mola_why_text(draft->ctx->why);
+    mola_taken taken = refuse(
+        write, mola_fail(&write->answer.why, err, "not written: " MOLA_FMT, MOLA_ARG(words)));
+    mola_why_clear(draft->ctx->why);
+    return taken;
+}
+
 /* -- what members did to an id -------------------------------------------------------------------
  */
 
@@ -83,16 +95,33 @@ static bool map_batches(mola_write_draft *draft)
     return true;
 }
 
-/* The document is there, seen behind all members taken so far. Patches in a batch are of documents
- * that are there, so only a delete makes it missing. */
-static bool is_there(const mola_write_draft *draft, const mola_value *id)
+/* The document is there, seen behind all members taken so far; `in_view`: it is there in the view.
+ * Patches in a batch are of documents that are there, so only a delete makes it missing. */
+static bool is_there(const mola_write_draft *draft, const mola_value *id, bool in_view)
 {
     MOLA_ASSERT(draft->mapped == draft->batch_count);
     const mola_id_place *place = mola_id_map_find(&draft->ids, id);
     if (place)
         return place->rows->ops[place->row] != MOLA_OP_DELETE;
-    uint32_t part, row;
-    return draft->view && mola_view_find(draft->view, id, &part, &row);
+    return in_view;
+}
+
+/* Where the view holds the documents of rows [first, ...) of the ids. */
+static mola_err locate(mola_write_draft *draft, const mola_column *ids, uint32_t first,
+                       mola_row_at **out)
+{
+    uint32_t count = ids->rows - first;
+    *out = mola_new(draft->ctx->arena, mola_row_at, count);
+    if (!*out)
+        return MOLA_NO_MEMORY;
+    size_t width = mola_elem_width((mola_elem)ids->type.elem);
+    mola_column rest = {.type = ids->type,
+                        .rows = count,
+                        .data = ids->data + width * first,
+                        .byte_from = width ? NULL : ids->byte_from + first};
+    mola_err err = mola_view_locate(draft->ctx, draft->view, &rest, *out);
+    draft->is_outrun |= err == MOLA_CONFLICT;
+    return err;
 }
 
 /* -- rows into the entry -------------------------------------------------------------------------
@@ -194,12 +223,18 @@ static mola_err resolve(mola_write_draft *draft, mola_write *write, uint64_t *ke
     mola_write_plan *plan = write->plan;
     mola_write_answer *answer = &write->answer;
     bool fresh = !draft->state; /* nothing is deleted from a namespace created without documents */
+    mola_row_at *at = NULL;
     *kept = plan->upserts;
     for (uint32_t row = 0; row < plan->upserts; row++)
         answer->bytes_written += plan->row_bytes[row];
+    if (draft->view && plan->upserts < plan->rows.count) {
+        mola_err err = locate(draft, &plan->rows.ids, plan->upserts, &at);
+        if (err)
+            return err;
+    }
     for (uint32_t row = plan->upserts; row < plan->rows.count; row++) {
         mola_value id = mola_column_element(&plan->rows.ids, row);
-        if (!is_there(draft, &id)) {
+        if (!is_there(draft, &id, at && at[row - plan->upserts].part != MOLA_NOWHERE)) {
             keep[row / 64] &= ~((uint64_t)1 << row % 64);
             continue;
         }
@@ -328,7 +363,7 @@ static mola_taken take_rows(mola_write_draft *draft, mola_write *write)
     if (!err && r.return_affected_ids)
         err = list_affected(write, keep);
     mola_free(draft->heap, keep, (words + 1) * sizeof *keep);
-    return err ? refuse_no_memory(write) : merge(draft, write, &r, kept);
+    return err ? refuse_unresolved(draft, write, err) : merge(draft, write, &r, kept);
 }
 
 /* -- the other kinds -----------------------------------------------------------------------------

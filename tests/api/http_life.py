@@ -318,6 +318,7 @@ def stopped(binary):
         sock.sendall(get())
         assert read_response(sock)[0] == 200
         server.signal(signal.SIGSTOP)
+        eventually(lambda: all(state == 'T' for state in server.thread_states()), what='all threads stopped')
         sock.sendall(get())
         time.sleep(0.5)
         assert not is_readable(sock)

@@ -2,6 +2,7 @@
 import os
 import re
 import resource
+import pathlib
 import signal
 import socket
 import ssl
@@ -75,6 +76,11 @@ class Server:
 
     def signal(self, number=signal.SIGTERM):
         self.process.send_signal(number)
+
+    def thread_states(self):
+        """The state letter of each thread: a stop signal reaches them one by one."""
+        tasks = pathlib.Path(f'/proc/{self.process.pid}/task')
+        return [(task / 'stat').read_text().rpartition(')')[2].split()[0] for task in tasks.iterdir()]
 
     def stop(self, status=0):
         """SIGTERM unless it has been sent; the exit status; the stand-in must give back every byte."""

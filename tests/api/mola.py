@@ -1,4 +1,5 @@
 """Starts the real binary on a store of the test's own; kills, stops and restarts it."""
+import atexit
 import http.client
 import json
 import os
@@ -12,6 +13,16 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("MOLA_BINARY", str(ROOT / "build-release/src/mola"))
 START_SECONDS = 30
 STOP_SECONDS = 60
+# Flushes, merges and collections all the time: thresholds of next to nothing, a fence of a second, a disk cache of
+# a few slots.
+RESTLESS = ("--flush-rows", "1", "--flush-age-ms", "0", "--index-poll-ms", "10", "--merge-fan-in", "2", "--fence-seconds", "1",
+            "--retention-seconds", "0", "--gc-floor-age-seconds", "0", "--sweep-seconds", "5", "--cache-bytes", "4M")
+
+
+def _end(process):
+    """No server outlives a test that failed."""
+    if process.poll() is None:
+        process.kill()
 
 
 class Mola:
@@ -26,7 +37,9 @@ class Mola:
         command = [*self.wrapper, BINARY, "serve", "--store", self.store, "--listen", f"127.0.0.1:{self.port}",
                    "--notice-seconds", "0", *map(str, self.flags)]
         self.lines, self.heard = [], threading.Condition()
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, **self.env})
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                                        env={**os.environ, **self.env})
+        atexit.register(_end, self.process)
         threading.Thread(target=self._listen, args=(self.process, self.lines, self.heard), daemon=True).start()
         line = self.wait_for_line(" listening ", START_SECONDS)
         self.port = int(re.search(r" port=(\d+)", line)[1])

@@ -22,7 +22,7 @@ assert ns.write(patch_columns={"id": [2], "name": ["two"]}).rows_affected == 1
 assert ns.write(deletes=[1]).rows_affected == 1
 assert [row.name for row in ns.query(rank_by=("name", "desc"), top_k=2, include_attributes=["name"]).rows] == ["two", "three"]
 meta = ns.metadata()
-assert meta.approx_row_count == 0
+assert 0 <= meta.approx_row_count <= 4
 assert "name" in ns.schema() and ns.update_schema(schema={"name": {"type": "string", "filterable": False}})
 assert [n.id for n in client.namespaces(prefix="old-")] == ["old-surface"]
 try:

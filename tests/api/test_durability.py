@@ -45,11 +45,11 @@ def check_batches(server, name, acknowledged):
     assert set(acknowledged) <= set(found), f"lost: {sorted(set(acknowledged) - set(found))}"
 
 
-def test_kill_at_random_moments_loses_nothing(store):
+def test_kill_at_random_moments_loses_nothing(store, indexing):
     seed = random.randrange(2**32)
     print("seed", seed)
     chance = random.Random(seed)
-    server = Mola(store)
+    server = Mola(store, *indexing)
     acknowledged, total = [], 0
     for round_number in range(ROUNDS):
         if round_number % 10 == 0:
@@ -83,12 +83,12 @@ def attach(server, when):
     raise AssertionError("strace did not attach")
 
 
-def test_kill_at_each_call_of_the_first_write_leaves_all_or_nothing(tmp_path):
+def test_kill_at_each_call_of_the_first_write_leaves_all_or_nothing(tmp_path, indexing):
     rows = [{"id": i, "v": i} for i in range(3)]
     outcomes = set()
     for when in range(1, 200):
         store = f"file:{tmp_path}/s{when}"
-        server = Mola(store)
+        server = Mola(store, *indexing)
         tracer = attach(server, when)
         try:
             status = server.ask("POST", "/v2/namespaces/first", {"upsert_rows": rows})[0]
@@ -118,10 +118,10 @@ def test_kill_at_each_call_of_the_first_write_leaves_all_or_nothing(tmp_path):
     assert outcomes == {True, False} and when > 8
 
 
-def test_two_servers_on_one_directory_share_a_namespace(store):
+def test_two_servers_on_one_directory_share_a_namespace(store, indexing):
     seed = random.randrange(2**32)
     print("seed", seed)
-    servers = [Mola(store), Mola(store)]
+    servers = [Mola(store, *indexing), Mola(store, *indexing)]
     positions, problems = [], []
     lock = threading.Lock()
 
@@ -194,7 +194,7 @@ def test_large_writes_go_out_of_line_and_survive(server, store):
 
 
 def test_memory_budget_refuses_what_does_not_fit_and_serves_the_rest(store):
-    server = Mola(store, "--view-bytes-max", "32M")
+    server = Mola(store, "--view-bytes-max", "32M", "--indexer", "off")
     value = {"schema": {"v": {"type": "[1024]f32", "ann": True}}, "distance_metric": "euclidean_squared"}
     fits = {"upsert_rows": [{"id": i, "v": [float(i)] * 1024} for i in range(500)], **value}
     for name in ("a", "b", "c", "d", "e", "f", "g", "h"):  # 2 MB each, evicted and replayed in turn
@@ -208,6 +208,32 @@ def test_memory_budget_refuses_what_does_not_fit_and_serves_the_rest(store):
     assert status == 503 and "does not fit in the 33554432 bytes for views" in body["error"]
     for name in ("a", "h"):
         assert len(export(server, f"small-{name}")[0]) == 500
+    assert server.stop() == 0
+
+
+def test_a_namespace_larger_than_the_memory_for_views_is_served(store):
+    """As long as the indexer keeps pace: only the log's tail must fit."""
+    flags = ["--view-bytes-max", "32M", "--flush-bytes", "4M"]
+    server = Mola(store, *flags)
+    schema = {"schema": {"v": {"type": "[1024]f32", "ann": True}}, "distance_metric": "euclidean_squared"}
+    for start in range(0, 20000, 500):  # 80 MB
+        rows = [{"id": start + i, "v": [float(start + i)] * 1024} for i in range(500)]
+        for _ in range(100):
+            status, body, _ = server.ask("POST", "/v2/namespaces/big", {"upsert_rows": rows, **schema})
+            if status == 200:
+                break
+            assert status == 503 and "does not fit" in body["error"]
+            time.sleep(0.1)
+        assert status == 200
+    for _ in range(2):
+        ask = lambda body: server.ask("POST", "/v2/namespaces/big/query", body)[1]
+        assert ask({"aggregate_by": {"n": ["Count"]}})["aggregations"]["n"] == 20000
+        near = ask({"rank_by": ["v", "kNN", [7000.2] * 1024], "limit": 3, "filters": ["id", "Gte", 0]})["rows"]
+        assert [row["id"] for row in near] == [7000, 7001, 6999]
+        row = ask({"filters": ["id", "Eq", 19999], "rank_by": ["id", "asc"], "limit": 1, "include_attributes": True})["rows"][0]
+        assert row["v"] == [19999.0] * 1024
+        assert server.stop() == 0
+        server = Mola(store, *flags)
     assert server.stop() == 0
 
 

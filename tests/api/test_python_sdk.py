@@ -287,12 +287,12 @@ def test_answers_survive_a_kill_between_writes(server, client):
     assert [r.id for r in scan(ns)] == list(range(50))
 
 
-def test_equal_distances_give_the_same_bytes_under_every_kernel(store):
+def test_equal_distances_give_the_same_bytes_under_every_kernel(store, indexing):
     answers = set()
     with_kernels = ["scalar", "avx2", "avx512"]
     for kernel in with_kernels:
         try:
-            server = Mola(store, "--kernel", kernel)
+            server = Mola(store, *indexing, "--kernel", kernel)
         except AssertionError:
             assert kernel != "scalar"  # this CPU cannot run it
             continue

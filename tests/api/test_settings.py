@@ -48,6 +48,15 @@ def run(*arguments, env=None):
     (["--listen", "127.0.0.1:+1"], "is not ADDRESS:PORT"),
     (["--listen", "127.0.0.1:80x"], "is not ADDRESS:PORT"),
     (["--listen", "a" * 100 + ":80"], "is not ADDRESS:PORT"),
+    (["--indexer", "maybe"], 'indexer: "maybe" is not on or off'),
+    (["--flush-bytes", "1023"], "flush_bytes must be between 1024 and"),
+    (["--flush-rows", "0"], "flush_rows must be between 1 and"),
+    (["--merge-fan-in", "1"], "merge_fan_in must be between 2 and 64"),
+    (["--segment-rows-max", "16777217"], "segment_rows_max must be between 1 and 16777216"),
+    (["--index-workers", "0"], "index_workers must be between 1 and 64"),
+    (["--index-memory-max", "31M"], "index_memory_max must be between 33554432 and"),
+    (["--sweep-seconds", "0"], "sweep_seconds must be between 1 and"),
+    (["--cache-bytes", "1M"], "cache_bytes must be between 2097152 and"),
     (["--api-keys", ","], "holds no key"),
     (["--api-keys-file", "/nonexistent/keys"], "/nonexistent/keys"),
 ])
@@ -84,6 +93,21 @@ def test_help_and_version_go_to_output_and_nonsense_to_errors():
     for arguments in ([], ["sevre"], ["--version", "1"]):
         done = run(*arguments)
         assert done.returncode == 2 and "usage: mola serve" in done.stderr and done.stdout == ""
+
+
+@pytest.mark.parametrize("command", ["serve", "index", "fsck"])
+def test_every_subcommand_has_the_settings(command):
+    done = run(command, "--help")
+    assert done.returncode == 0 and f"usage: mola {command}" in done.stdout and "--store TEXT" in done.stdout
+    done = run(command, "--store", "mem:", "--nonsense", "1")
+    assert done.returncode == 2 and "unknown argument --nonsense" in done.stderr and done.stdout == ""
+    done = run(command, env={"MOLA_STORE": "mem:", "MOLA_FENCE_SECONDS": "0"})
+    assert done.returncode == 2 and "fence_seconds must be between" in done.stderr
+
+
+def test_fsck_wants_a_name_that_can_be():
+    done = run("fsck", "no/name", "--store", "mem:")
+    assert done.returncode == 2 and '"no/name" is not a name' in done.stderr
 
 
 def fits(server, size):

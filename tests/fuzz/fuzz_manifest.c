@@ -15,6 +15,11 @@ static void same(const mola_manifest *a, const mola_manifest *b)
     FUZZ_CHECK(a->retired_count == b->retired_count && a->history_count == b->history_count);
     FUZZ_CHECK(!a->segment_count ||
                memcmp(a->segments, b->segments, a->segment_count * sizeof *a->segments) == 0);
+    FUZZ_CHECK(!a->segment_count ||
+               memcmp(a->infos, b->infos, a->segment_count * sizeof *a->infos) == 0);
+    FUZZ_CHECK(a->inline_count == b->inline_count);
+    for (uint32_t i = 0; i < a->inline_count; i++)
+        FUZZ_CHECK(mola_str_eq(a->inlines[i].bytes, b->inlines[i].bytes));
     FUZZ_CHECK(!a->state == !b->state && (!a->state || mola_state_eq(a->state, b->state)));
 }
 

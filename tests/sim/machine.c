@@ -322,10 +322,14 @@ static uint64_t env_boot_ns(mola_env *env)
     return machine.now / 1000 * node_of(env)->rate_permil;
 }
 
+uint64_t sim_monotonic_ns(mola_env *env)
+{
+    return (machine.now - node_of(env)->suspended) / 1000 * node_of(env)->rate_permil;
+}
+
 static uint64_t env_wall_us(mola_env *env)
 {
-    return (uint64_t)((int64_t)(machine.now / 1000) + 1700000000000000 +
-                      node_of(env)->wall_offset_us);
+    return (uint64_t)((int64_t)(machine.now / 1000 + SIM_EPOCH_US) + node_of(env)->wall_offset_us);
 }
 
 /* True nanoseconds in so many of the node's boot clock. */
@@ -510,8 +514,14 @@ void node_crash(sim_node *node)
     node->state = NULL;
 }
 
-void node_pause(sim_node *node, uint64_t ns)
+void node_pause(sim_node *node, uint64_t ns, bool suspend)
 {
-    if (node->paused_until <= machine.now)
-        node->paused_until = machine.now + ns;
+    if (node->paused_until > machine.now)
+        return;
+    node->paused_until = machine.now + ns;
+    if (!suspend)
+        return;
+    node->suspended += ns;
+    if (node->wall_sleeps)
+        node->wall_offset_us -= (int64_t)(ns / 1000);
 }

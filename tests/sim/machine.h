@@ -7,6 +7,8 @@
 #pragma once
 #include "mola/base/env.h"
 
+enum { SIM_EPOCH_S = 1700000000 }; /* what a right wall clock says at the beginning */
+#define SIM_EPOCH_US ((uint64_t)SIM_EPOCH_S * 1000000)
 enum { NODES_MAX = 8, FIBERS_MAX = 256 };
 
 /* Chance (splitmix64). */
@@ -34,7 +36,9 @@ typedef struct {
     uint64_t life;        /* +1 at each start */
     uint64_t rate_permil; /* of the boot clock: 700..1400 */
     int64_t wall_offset_us;
+    bool wall_sleeps;      /* after a suspend its wall clock is late, until somebody sets it */
     uint64_t paused_until; /* SIGSTOP or suspend: its fibers do not run */
+    uint64_t suspended;    /* ns of it that a clock without suspend has not counted */
     uint64_t cut_until;    /* its requests do not reach the store */
     void *state;           /* the harness's, on the node's heap */
 } sim_node;
@@ -42,7 +46,10 @@ typedef struct {
 sim_node *machine_node(int index); /* made when first asked for, down */
 void node_start(sim_node *node);
 void node_crash(sim_node *node);
-void node_pause(sim_node *node, uint64_t ns);
+/* suspend: of the whole machine. Its boot clock goes on; what a clock without suspend would say is
+ * sim_monotonic_ns, which no production code may ask: some mutants do. */
+void node_pause(sim_node *node, uint64_t ns, bool suspend);
+uint64_t sim_monotonic_ns(mola_env *env);
 /* A fiber of the node; dies with it. */
 void node_fiber(sim_node *node, void (*run)(void *argument), void *argument);
 

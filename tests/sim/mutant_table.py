@@ -40,12 +40,12 @@ MUTANTS = [
            "            return mola_log_append(ctx, name, now, change, after);\n    }\n"
            "    return err == MOLA_UNKNOWN ? answer_unknown(ctx, name) : err;"),
     # I2, I8: births and deaths
-    mutant("MANIFEST_BLIND", NAMESPACE + "birth.c",
+    mutant("MANIFEST_BLIND", NAMESPACE + "publish.c",
            ".when = old->etag.len ? MOLA_PUT_IF_MATCH : MOLA_PUT_IF_ABSENT,", ".when = MOLA_PUT_ALWAYS,"),
-    mutant("CREATE_412_IS_LOSS", NAMESPACE + "birth.c",
-           "outcome = read_back(&ask.ctx, name, next);", "outcome = CAS_LOST;"),
+    mutant("CREATE_412_IS_LOSS", NAMESPACE + "publish.c",
+           "outcome = read_back(&ask.ctx, name, next, &now);", "outcome = MOLA_CAS_LOST;"),
     mutant("MOVED_IS_LOST", NAMESPACE + "birth.c",
-           "outcome = was_born(ctx, name, born.nsid) ? CAS_OK : CAS_UNKNOWN;", "outcome = CAS_LOST;", seeds=4000),
+           "outcome = was_born(ctx, name, born.nsid) ? MOLA_CAS_OK : MOLA_CAS_UNKNOWN;", "outcome = MOLA_CAS_LOST;", seeds=4000),
     mutant("BIRTH_WITHOUT_ENTRY", NAMESPACE + "birth.c",
            "if (!err)\n        err = put_entry(ctx, &first);", "if (!err)\n        (void)put_entry(ctx, &first);"),
     mutant("NSID_REUSED", NAMESPACE + "birth.c",

@@ -4,13 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { BUCKETS = 1 << 10, LOSERS = 64 };
-enum { ZOMBIE_SECONDS = 65, REPLAY_SECONDS = 20, STALE_SECONDS = 5 };
+enum { BUCKETS = 1 << 11, LOSERS = 256 };
+enum { ZOMBIE_SECONDS = 65, REPLAY_SECONDS = 20 };
 
 typedef struct object {
     struct object *next;
     world_object is;
-    uint64_t created_at;
     char *key, *body;
 } object;
 
@@ -21,6 +20,8 @@ typedef struct {
     char *key, *body;
     size_t body_len;
     uint64_t tag; /* If-Match, or If-None-Match of a GET */
+    uint64_t offset, length, sent_at;
+    const sim_node *node;
     mola_str start_after;
     char delimiter;
     uint32_t keys_max;
@@ -39,7 +40,8 @@ typedef struct batch {
 static struct {
     object *buckets[BUCKETS];
     world_faults faults;
-    uint64_t timeout_ns, tags, requests, faults_hit;
+    world_pace pace;
+    uint64_t tags, requests, faults_hit;
     bool healed;
     const world_judge *judge;
     request *losers[LOSERS]; /* the last PUT that lost a slot, by key */
@@ -75,6 +77,13 @@ const world_object *world_find(const char *key)
     return o ? &o->is : NULL;
 }
 
+const world_object *world_find_key(mola_key key)
+{
+    char text[sizeof key.text + 1] = {0};
+    memcpy(text, key.text, key.len);
+    return world_find(text);
+}
+
 static void drop(object *o)
 {
     object **link = &world.buckets[hash_of(o->key) % BUCKETS];
@@ -104,6 +113,7 @@ static request *copy_request(const request *q)
     copy->body = get_memory(q->body_len);
     memcpy(copy->body, q->body, q->body_len);
     copy->start_after = (mola_str){0};
+    copy->node = NULL; /* nobody learns what it comes to */
     return copy;
 }
 
@@ -114,7 +124,7 @@ static bool hit(uint32_t ppm)
     return yes;
 }
 
-void world_reset(const world_faults *faults, uint64_t timeout_ns)
+void world_reset(const world_faults *faults, const world_pace *pace)
 {
     for (int i = 0; i < BUCKETS; i++)
         while (world.buckets[i])
@@ -124,7 +134,7 @@ void world_reset(const world_faults *faults, uint64_t timeout_ns)
         world.losers[i] = NULL;
     }
     world.faults = *faults;
-    world.timeout_ns = timeout_ns;
+    world.pace = *pace;
     world.tags = world.requests = world.faults_hit = 0;
     world.healed = false;
 }
@@ -176,7 +186,7 @@ static uint64_t apply_put(const char *key, mola_str body)
     memcpy(o->body, body.data, body.len);
     o->is.body = (mola_str){o->body, body.len};
     o->is.tag = ++world.tags;
-    o->created_at = sim_now();
+    o->is.put_at = sim_now();
     return o->is.tag;
 }
 
@@ -199,23 +209,22 @@ static void apply_delete(object *o)
     drop(o);
 }
 
-bool world_cas(const char *key, mola_str body, uint64_t tag)
+bool world_cas(mola_key key, mola_str body, uint64_t tag)
 {
-    const world_object *old = world_find(key);
+    char text[sizeof key.text + 1] = {0};
+    memcpy(text, key.text, key.len);
+    const world_object *old = world_find(text);
     if ((old ? old->tag : 0) != tag)
         return false;
-    (void)apply_put(key, body);
+    (void)apply_put(text, body);
     return true;
 }
 
-void world_delete_prefix(const char *prefix)
+void world_each(void (*visit)(const world_object *object, void *argument), void *argument)
 {
     for (int i = 0; i < BUCKETS; i++)
-        for (object *o = world.buckets[i], *next; o; o = next) {
-            next = o->next;
-            if (strncmp(o->key, prefix, strlen(prefix)) == 0)
-                apply_delete(o);
-        }
+        for (object *o = world.buckets[i]; o; o = o->next)
+            visit(&o->is, argument);
 }
 
 /* ---- answers -------------------------------------------------------------------------------- */
@@ -300,43 +309,65 @@ static void deliver(void *argument, uint64_t unused)
     free_response(r);
 }
 
+/* What a LIST shows of `o`: its key, or what the delimiter leaves of it. */
+static mola_store_entry shown(const request *q, const object *o)
+{
+    size_t prefix = strlen(q->key);
+    const char *end = q->delimiter ? strchr(o->key + prefix, q->delimiter) : NULL;
+    if (!end)
+        return (mola_store_entry){.key = mola_str_of(o->key), .size = o->is.body.len};
+    return (mola_store_entry){.key = {o->key, (size_t)(end - o->key) + 1}, .is_prefix = true};
+}
+
 static int by_key(const void *a, const void *b)
 {
-    return strcmp((*(object *const *)a)->key, (*(object *const *)b)->key);
+    return mola_str_cmp(((const mola_store_entry *)a)->key, ((const mola_store_entry *)b)->key);
+}
+
+/* Those of ns/ and of r/ are assumed strong, all others only find garbage and tails. */
+static bool may_be_stale(const request *q)
+{
+    return strncmp(q->key, "ns/", 3) != 0 && !strstr(q->key, "/r/") && hit(world.faults.stale_list);
 }
 
 static void list(const request *q, response *r)
 {
-    bool stale = hit(world.faults.stale_list);
+    bool stale = may_be_stale(q);
     size_t count = 0, room = 64;
-    object **found = get_memory(room * sizeof *found);
+    mola_store_entry *found = get_memory(room * sizeof *found);
     for (int i = 0; i < BUCKETS; i++)
         for (object *o = world.buckets[i]; o; o = o->next) {
             if (strncmp(o->key, q->key, strlen(q->key)) != 0)
                 continue;
-            if (stale && o->created_at + STALE_SECONDS * MOLA_SECOND > sim_now() &&
-                strncmp(o->key, "ns/", 3) != 0)
-                continue; /* LIST of ns/ is assumed strong */
-            if (mola_str_cmp(mola_str_of(o->key), q->start_after) <= 0 && q->start_after.len)
+            if (stale && o->is.put_at + world.pace.stale_ns > sim_now())
+                continue;
+            mola_store_entry e = shown(q, o);
+            if (mola_str_cmp(e.key, q->start_after) <= 0 && q->start_after.len)
                 continue;
             if (count == room && !(found = realloc(found, (room *= 2) * sizeof *found)))
                 abort();
-            found[count++] = o;
+            found[count++] = e;
         }
     qsort(found, count, sizeof *found, by_key);
+    size_t unique = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!unique || !mola_str_eq(found[unique - 1].key, found[i].key))
+            found[unique++] = found[i];
     uint32_t most = q->keys_max ? q->keys_max : MOLA_LIST_KEYS_MAX;
-    r->truncated = count > most;
-    r->entry_count = count > most ? most : (uint32_t)count;
+    r->truncated = unique > most;
+    r->entry_count = unique > most ? most : (uint32_t)unique;
     r->entries = get_memory(r->entry_count * sizeof *r->entries);
-    for (uint32_t i = 0; i < r->entry_count; i++)
-        r->entries[i] = (mola_store_entry){.key = mola_str_of(strdup(found[i]->key)),
-                                           .size = found[i]->is.body.len};
+    for (uint32_t i = 0; i < r->entry_count; i++) {
+        r->entries[i] = found[i];
+        r->entries[i].key = mola_str_of(strndup(found[i].key.data, found[i].key.len));
+    }
     free(found);
 }
 
 static void get(const request *q, response *r)
 {
     object *o = find(q->key);
+    world.judge->got(q->key, q->node, q->sent_at);
     if (!o) {
         r->err = MOLA_NOT_FOUND;
         return;
@@ -347,8 +378,12 @@ static void get(const request *q, response *r)
         return;
     }
     r->object_size = r->size = o->is.body.len;
+    uint64_t from = q->offset < r->size ? q->offset : r->size;
+    r->size -= from;
+    if (q->length && q->length < r->size)
+        r->size = q->length;
     r->bytes = get_memory(r->size);
-    memcpy(r->bytes, o->body, r->size);
+    memcpy(r->bytes, o->body + from, r->size);
     if (r->size && hit(world.faults.torn))
         r->size = sim_below(r->size);
     if (r->size && hit(world.faults.flip))
@@ -444,6 +479,8 @@ static request *request_of(mola_store_op *op, batch *to, fiber_token token)
     *q = (request){.verb = op->verb,
                    .when = op->when,
                    .tag = tag_of(&op->etag),
+                   .offset = op->offset,
+                   .length = op->length,
                    .delimiter = op->delimiter,
                    .keys_max = op->keys_max,
                    .token = token,
@@ -462,22 +499,52 @@ static request *request_of(mola_store_op *op, batch *to, fiber_token token)
 static void send_request(const sim_node *node, request *q)
 {
     world.requests++;
+    q->node = node;
+    q->sent_at = sim_now();
     if (getenv("SIM_LOG"))
         (void)fprintf(stderr, "[%.3f node %d] verb %d when %d %s\n", (double)sim_now() / 1e9,
                       node->index, (int)q->verb, (int)q->when, q->key);
     if (node->cut_until > sim_now() || hit(world.faults.drop_request)) {
         free_request(q);
-    } else if (q->verb == MOLA_PUT && hit(world.faults.zombie)) {
+    } else if ((q->verb == MOLA_PUT || q->verb == MOLA_DELETE) && hit(world.faults.zombie)) {
         machine_at(sim_now() + sim_below(ZOMBIE_SECONDS * MOLA_SECOND), apply_silently, q, 0);
     } else {
         machine_at(sim_now() + latency(), arrive, q, 0);
     }
 }
 
+/* The bytes of a segment take their time: seconds, and minutes now and then. What was read before
+ * may be old when they have arrived. */
+static void upload(sim_node *node, const mola_ctx *ctx, const mola_store_op *ops, size_t count)
+{
+    bool large = false;
+    for (size_t i = 0; i < count; i++)
+        large = large || (ops[i].verb == MOLA_PUT && ops[i].key.len > 36 &&
+                          memcmp(ops[i].key.data + 34, "/s/", 3) == 0);
+    if (!large || world.healed || !world.pace.upload_ns)
+        return;
+    uint64_t r = sim_below(10), ns = r < 7   ? sim_below(world.pace.upload_ns / 50)
+                                     : r < 9 ? sim_below(world.pace.upload_ns / 5)
+                                             : sim_below(world.pace.upload_ns);
+    uint64_t boot = mola_boot_ns(&node->env);
+    uint64_t left = ctx->deadline_ns > boot ? ctx->deadline_ns - boot : 0;
+    sim_sleep(ns < left / 2 ? ns : left / 2);
+}
+
+/* A thread may rest for any time behind any answer; between an incarnation's first entry and its
+ * birth it does so often. */
+static bool stalls(const mola_store_op *ops, size_t count)
+{
+    bool first = count == 1 && ops->verb == MOLA_PUT && ops->key.len > 36 &&
+                 mola_str_eq(mola_str_from(ops->key, 34), MOLA_STR("/w/7ffffffffffffffe"));
+    return hit(first ? 20 * world.faults.stall : world.faults.stall);
+}
+
 static void run(mola_store *store, mola_ctx *ctx, mola_store_op *ops, size_t count)
 {
     (void)store;
     sim_node *node = sim_me();
+    upload(node, ctx, ops, count);
     batch b = {.ctx = ctx, .left = count};
     fiber_token token = fiber_prepare();
     for (size_t i = 0; i < count; i++) { /* until an answer says otherwise */
@@ -487,8 +554,14 @@ static void run(mola_store *store, mola_ctx *ctx, mola_store_op *ops, size_t cou
     }
     uint64_t boot = mola_boot_ns(&node->env),
              left = ctx->deadline_ns > boot ? ctx->deadline_ns - boot : 0;
-    left = left < world.timeout_ns ? left : world.timeout_ns;
+    left = left < world.pace.timeout_ns ? left : world.pace.timeout_ns;
     (void)fiber_wait(sim_now() + left);
+    if (stalls(ops, count))
+        sim_sleep(sim_below(world.pace.pause_ns));
+    if (hit(world.faults.stop_at_answer)) { /* an answer is old when it is read */
+        node_pause(node, sim_below(world.pace.pause_ns), sim_below(2));
+        sim_sleep(0);
+    }
 }
 
 static void close_store(mola_store *store)

@@ -18,6 +18,12 @@ struct mola_heap { /* take and give only move bytes; mola_alloc and mola_free co
 
 /* A heap over malloc. */
 void mola_heap_init(mola_heap *heap, size_t limit);
+/* A heap that takes from another one, with a limit of its own. */
+typedef struct {
+    mola_heap heap;
+    mola_heap *parent;
+} mola_inner_heap;
+void mola_inner_heap_init(mola_inner_heap *inner, mola_heap *parent, size_t limit);
 
 /* `size` zeroed bytes; NULL over the limit. size 0 gives NULL, which mola_free takes back. */
 void *mola_alloc(mola_heap *heap, size_t size) MOLA_NODISCARD;

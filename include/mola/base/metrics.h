@@ -32,8 +32,21 @@
     X(counter, store_connections_total, "connections opened to the store")                         \
     X(counter, store_bytes_sent_total, "bytes of bodies sent to the store")                        \
     X(counter, store_bytes_received_total, "bytes of bodies received from the store")              \
+    X(counter, cache_disk_hits_total, "GETs answered from the disk cache")                         \
+    X(counter, cache_disk_misses_total, "GETs that the disk cache had to ask the store for")       \
+    X(counter, cache_disk_errors_total, "failed calls and damaged pages of the disk cache")        \
+    X(gauge, cache_disk_bytes, "bytes of objects in the disk cache")                               \
     X(gauge, view_bytes, "bytes of views and log tails in memory")                                 \
     X(counter, view_evictions_total, "namespaces whose view was dropped to make room")             \
+    X(counter, index_flushes_total, "publications of log entries as a segment")                    \
+    X(counter, index_merges_total, "publications of segments merged into one")                     \
+    X(counter, index_publish_lost_total, "publications that another one came before")              \
+    X(counter, index_rows_total, "rows written into segments")                                     \
+    X(counter, index_bytes_written_total, "bytes of segments and delete vectors written")          \
+    X(gauge, index_namespaces_waiting, "namespaces known to have unindexed log entries")           \
+    X(counter, index_failures_total, "steps of the indexer that failed")                           \
+    X(counter, collect_passes_total, "passes that looked for what is no longer needed")            \
+    X(counter, collect_deleted_total, "objects deleted because nobody needs them")                 \
     X(gauge, executor_threads, "threads of the executor")                                          \
     X(counter, executor_refused_total, "jobs refused because a queue was full")
 

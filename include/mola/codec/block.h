@@ -16,7 +16,7 @@
 #include "mola/base/arena.h"
 #include "mola/base/buf.h"
 
-enum { MOLA_BLOCK_HEAD_BYTES = 8, MOLA_BLOCK_TRAILER_BYTES = 16 };
+enum { MOLA_BLOCK_HEAD_BYTES = 8, MOLA_BLOCK_TRAILER_BYTES = 16, MOLA_BLOCK_PLACE_BYTES = 41 };
 typedef struct {
     uint8_t nsid[16];
     uint64_t base, rand; /* of the object */
@@ -29,10 +29,16 @@ typedef enum { MOLA_BLOCK_RAW, MOLA_BLOCK_ZSTD } mola_block_codec;
 /* Appends a block. `wanted` ZSTD falls back to RAW when it does not gain. */
 void mola_block_write(mola_buf *out, const mola_block_place *place, mola_block_codec wanted,
                       mola_str plain);
-/* The plain bytes: a view into `block` when raw, else in the arena. MOLA_CORRUPT for any byte that
- * is not as written for exactly this place; MOLA_NO_MEMORY. */
+/* The plain bytes: a view into `block` when raw, else 64-byte aligned in the arena. MOLA_CORRUPT
+ * for any byte that is not as written for exactly this place; MOLA_NO_MEMORY. */
 mola_err mola_block_read(mola_str block, const mola_block_place *place, mola_arena *arena,
                          mola_str *plain) MOLA_NODISCARD;
+
+/* The place as it is hashed, and the digest of a place and what stands there: for records that are
+ * no blocks but verify themselves alike. */
+void mola_block_place_bytes(const mola_block_place *place, uint8_t out[MOLA_BLOCK_PLACE_BYTES]);
+void mola_block_sum(const mola_block_place *place, mola_str bytes,
+                    uint8_t out[MOLA_BLOCK_TRAILER_BYTES]);
 
 /* xxh3-128 of `bytes`, canonical; what object images end in. */
 void mola_sum128(mola_str bytes, uint8_t out[16]);

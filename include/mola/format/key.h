@@ -24,8 +24,9 @@ mola_key mola_key_segment(mola_str org, const uint8_t nsid[16], uint64_t base, u
                           char kind, uint32_t number);
 /* d/{nsid}/x/{base16}.{rand16} */
 mola_key mola_key_deletes(mola_str org, const uint8_t nsid[16], uint64_t base, uint64_t rand);
-mola_key mola_key_holder(mola_str org, const uint8_t nsid[16], mola_str id); /* d/{nsid}/r/{id} */
-mola_key mola_key_hint(mola_str org, const uint8_t nsid[16]);                /* q/{nsid} */
+/* d/{nsid}/r/{id}; id: 1 to 64 bytes, in the alphabet of names */
+mola_key mola_key_holder(mola_str org, const uint8_t nsid[16], mola_str id);
+mola_key mola_key_hint(mola_str org, const uint8_t nsid[16]); /* q/{nsid} */
 /* d/{nsid}/{folder}/, for LIST; folder: w, p, s, x, r. folder 0: d/{nsid}/ */
 mola_key mola_key_folder(mola_str org, const uint8_t nsid[16], char folder);
 mola_key mola_key_incarnations(mola_str org); /* d/ */
@@ -36,6 +37,8 @@ bool mola_key_parse_incarnation(mola_str org, mola_str key, uint8_t nsid[16], mo
 /* What stands behind d/{nsid}/ for p/, s/ and x/: base and rand, and what follows them. */
 bool mola_key_parse_object(mola_str rest, char folder, uint64_t *base, uint64_t *rand,
                            mola_str *tail);
+/* The tail of a segment's object: /{kind}.{number8} */
+bool mola_key_parse_number(mola_str tail, char *kind, uint32_t *number);
 bool mola_key_parse_hint(mola_str org, mola_str key, uint8_t nsid[16]);
 bool mola_key_parse_manifest(mola_str org, mola_str key, mola_str *name);
 bool mola_key_parse_entry(mola_str org, mola_str key, uint8_t nsid[16], uint64_t *seq);

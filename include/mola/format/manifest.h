@@ -16,7 +16,8 @@ typedef struct { /* identity of a segment; what it holds is format/segment's bus
     uint64_t base, rand, seq_from, seq_to;
     uint64_t dv_base, dv_rand; /* delete vector; 0, 0: none */
 } mola_segment_ref;
-/* What a reader must know of a segment before it opens it; row i is about segments[i]. */
+/* What a reader must know of a segment before it opens it; row i is about segments[i]. With rows it
+ * has a head, data and at least one object; `deleted` and the delete vector come together. */
 typedef struct {
     uint32_t rows;       /* 0: it has no objects (its entries left nothing) */
     uint32_t deleted;    /* rows that the delete vector holds dead; 0: there is none */
@@ -30,7 +31,9 @@ typedef enum {
     MOLA_OBJECT_DATA = 'o',
     MOLA_OBJECT_DELETES = 'x'
 } mola_object_kind;
-/* An object of a tiny namespace that stands in the manifest itself and has no key of its own. */
+/* An object of a tiny namespace that stands in the manifest itself and has no key of its own: of a
+ * segment of the table, or a delete vector that it names. None stands there twice; each has 64
+ * bytes or more. Decoded, the bytes are in the arena on a multiple of 64. */
 typedef struct {
     uint8_t owner[16];
     uint64_t base, rand;

@@ -17,8 +17,10 @@
  *   DOCUMENTS  the rest, that is only returned: groups of rows of about 32 KiB, all such attributes
  *              of a row in one block
  *
- * Every section begins on a multiple of 4,096 bytes of its object. The byte maps are in
- * segment_head.c, segment_page.c, segment_ids.c. Decoding checks every byte: MOLA_CORRUPT for what
+ * Every section begins on a multiple of 4,096 bytes of its object, pages and groups within one on
+ * multiples of 8; what is read in place of `bytes` below is best aligned as it is in its object,
+ * else it is copied. The byte maps are in segment_head.c, segment_image.h, segment_page.c,
+ * segment_records.c, segment_ids.c and bloom.c. Decoding checks every byte: MOLA_CORRUPT for what
  * is not as mapped; MOLA_INVALID with words when a newer reader is needed; MOLA_NO_MEMORY. */
 #pragma once
 #include "mola/codec/block.h"
@@ -44,7 +46,8 @@ typedef struct { /* bytes of one data object */
 } mola_extent;
 
 /* What the values of a window lie between, as sort keys (model/sort_key.h); for arrays: the
- * elements. Equal keys of strings and uuids may be different values. */
+ * elements, and any_value says that there is one. Equal keys of strings and uuids may be different
+ * values. */
 typedef struct {
     uint64_t least, most; /* when any_value */
     bool any_value, any_null;
@@ -64,7 +67,7 @@ typedef struct {
     const mola_segment_page *pages; /* rising; of DOCUMENTS the groups, the same for all of them */
     const mola_zone *zones;         /* one a window; NULL: none (VECTORS, DOCUMENTS, other types) */
     const uint64_t *present;        /* VECTORS: rows that have one; NULL: all */
-    bool any_value;                 /* false: no row has a value, there are no pages */
+    bool any_value; /* true: an attribute without any value is not in the head at all */
 } mola_segment_attr;
 
 typedef struct {
@@ -124,7 +127,8 @@ mola_err mola_segment_records_decode(const mola_segment_head *head, const mola_s
 /* The hash page that would hold an id; `hash` is mola_value_hash(id). */
 uint32_t mola_segment_index_page(const mola_segment_head *head, uint64_t hash);
 mola_extent mola_segment_index_at(const mola_segment_head *head, uint32_t page);
-/* Looks in the bytes of that page. *found false: the segment does not hold the id. */
+/* Looks in the bytes of that page. *found false: the segment does not hold the id. MOLA_CORRUPT
+ * also when the ids of the segment are of another type. */
 mola_err mola_segment_index_find(const mola_segment_head *head, uint32_t page, mola_str bytes,
                                  const mola_value *id, bool *found, uint32_t *row) MOLA_NODISCARD;
 /* Block `block` of the Bloom filter, decoded to where its words belong in `words` (bloom_words). */
@@ -155,8 +159,9 @@ mola_err mola_segment_writer_open(mola_heap *heap, const mola_segment_id *id, ui
                                   mola_type id_type, const mola_attr *const *attrs,
                                   uint32_t attr_count, mola_segment_sink *sink,
                                   mola_segment_writer **out) MOLA_NODISCARD;
-/* First the ids, then attribute after attribute in the order given, those laid out as DOCUMENTS
- * left out: each gets all `rows` rows in runs of any length. `run` NULL: `rows` absent rows. */
+/* First the ids, which are distinct, then attribute after attribute in the order given, those laid
+ * out as DOCUMENTS left out: each gets all `rows` rows in runs of any length. `run` NULL: `rows`
+ * absent rows. */
 mola_err mola_segment_add_ids(mola_segment_writer *writer, const mola_column *run) MOLA_NODISCARD;
 mola_err mola_segment_add(mola_segment_writer *writer, uint32_t attr_index, const mola_column *run,
                           uint32_t rows) MOLA_NODISCARD;
@@ -164,6 +169,8 @@ mola_err mola_segment_add(mola_segment_writer *writer, uint32_t attr_index, cons
  * DOCUMENTS attribute, NULL: absent in these rows. */
 mola_err mola_segment_add_documents(mola_segment_writer *writer, const mola_column *const *runs,
                                     uint32_t rows) MOLA_NODISCARD;
-/* Writes the index of ids, the Bloom filter, the last data object and the head. */
+/* Writes the index of ids, the Bloom filter, the last data object and the head. The same rows make
+ * the same bytes, however they were cut into runs. MOLA_INVALID: more ids of one hash than a page
+ * of the index holds, at least 58; chance does not make them. */
 mola_err mola_segment_finish(mola_segment_writer *writer, mola_segment_made *out) MOLA_NODISCARD;
 void mola_segment_writer_free(mola_segment_writer *writer); /* NULL: nothing to do */

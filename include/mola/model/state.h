@@ -64,6 +64,8 @@ bool mola_state_eq(const mola_state *a,
 
 const mola_attr *mola_state_find(const mola_state *state, mola_str name);
 const mola_attr *mola_state_attr(const mola_state *state, uint32_t id);
+/* The attributes of `state` in rising order of their ids, in the arena. NULL: no memory. */
+const mola_attr **mola_state_sorted(const mola_state *state, mola_arena *arena);
 uint32_t mola_state_vector_count(const mola_state *state);
 
 /* Image: part of log entries and manifests. Decoding checks every byte: MOLA_CORRUPT; MOLA_INVALID

@@ -34,6 +34,9 @@ mola_err mola_log_append(mola_ctx *ctx, mola_name *name, const mola_view *on,
  * as above; MOLA_CONFLICT: somebody else created it meanwhile. */
 mola_err mola_log_create(mola_ctx *ctx, mola_name *name, const mola_change *change,
                          mola_view **after) MOLA_NODISCARD;
+/* A view that this node was given has lost its segments (MOLA_CONFLICT of a read): the next one is
+ * opened from the manifest as it is then. */
+void mola_log_lost(mola_name *name);
 /* A refusal or an empty effect is an answer about the state of `on` (absence, when NULL) and needs
  * the proof a strong read needs (I12). MOLA_OK: proved by a probe sent after this call began;
  * MOLA_CONFLICT: the state has moved, evaluate again. */

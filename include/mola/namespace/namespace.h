@@ -14,6 +14,12 @@ typedef struct {
     size_t entry_bytes_max; /* a larger entry's rows go out of line; 0: 16 MiB */
     uint64_t fence_ns;      /* W of protocol I6: 60 s, a constant of format 1; tests set it for all
                                processes at once */
+    /* Who is to learn of log that no segment holds yet. An indexer in this process: `unindexed` is
+     * called with the view after every append, and after reading entries of others; it must not
+     * block. Indexers elsewhere: `hints` leaves q/{nsid} for them (protocol section 8). */
+    void (*unindexed)(void *of, mola_str name, const mola_view *view);
+    void *unindexed_of;
+    bool hints;
 } mola_namespaces_config;
 
 mola_err mola_namespaces_open(const mola_namespaces_config *config,

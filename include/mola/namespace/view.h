@@ -39,8 +39,10 @@ typedef struct {
     uint64_t time_us;                            /* of entry seq: newest write included */
     uint64_t created_us, updated_us, written_us; /* reference 9.4 */
     uint64_t indexed_seq;                        /* entries up to here are in segments */
-    uint64_t manifest_ver;                       /* of the manifest it was opened from */
-    uint64_t leased_ns; /* boot clock: when the GET of that manifest was sent (protocol I7) */
+    struct mola_held *held;   /* the manifest it was opened from; NULL: of a birth. One reference */
+    uint64_t manifest_ver;    /* of that manifest */
+    uint64_t leased_until_ns; /* boot clock: no section is asked for afterwards (protocol I7) */
+    struct mola_opening *opening; /* its segments are yet to be read: seen in namespace/ only */
     bool sealed;
     mola_state *state;
     uint64_t live_rows;
@@ -77,8 +79,15 @@ void mola_view_release(mola_ctx *ctx, mola_pin *mark);
 /* Attribute `attr` of the rows of window `window` (row window * 4096 is row 0 of the column), which
  * must be pinned when the part is a segment. false: no row of the window has the attribute. */
 bool mola_part_column(const mola_part *part, uint32_t attr, uint32_t window, mola_column *out);
+/* The head of a segment, which says where everything stands; NULL: a part in memory. */
+const mola_segment_head *mola_part_segment(const mola_part *part);
 /* What the values of a window lie between, dead rows included. false: not known. No I/O. */
 bool mola_part_zone(const mola_part *part, uint32_t attr, uint32_t window, mola_zone *out);
+/* Rows [first, first + rows) of `from` (NULL: absent ones) into a builder of the attribute's type
+ * now, which may be younger than the column's: a []unknown has become concrete. MOLA_NO_MEMORY;
+ * MOLA_CORRUPT: any other type. */
+mola_err mola_part_add_cells(mola_column_builder *b, const mola_column *from, uint32_t first,
+                             uint32_t rows) MOLA_NODISCARD;
 static inline uint32_t mola_windows(uint32_t rows)
 {
     return (rows + MOLA_WINDOW_ROWS - 1) / MOLA_WINDOW_ROWS;
@@ -86,7 +95,7 @@ static inline uint32_t mola_windows(uint32_t rows)
 
 /* ---- rows picked one by one */
 
-enum { MOLA_NOWHERE = UINT32_MAX };
+#define MOLA_NOWHERE UINT32_MAX
 typedef struct {
     uint32_t part, row; /* part MOLA_NOWHERE: no such row */
 } mola_row_at;
@@ -108,3 +117,6 @@ mola_err mola_view_locate(mola_ctx *ctx, const mola_view *view, const mola_colum
 bool mola_view_find(const mola_view *view, const mola_value *id, uint32_t *part, uint32_t *row);
 /* The whole column, for a part in memory. false: it has none. */
 bool mola_part_whole_column(const mola_part *part, uint32_t attr, mola_column *out);
+
+/* Brings what stands in segments into the caches, up to about `bytes_max` bytes: for hints. */
+mola_err mola_view_warm(mola_ctx *ctx, const mola_view *view, uint64_t bytes_max) MOLA_NODISCARD;

@@ -21,5 +21,7 @@ typedef struct {
     uint64_t bytes_returned; /* billable, reference 11 */
     uint64_t rows_exhausted; /* exhaustive_search_count: rows of the parts without an index */
 } mola_query_result;
+/* What it pins it releases. MOLA_CONFLICT: the collector outran the view; a newer one is to be
+ * asked. */
 mola_err mola_query_run(mola_ctx *ctx, const mola_view *view, const mola_kernel *kernel,
                         const mola_query *query, mola_query_result *out) MOLA_NODISCARD;

@@ -29,9 +29,18 @@ mola_err mola_filter_compile(mola_ctx *ctx, const mola_filter_tree *tree, const 
 /* The attributes of stored rows that running it reads. */
 void mola_filter_reads(const mola_filter *filter, mola_attr_list *attrs);
 
-/* Clears the rows that do not match. The filter has no $ref_new. MOLA_NO_MEMORY. */
+/* Clears the rows that do not match. The filter has no $ref_new. What it reads is fetched in steps
+ * and released; errors as mola_scan_windows. */
 mola_err mola_filter_run(mola_ctx *ctx, const mola_filter *filter,
                          mola_rowset *rows) MOLA_NODISCARD;
+/* The same; `ahead` is what the caller is going to read of the rows that are left. When it fits
+ * into one step with what the filter reads, all is fetched at once and stays pinned: then the
+ * caller's own steps find it in memory. */
+mola_err mola_filter_run_ahead(mola_ctx *ctx, const mola_filter *filter,
+                               const mola_attr_list *ahead, mola_rowset *rows) MOLA_NODISCARD;
+/* Clears the bits of the gathered rows that do not match. All that the filter reads is gathered. */
+mola_err mola_filter_gathered(mola_ctx *ctx, const mola_filter *filter,
+                              const mola_gathered *gathered, uint64_t *bits) MOLA_NODISCARD;
 
 /* One document, wherever its values are: a row of a part, or a row of a batch being written.
  * `column` says where attribute `attr` is; false when the document has no value for it. */

@@ -22,9 +22,9 @@ typedef struct {
 } mola_nearest;
 
 /* Rows without the attribute are left out. `hits` in ctx->arena, best first, at most k; score is
- * the f32 distance. */
+ * the f32 distance. Vectors and ids are fetched in steps and released; where few rows of a window
+ * are asked for, those rows alone. Errors as mola_scan_windows. */
 mola_err mola_nearest_run(mola_ctx *ctx, const mola_rowset *rows, const mola_nearest *what,
                           mola_hit **hits, size_t *count) MOLA_NODISCARD;
-/* The distance of one row, as above; infinite when it has no vector. */
-double mola_nearest_one(const mola_view *view, const mola_nearest *what, uint32_t part,
-                        uint32_t row);
+/* The distance of a row of a column of the attribute, as above; infinite when it has no vector. */
+double mola_nearest_one(const mola_nearest *what, const mola_column *column, uint32_t row);

@@ -45,8 +45,7 @@ void mola_score_reads(const mola_score *score, mola_attr_list *attrs);
 mola_err mola_score_run(mola_ctx *ctx, const mola_rowset *rows, const mola_score *score, size_t k,
                         mola_hit **hits, size_t *count) MOLA_NODISCARD;
 
-/* The same score for single rows: scratch memory once, then row by row. */
-typedef struct mola_scorer mola_scorer;
-mola_err mola_scorer_new(mola_ctx *ctx, const mola_view *view, const mola_score *score,
-                         mola_scorer **out) MOLA_NODISCARD;
-float mola_scorer_row(mola_scorer *scorer, uint32_t part, uint32_t row);
+/* The same scores for rows that were gathered: `out` has one for each. All that the score reads is
+ * gathered. MOLA_NO_MEMORY. */
+mola_err mola_score_gathered(mola_ctx *ctx, const mola_score *score, const mola_gathered *gathered,
+                             float *out) MOLA_NODISCARD;

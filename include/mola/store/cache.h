@@ -26,17 +26,19 @@ mola_err mola_cache_open(const mola_cache_config *config, mola_cache **out,
                          mola_why *why) MOLA_NODISCARD;
 void mola_cache_close(mola_cache *cache);
 
-/* Runs GETs of immutable objects (ranges with offset and length, no ETag): what the cache holds
- * whole comes from it, the rest is asked of env->store in one batch (one round trip; none when
- * everything was there) and put into the cache. `cache` NULL: all of it is asked of the store.
- * Results as mola_store_run gives them; object_size is only set by the store. An absent object is
- * never remembered. */
+/* Runs a batch as mola_store_run does, but for GETs of immutable objects (`immutable`; ranges with
+ * offset and length, no ETag): what the cache holds whole comes from it, the rest is asked of
+ * env->store in one batch with everything else (one round trip; none when everything was there)
+ * and put into the cache. `cache` NULL: all of it is asked of the store. Results as mola_store_run
+ * gives them; object_size and new_etag are only set by the store. An absent object is never
+ * remembered. Adds what the store brought to ctx->bytes_read. */
 void mola_cache_run(mola_cache *cache, mola_ctx *ctx, mola_store_op *ops, size_t count);
-/* Of these GETs, those that were answered without the store, so far. */
+/* Of the GETs of immutable objects, those that were answered without the store, so far. */
 typedef struct {
     uint64_t hits, misses;           /* GETs */
     uint64_t bytes_held, bytes_room; /* in the file */
     uint64_t errors;                 /* of the disk, sums that did not match included */
+    bool disabled; /* given up after errors in a row: everything is asked of the store */
 } mola_cache_stats;
 mola_cache_stats mola_cache_look(mola_cache *cache);
 /* What part (0..1) of these ranges it holds: for hints about warmth. No I/O. */

@@ -35,6 +35,7 @@ typedef struct {
     mola_str key;         /* LIST: the prefix, may be empty */
     uint64_t offset;      /* GET: first byte */
     uint64_t length;      /* GET: bytes; 0 = to the end. A range beyond the end is cut short */
+    bool immutable;       /* GET: the object never changes: a cache may answer (cache.h) */
     mola_str body;        /* PUT */
     mola_put_when when;   /* PUT */
     mola_etag etag;       /* PUT IF_MATCH: the expected one. GET: len > 0 = If-None-Match */

@@ -32,6 +32,107 @@ START_TEST(keys_are_those_of_the_protocol)
 }
 END_TEST
 
+START_TEST(keys_of_segments_and_what_guards_them)
+{
+    mola_str none = {0}, acme = MOLA_STR("acme");
+    ck_assert_str_eq(text_of(mola_key_segment(none, nsid, 0x12, 0xfedcba9876543210U, 'h', 0)),
+                     "d/" NSID "/s/0000000000000012.fedcba9876543210/h.00000000");
+    ck_assert_str_eq(text_of(mola_key_segment(acme, nsid, 1, 2, 'o', 0xabc12)),
+                     "o/acme/d/" NSID "/s/0000000000000001.0000000000000002/o.000abc12");
+    ck_assert_str_eq(text_of(mola_key_deletes(none, nsid, 3, 4)),
+                     "d/" NSID "/x/0000000000000003.0000000000000004");
+    ck_assert_str_eq(text_of(mola_key_holder(none, nsid, MOLA_STR("some-id"))),
+                     "d/" NSID "/r/some-id");
+    ck_assert_str_eq(text_of(mola_key_hint(acme, nsid)), "o/acme/q/" NSID);
+    ck_assert_str_eq(text_of(mola_key_hints(none)), "q/");
+    ck_assert_str_eq(text_of(mola_key_incarnations(acme)), "o/acme/d/");
+    ck_assert_str_eq(text_of(mola_key_folder(none, nsid, 's')), "d/" NSID "/s/");
+    ck_assert_str_eq(text_of(mola_key_folder(none, nsid, 0)), "d/" NSID "/");
+}
+END_TEST
+
+/* The longest of everything still fits. */
+START_TEST(the_longest_keys_fit)
+{
+    char most[64];
+    memset(most, 'x', sizeof most);
+    mola_str longest = {most, sizeof most};
+    ck_assert_uint_eq(mola_key_segment(longest, nsid, 1, 2, 'h', 0).len, 67 + 37 + 33 + 11);
+    ck_assert_uint_eq(mola_key_holder(longest, nsid, longest).len, 67 + 37 + 64);
+}
+END_TEST
+
+START_TEST(object_keys_read_back)
+{
+    chance c = {3};
+    for (int i = 0; i < 1000; i++) {
+        mola_str org = i % 2 ? MOLA_STR("acme") : (mola_str){0}, rest, tail;
+        uint64_t base = next_u64(&c) >> below(&c, 64), rand = next_u64(&c) >> below(&c, 64), b, r;
+        uint32_t number = (uint32_t)next_u64(&c) >> below(&c, 32), n;
+        uint8_t id[16];
+        char kind = i % 3 ? 'o' : 'h', k;
+        mola_key keys[] = {mola_key_segment(org, nsid, base, rand, kind, number),
+                           mola_key_deletes(org, nsid, base, rand),
+                           mola_key_payload(org, nsid, base, rand)};
+        for (int which = 0; which < 3; which++) {
+            ck_assert(mola_key_parse_incarnation(org, mola_key_str(&keys[which]), id, &rest));
+            ck_assert_mem_eq(id, nsid, 16);
+            for (int other = 0; other < 3; other++)
+                ck_assert_int_eq(mola_key_parse_object(rest, "sxp"[other], &b, &r, &tail),
+                                 which == other);
+            ck_assert(mola_key_parse_object(rest, "sxp"[which], &b, &r, &tail));
+            ck_assert_uint_eq(b, base);
+            ck_assert_uint_eq(r, rand);
+            ck_assert_int_eq(mola_key_parse_number(tail, &k, &n), which == 0);
+            ck_assert(which != 0 || (k == kind && n == number));
+            ck_assert(which == 0 || tail.len == 0);
+        }
+        mola_key hint = mola_key_hint(org, nsid), folder = mola_key_folder(org, nsid, 0);
+        ck_assert(mola_key_parse_hint(org, mola_key_str(&hint), id));
+        ck_assert(mola_key_parse_incarnation(org, mola_key_str(&folder), id, &rest));
+        ck_assert_uint_eq(rest.len, 0);
+    }
+}
+END_TEST
+
+START_TEST(other_keys_do_not_read_as_objects)
+{
+    uint8_t id[16];
+    uint64_t base, rand;
+    uint32_t number;
+    char kind;
+    mola_str rest, none = {0};
+    static const char *const incarnations[] = {"",        "d/",
+                                               "d/" NSID, "o/acme/d/" NSID "/",
+                                               "q/" NSID, "d/00112233445566778899AABBCCDDEEFF/"};
+    static const char *const objects[] = {
+        "",
+        "s/",
+        "s/0000000000000012",
+        "s/0000000000000012.fedcba987654321",
+        "s/0000000000000012-fedcba9876543210",
+        "x/0000000000000012.fedcba9876543210",
+        "s0000000000000012.fedcba9876543210",
+    };
+    static const char *const tails[] = {"",           "/",           "/h",           "/h.0000000",
+                                        "h.00000000", "/x.00000000", "/o.000000000", "/o-00000000",
+                                        "/o.0000000G"};
+    static const char *const hints[] = {"",       "q/",      "q/" NSID "/",
+                                        "q/0011", "d/" NSID, "o/acme/q/" NSID};
+    for (size_t i = 0; i < sizeof incarnations / sizeof *incarnations; i++)
+        ck_assert_msg(!mola_key_parse_incarnation(none, mola_str_of(incarnations[i]), id, &rest),
+                      "%s", incarnations[i]);
+    for (size_t i = 0; i < sizeof objects / sizeof *objects; i++)
+        ck_assert_msg(!mola_key_parse_object(mola_str_of(objects[i]), 's', &base, &rand, &rest),
+                      "%s", objects[i]);
+    for (size_t i = 0; i < sizeof tails / sizeof *tails; i++)
+        ck_assert_msg(!mola_key_parse_number(mola_str_of(tails[i]), &kind, &number), "%s",
+                      tails[i]);
+    for (size_t i = 0; i < sizeof hints / sizeof *hints; i++)
+        ck_assert_msg(!mola_key_parse_hint(none, mola_str_of(hints[i]), id), "%s", hints[i]);
+}
+END_TEST
+
 START_TEST(newer_entries_come_first_in_a_list)
 {
     chance c = {1};
@@ -129,6 +230,10 @@ int main(void)
     Suite *suite = suite_create("key");
     TCase *keys = tcase_create("keys");
     tcase_add_test(keys, keys_are_those_of_the_protocol);
+    tcase_add_test(keys, keys_of_segments_and_what_guards_them);
+    tcase_add_test(keys, the_longest_keys_fit);
+    tcase_add_test(keys, object_keys_read_back);
+    tcase_add_test(keys, other_keys_do_not_read_as_objects);
     tcase_add_test(keys, newer_entries_come_first_in_a_list);
     tcase_add_test(keys, entry_keys_read_back_and_others_do_not);
     tcase_add_test(keys, manifest_keys_read_back_and_others_do_not);

@@ -1,4 +1,6 @@
+#include "mola/scan/windows.h"
 #include "query/ask.h"
+#include "scan/distant.h"
 #include <check.h>
 
 /* Whole answers, byte for byte: what is printed, in which order, what is billed; and that none of
@@ -185,6 +187,30 @@ static const example examples[] = {
      16},
 };
 
+static void expect_answer(const example *e, const answer *a, size_t cut_index, const char *where)
+{
+    ck_assert_msg(a->err == MOLA_OK, "%s: %s", e->body, a->text);
+    ck_assert_msg(strcmp(a->text, e->members) == 0, "%s in parts %zu %s gives\n%s, not\n%s",
+                  e->body, cut_index, where, a->text, e->members);
+    ck_assert_uint_eq(a->bytes, e->bytes);
+    ck_assert_uint_eq(a->exhausted, 4);
+}
+
+/* The same with the first parts out of memory, read in large steps and in small ones. */
+static void expect_from_afar(world *w, const example *e, size_t cut_index)
+{
+    for (uint32_t parts = 1; parts <= w->view->part_count; parts++) {
+        for (uint32_t steps = 0; steps < 3; steps++) {
+            distant_on(w->view, parts, parts * 10 + steps);
+            distant.window_bytes = steps * (MOLA_STEP_BYTES / 3);
+            answer a = ask(w, e->body);
+            expect_answer(e, &a, cut_index, "from afar");
+            ck_assert_ptr_null(f.ctx.pins);
+            distant_off(w->view);
+        }
+    }
+}
+
 START_TEST(answers_are_what_they_should_be)
 {
     const example *e = &examples[_i];
@@ -194,11 +220,8 @@ START_TEST(answers_are_what_they_should_be)
         world w;
         world_open(&w, &f, schema, rows, MOLA_METRIC_EUCLIDEAN, cuts[i], counts[i]);
         answer a = ask(&w, e->body);
-        ck_assert_msg(a.err == MOLA_OK, "%s: %s", e->body, a.text);
-        ck_assert_msg(strcmp(a.text, e->members) == 0, "%s in parts %zu gives\n%s, not\n%s",
-                      e->body, i, a.text, e->members);
-        ck_assert_uint_eq(a.bytes, e->bytes);
-        ck_assert_uint_eq(a.exhausted, 4);
+        expect_answer(e, &a, i, "in memory");
+        expect_from_afar(&w, e, i);
         world_close(&w);
     }
 }
@@ -269,6 +292,13 @@ START_TEST(a_rare_key_deep_in_the_ranking_is_found)
                        "\"attributes\":[\"n\"],\"limit\":1}}}");
     ck_assert_str_eq(a.text, "\"rows\":[{\"id\":0},{\"id\":5000},{\"id\":5999}]");
     ck_assert_uint_eq(a.exhausted, 6000); /* no part has an index */
+    distant_on(w.view, 2, 1);
+    f.ctx.roundtrips = 0;
+    answer afar = ask(&w, "{\"rank_by\":[\"id\",\"asc\"],\"limit\":{\"total\":3,\"per\":{"
+                          "\"attributes\":[\"n\"],\"limit\":1}}}");
+    ck_assert_str_eq(afar.text, a.text);
+    ck_assert_uint_le(f.ctx.roundtrips, 5);
+    distant_off(w.view);
     world_close(&w);
     mola_buf_free(&text);
 }
@@ -298,7 +328,9 @@ START_TEST(memory_may_end_anywhere)
     };
     world w;
     world_open(&w, &f, schema, rows, MOLA_METRIC_EUCLIDEAN, &(cut){2, 1}, 1);
-    mola_json_doc *doc = parse_text(&f, bodies[_i], strlen(bodies[_i]));
+    if (_i % 2)
+        distant_on(w.view, 2, 1);
+    mola_json_doc *doc = parse_text(&f, bodies[_i / 2], strlen(bodies[_i / 2]));
     mola_err err = MOLA_NO_MEMORY;
     uint32_t refused = 0;
     size_t limit = 0, used = atomic_load(&f.heap.used);
@@ -324,7 +356,68 @@ START_TEST(memory_may_end_anywhere)
     }
     ck_assert_uint_gt(refused, 10);
     mola_json_free(doc);
+    distant_off(w.view);
     world_close(&w);
+}
+END_TEST
+
+/* Waiting for the store is what an answer from afar costs: what a query reads is read at once as
+ * far as it is known. */
+START_TEST(few_round_trips_are_made)
+{
+    static const struct {
+        const char *body;
+        uint32_t trips;
+    } cases[] = {
+        {"{\"aggregate_by\":{\"c\":[\"Count\"]}}", 0},
+        {"{\"aggregate_by\":{\"c\":[\"Count\"]},\"filters\":[\"n\",\"Gt\",17]}", 1},
+        {"{\"aggregate_by\":{\"c\":[\"Count\"]},\"filters\":[\"n\",\"Gt\",-17]}", 0},
+        {"{\"aggregate_by\":{\"c\":[\"Sum\",\"m\"]},\"filters\":[\"n\",\"Gt\",17]}", 1},
+        {"{\"limit\":3}", 2},
+        {"{\"limit\":3,\"include_attributes\":true}", 2},
+        {"{\"limit\":3,\"rank_by\":[\"m\",\"desc\"],\"filters\":[\"n\",\"Gt\",17],"
+         "\"include_attributes\":true}",
+         2},
+        {"{\"limit\":3,\"rank_by\":[\"m\",\"desc\"],\"filters\":[\"n\",\"Gt\",17],"
+         "\"compute_attributes\":{\"far\":[\"v\",\"VectorDist\",[1,2]],\"is\":[\"s\",\"Eq\","
+         "\"7\"]}}",
+         2},
+        {"{\"limit\":3,\"rank_by\":[\"v\",\"ANN\",[1,2]],\"include_attributes\":true}", 2},
+        {"{\"limit\":3,\"rank_by\":[\"v\",\"kNN\",[1,2]],\"filters\":[\"n\",\"Gt\",17],"
+         "\"include_attributes\":true}",
+         3},
+        {"{\"limit\":3,\"rank_by\":[\"Attribute\",\"m\"],\"filters\":[\"n\",\"Gt\",17],"
+         "\"include_attributes\":true}",
+         2},
+        /* 2 of real segments: what was read ahead for few rows stays in memory there, but not here
+         */
+        {"{\"limit\":3,\"filters\":[\"id\",\"In\",[1,5000]],\"include_attributes\":true}", 4},
+    };
+    enum { ROWS = 6000 };
+    mola_buf text;
+    world w;
+    mola_buf_init(&text, &f.heap);
+    for (int i = 0; i < ROWS; i++)
+        mola_buf_print(&text, "%s{\"id\":%d,\"n\":%d,\"m\":%d,\"s\":\"%d\",\"v\":[1,%d]}",
+                       i ? "," : "[", i, i * 7919 % 100, i * 31 % 1000, i, i % 50);
+    mola_buf_print(&text, "]%c", 0);
+    world_open(&w, &f,
+               "{\"id\":\"uint\",\"n\":\"int\",\"m\":\"uint\",\"s\":\"string\",\"v\":{\"type\":"
+               "\"[2]f32\",\"ann\":true}}",
+               text.data, MOLA_METRIC_COSINE, &(cut){3000, 0}, 1);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        answer near = ask(&w, cases[i].body);
+        distant_on(w.view, 2, 1);
+        distant.exact_zones = true;
+        f.ctx.roundtrips = 0;
+        answer far = ask(&w, cases[i].body);
+        ck_assert_str_eq(far.text, near.text);
+        ck_assert_msg(f.ctx.roundtrips == cases[i].trips, "%s: %u", cases[i].body,
+                      f.ctx.roundtrips);
+        distant_off(w.view);
+    }
+    world_close(&w);
+    mola_buf_free(&text);
 }
 END_TEST
 
@@ -369,7 +462,8 @@ int main(void)
     tcase_add_test(cases, an_empty_view_answers_with_no_rows);
     tcase_add_test(cases, string_and_uuid_ids_are_billed_by_their_size);
     tcase_add_test(cases, a_rare_key_deep_in_the_ranking_is_found);
-    tcase_add_loop_test(cases, memory_may_end_anywhere, 0, 5);
+    tcase_add_loop_test(cases, memory_may_end_anywhere, 0, 10);
+    tcase_add_test(cases, few_round_trips_are_made);
     tcase_add_test(cases, freshness_is_what_the_request_says);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);

@@ -161,7 +161,7 @@ static bool replay(mola_json scenario, uint32_t number)
 {
     static client clients[STEPS_MAX];
     mola_write_draft draft;
-    mola_write_draft_open(&draft, &heap, 1 << 24, NULL);
+    mola_write_draft_open(&draft, NULL, &heap, 1 << 24, NULL);
     mola_json steps = member(scenario, "steps");
     uint32_t at = 0;
     bool whole = true;
@@ -248,7 +248,7 @@ static bool starve(int n)
     countdown_heap poor;
     countdown_init(&poor, n);
     mola_write_draft draft;
-    mola_write_draft_open(&draft, &poor.heap, 1 << 24, NULL);
+    mola_write_draft_open(&draft, NULL, &poor.heap, 1 << 24, NULL);
     starved s[2];
     open_starved(&s[0], &poor.heap, first_body);
     open_starved(&s[1], &poor.heap, second_body);

@@ -1,0 +1,142 @@
+#include "../index/place.h"
+#include "mola/query/query.h"
+
+/* Two namespaces get the same writes, one of them is flushed and merged in between: both must
+ * answer every query with the same text, whether its rows stand in segments or in memory. */
+
+static world w;
+static mola_namespaces *writer;
+static mola_indexer indexer;
+static document docs[DOCS_MAX];
+
+static void begin(void)
+{
+    world_open(&w);
+    writer = node_open(&w, SIZE_MAX);
+    indexer_open(&w, &indexer, 256 << 20);
+    memset(docs, 0, sizeof docs);
+    mola_state_edit(w.state, MOLA_STR("n"))->filterable = true;
+    mola_state_edit(w.state, MOLA_STR("tag"))->filterable = true;
+}
+
+static void end(void)
+{
+    indexer_close(&indexer);
+    mola_namespaces_close(writer);
+    world_close(&w);
+}
+
+static const char *const bodies[] = {
+    "{\"limit\":1000}",
+    "{\"limit\":50,\"include_attributes\":true}",
+    "{\"limit\":7,\"rank_by\":[\"n\",\"desc\"],\"include_attributes\":true}",
+    "{\"limit\":9000,\"rank_by\":[[\"tag\",\"asc\"],[\"n\",\"desc\"]],\"include_attributes\":["
+    "\"list\"]}",
+    "{\"limit\":100,\"rank_by\":[\"n\",\"asc\"],\"filters\":[\"And\",[[\"tag\",\"NotEq\",null],["
+    "\"n\","
+    "\"Gt\",3]]],\"include_attributes\":true}",
+    "{\"limit\":100,\"filters\":[\"id\",\"In\",[1,5,17,100,4097,9000,77777]],\"include_"
+    "attributes\":"
+    "true}",
+    "{\"limit\":20,\"rank_by\":[\"vec\",\"ANN\",[1,0.5,-1]],\"include_attributes\":true}",
+    "{\"limit\":20,\"rank_by\":[\"vec\",\"kNN\",[1,0.5,-1]],\"filters\":[\"n\",\"Lt\",2]}",
+    "{\"limit\":20,\"rank_by\":[\"vec\",\"kNN\",[1,0.5,-1]],\"filters\":[\"id\",\"Lt\",40]}",
+    "{\"limit\":30,\"rank_by\":[\"Sum\",[[\"n\",\"Gt\",5],[\"tag\",\"Eq\",null]]],"
+    "\"compute_attributes\":{\"near\":[\"vec\",\"VectorDist\",[0,0,1]],\"is\":[\"n\",\"Gte\",2]}}",
+    "{\"limit\":{\"total\":10,\"per\":{\"attributes\":[\"tag\"],\"limit\":1}},\"rank_by\":[\"n\","
+    "\"asc\"],\"include_attributes\":true}",
+    "{\"aggregate_by\":{\"c\":[\"Count\"],\"s\":[\"Sum\",\"n\"]},\"group_by\":[\"tag\"]}",
+    "{\"aggregate_by\":{\"c\":[\"Count\"]},\"filters\":[\"n\",\"Lte\",4]}",
+    "{\"queries\":[{\"limit\":10,\"rank_by\":[\"n\",\"asc\"],\"include_attributes\":true},{"
+    "\"limit\":"
+    "10,\"rank_by\":[\"vec\",\"ANN\",[1,2,3]]}],\"rerank_by\":[\"RRF\"]}",
+};
+
+/* The answer in the arena of `r`, which the caller ends. */
+static const char *answer_of(request *r, mola_namespaces *all, const char *name, const char *body,
+                             uint32_t *segments)
+{
+    mola_ctx *ctx = request_begin(&w, r, 60000);
+    mola_freshness strong = {.level = MOLA_READ_STRONG};
+    mola_view *view;
+    mola_query *query;
+    mola_query_result result;
+    mola_json_doc doc;
+    size_t len = strlen(body);
+    char *padded = mola_new(&r->arena, char, len + MOLA_JSON_PADDING);
+    memcpy(padded, body, len);
+    ck_assert_int_eq(mola_json_parse(&w.heap, (mola_str){padded, len}, &doc, &r->why), MOLA_OK);
+    ck_assert_int_eq(mola_namespace_read(ctx, all, mola_str_of(name), &strong, &view), MOLA_OK);
+    mola_err err = mola_query_parse(ctx, mola_json_root(&doc), &query);
+    if (!err)
+        err = mola_query_run(ctx, view, mola_kernel_select(NULL), query, &result);
+    ck_assert_msg(!err, "%s: %s", body, r->why.text);
+    ck_assert_ptr_null(ctx->pins);
+    char *text = mola_new(&r->arena, char, result.members.len + 1);
+    memcpy(text, result.members.data, result.members.len);
+    mola_buf_free(&result.members);
+    mola_json_free(&doc);
+    *segments = view->segment_count;
+    mola_view_unref(view);
+    return text;
+}
+
+/* By a node that knows nothing yet: those that replayed the log keep it in memory. Returns how many
+ * segments there were. */
+static uint32_t compare(void)
+{
+    mola_namespaces *all = node_open(&w, SIZE_MAX);
+    uint32_t segments = 0, none = 0;
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        request far, near;
+        const char *a = answer_of(&far, all, "flushed", bodies[i], &segments);
+        const char *b = answer_of(&near, all, "plain", bodies[i], &none);
+        ck_assert_msg(strcmp(a, b) == 0, "%s:\n%.2000s\nnot\n%.2000s", bodies[i], a, b);
+        ck_assert_uint_eq(none, 0);
+        request_end(&far);
+        request_end(&near);
+    }
+    mola_namespaces_close(all);
+    return segments;
+}
+
+START_TEST(segments_answer_like_rows_in_memory)
+{
+    dice d = {test_seed(0x5e9a) + (uint64_t)_i};
+    uint32_t most = 0, ids = _i % 2 ? 200 : 6000;
+    for (int step = 0; step < 8; step++) {
+        dice same = d;
+        if (ids > 200 && step % 3 == 0) {
+            put_many(&w, writer, "flushed", &d, (uint64_t)step * 2000, 5000, docs);
+            put_many(&w, writer, "plain", &same, (uint64_t)step * 2000, 5000, docs);
+        } else {
+            put_random(&w, writer, "flushed", &d, ids, 60, 2, docs);
+            put_random(&w, writer, "plain", &same, ids, 60, 2, docs);
+        }
+        if (below(&d, 2))
+            must_flush(&w, &indexer, "flushed");
+        if (below(&d, 4) == 0)
+            must_merge(&w, &indexer, "flushed", true);
+        uint32_t segments = compare();
+        most = segments > most ? segments : most;
+    }
+    must_flush(&w, &indexer, "flushed");
+    ck_assert_uint_gt(compare(), 0);
+    ck_assert_uint_gt(most, 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("segments");
+    TCase *cases = tcase_create("segments");
+    tcase_add_checked_fixture(cases, begin, end);
+    tcase_add_loop_test(cases, segments_answer_like_rows_in_memory, 0, 6);
+    tcase_set_timeout(cases, 60);
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
