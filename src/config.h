@@ -11,7 +11,7 @@
 #define MOLA_CONFIG(T, U)                                                                          \
     T(listen, "127.0.0.1:3000", "address and port to serve on; port 0 takes a free one")           \
     T(store, "file:./mola-data",                                                                   \
-      "where all data lives: file:DIR, or mem: (gone when the server stops)")                      \
+      "where all data lives: file:DIR, s3://BUCKET/PREFIX, or mem: (gone when the server stops)")  \
     T(api_keys, "",                                                                                \
       "accepted bearer keys, separated by commas; none here and in the file: open to everybody")   \
     T(api_keys_file, "", "file with one accepted key a line; read again when it changes")          \

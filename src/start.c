@@ -1,10 +1,12 @@
 /* start.c - the beginning and the end of every subcommand. */
 #include "start.h"
 #include "machine.h"
+#include "mola/store/preflight.h"
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 
+enum { TRY_SECONDS = 5 };
 static const uint64_t index_memory_min = 32 << 20;
 
 static mola_err log_level(mola_process *p)
@@ -59,11 +61,31 @@ static void open_cache(mola_process *p)
     }
 }
 
+/* A remote store is tried before it is trusted: one that ignores conditions loses writes. Those of
+ * this machine are drivers of our own. */
+static mola_err try_store(mola_process *p)
+{
+    if (strcmp(p->env->store->driver->scheme, "s3") != 0)
+        return MOLA_OK;
+    mola_arena arena;
+    mola_arena_init(&arena, &p->heap, SIZE_MAX);
+    mola_ctx ctx = {.env = p->env,
+                    .arena = &arena,
+                    .why = &p->why,
+                    .deadline_ns = mola_boot_ns(p->env) + TRY_SECONDS * MOLA_SECOND};
+    mola_preflight checks;
+    mola_err err = mola_store_preflight(p->env->store, &ctx, &checks);
+    mola_arena_reset(&arena);
+    return err;
+}
+
 static mola_err open_store(mola_process *p)
 {
     mola_err err = log_level(p);
     if (!err)
         err = mola_store_open(p->env, mola_str_of(p->config.store), &p->env->store, &p->why);
+    if (!err)
+        err = try_store(p);
     if (!err)
         open_cache(p);
     return err;

@@ -101,19 +101,34 @@ static bool find_on_page(mola_str page, uint32_t count, const mola_value *id, bo
     return mola_is_zero(page.data + used, page.len - used);
 }
 
+static mola_err open_page(const mola_segment_head *head, uint32_t page, mola_str bytes,
+                          mola_str *plain)
+{
+    MOLA_ASSERT(page < head->index_page_count);
+    mola_block_place place = mola_segment_place(&head->id, MOLA_KIND_INDEX, 0, page);
+    mola_err err = mola_segment_block_raw(bytes, &place, plain);
+    if (err)
+        return err;
+    if (plain->len != MOLA_INDEX_PLAIN_BYTES || mola_load_u32(plain->data + 4) != 0)
+        return MOLA_CORRUPT;
+    return MOLA_OK;
+}
+
+mola_err mola_segment_index_check(const mola_segment_head *head, uint32_t page, mola_str bytes)
+{
+    mola_str plain;
+    return open_page(head, page, bytes, &plain);
+}
+
 mola_err mola_segment_index_find(const mola_segment_head *head, uint32_t page, mola_str bytes,
                                  const mola_value *id, bool *found, uint32_t *row)
 {
-    MOLA_ASSERT(page < head->index_page_count);
     if (id->elem != head->attrs[0].type.elem) /* it was asked for what its namespace has */
         return MOLA_CORRUPT;
     mola_str plain;
-    mola_block_place place = mola_segment_place(&head->id, MOLA_KIND_INDEX, 0, page);
-    mola_err err = mola_segment_block_raw(bytes, &place, &plain);
+    mola_err err = open_page(head, page, bytes, &plain);
     if (err)
         return err;
-    if (plain.len != MOLA_INDEX_PLAIN_BYTES || mola_load_u32(plain.data + 4) != 0)
-        return MOLA_CORRUPT;
     uint32_t count = mola_load_u32(plain.data), at = 0;
     if (!find_on_page(mola_str_from(plain, PAGE_HEAD_BYTES), count, id, found, &at))
         return MOLA_CORRUPT;

@@ -45,6 +45,26 @@ mola_err mola_segment_fail(mola_ask *ask, const mola_segment_block *block, mola_
     return mola_fail_object(&ask->ctx, err, mola_key_str(&key));
 }
 
+mola_err mola_segment_reread(mola_ask *ask, mola_segment_block *block)
+{
+    if (block->segment->objects)
+        return mola_segment_fail(ask, block, MOLA_CORRUPT);
+    MOLA_SOMETIMES(reread_section);
+    mola_key key = key_of(block);
+    mola_store_op op = {.verb = MOLA_GET,
+                        .key = mola_key_str(&key),
+                        .offset = block->at.offset,
+                        .length = block->at.bytes};
+    mola_err err = mola_ask_get(ask, &op, 1);
+    if (!err && op.err == MOLA_NOT_FOUND)
+        return MOLA_CONFLICT;
+    if (!err && op.bytes.len != block->at.bytes)
+        err = mola_segment_fail(ask, block, MOLA_CORRUPT);
+    if (!err)
+        block->bytes = op.bytes;
+    return err;
+}
+
 typedef struct {
     mola_key key;
     size_t first, count; /* of the sorted blocks */
@@ -88,9 +108,13 @@ static mola_err hand_out(mola_ask *ask, const by_place_entry *sorted, const rang
     for (size_t i = r->first; i < r->first + r->count; i++) {
         mola_segment_block *b = sorted[i].block;
         uint64_t from = b->at.offset - op->offset;
-        if (from + b->at.bytes > op->bytes.len)
-            return mola_segment_fail(ask, b, MOLA_CORRUPT);
-        b->bytes = (mola_str){op->bytes.data + from, b->at.bytes};
+        if (from + b->at.bytes > op->bytes.len) {
+            mola_err err = mola_segment_reread(ask, b);
+            if (err)
+                return err;
+        } else {
+            b->bytes = (mola_str){op->bytes.data + from, b->at.bytes};
+        }
     }
     return MOLA_OK;
 }

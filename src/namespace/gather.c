@@ -131,16 +131,21 @@ static mola_err want(gathering *g, uint32_t attr, const mola_row_at *at, const s
 /* ------------------------------------------------------------------ after the run */
 static mola_err add_record(gathering *g, const source *s, mola_column_builder *b)
 {
-    const mola_segment_block *block = &g->load.blocks[s->block];
+    mola_segment_block *block = &g->load.blocks[s->block];
+    const mola_segment_head *head = &block->segment->head;
     size_t bytes = mola_segment_record_bytes(s->attr) - MOLA_BLOCK_TRAILER_BYTES;
     mola_arena scratch;
     mola_arena_init(&scratch, g->load.ctx->env->heap, SIZE_MAX);
     uint8_t *vector = mola_arena_alloc(&scratch, 1, bytes, 64);
     mola_err err = vector ? MOLA_OK : MOLA_NO_MEMORY;
     if (!err) {
-        err = mola_segment_records_decode(&block->segment->head, s->attr, s->row, 1, block->bytes,
-                                          vector);
-        err = mola_segment_fail(&g->load.ask, block, err);
+        err = mola_segment_records_decode(head, s->attr, s->row, 1, block->bytes, vector);
+        if (err == MOLA_CORRUPT) { /* I14: once more */
+            err = mola_segment_reread(&g->load.ask, block);
+            if (!err)
+                err = mola_segment_records_decode(head, s->attr, s->row, 1, block->bytes, vector);
+            err = mola_segment_fail(&g->load.ask, block, err);
+        }
     }
     if (!err) {
         mola_column one = {.type = s->attr->type, .rows = 1, .data = vector};
@@ -152,11 +157,18 @@ static mola_err add_record(gathering *g, const source *s, mola_column_builder *b
 
 static mola_err add_from_page(gathering *g, const source *s, mola_column_builder *b)
 {
-    const mola_segment_block *block = &g->load.blocks[s->block];
+    mola_segment_block *block = &g->load.blocks[s->block];
+    const mola_segment_head *head = &block->segment->head;
+    mola_arena *arena = &g->load.ask.arena;
     mola_column *column = &g->decoded[s->block];
     if (column->rows == 0) {
-        mola_err err = mola_segment_page_decode(&block->segment->head, s->attr, s->page,
-                                                block->bytes, &g->load.ask.arena, column);
+        mola_err err =
+            mola_segment_page_decode(head, s->attr, s->page, block->bytes, arena, column);
+        if (err == MOLA_CORRUPT) { /* I14: once more */
+            err = mola_segment_reread(&g->load.ask, block);
+            if (!err)
+                err = mola_segment_page_decode(head, s->attr, s->page, block->bytes, arena, column);
+        }
         if (err)
             return mola_segment_fail(&g->load.ask, block, err);
     }

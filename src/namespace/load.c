@@ -164,6 +164,22 @@ static mola_err add_blocks(mola_loading *l, mola_want *w)
     return err;
 }
 
+/* I14: damaged bytes are read once more, and then reported. */
+static mola_err make_page(mola_loading *l, const mola_want *w, mola_cached_page **page)
+{
+    mola_namespaces *all = w->segment->all;
+    mola_err err;
+    MOLA_WITH_PAGES(all, err, mola_cached_page_make(l, w, page));
+    if (err != MOLA_CORRUPT || w->block_count == 0)
+        return err;
+    err = MOLA_OK;
+    for (size_t i = 0; i < w->block_count && !err; i++)
+        err = mola_segment_reread(&l->ask, &l->blocks[w->block_first + i]);
+    if (!err)
+        MOLA_WITH_PAGES(all, err, mola_cached_page_make(l, w, page));
+    return err;
+}
+
 mola_err mola_load_run(mola_loading *l)
 {
     drop_repeated(l);
@@ -176,7 +192,7 @@ mola_err mola_load_run(mola_loading *l)
         const mola_want *w = &l->wants[i];
         mola_namespaces *all = w->segment->all;
         mola_cached_page *page;
-        MOLA_WITH_PAGES(all, err, mola_cached_page_make(l, w, &page));
+        err = make_page(l, w, &page);
         if (err)
             break;
         page = mola_pages_add(&all->pages, mola_want_slot(w), page);

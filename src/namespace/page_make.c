@@ -112,12 +112,15 @@ static mola_err fill_group(mola_loading *l, const mola_want *w, mola_cached_page
     return err;
 }
 
-/* A hash page is kept as it came: the search in it checks it each time. */
-static mola_err fill_index(const mola_loading *l, const mola_want *w, mola_cached_page *page)
+/* A hash page is kept as it came; the search in it reads it as a block each time. */
+static mola_err fill_index(mola_loading *l, const mola_want *w, mola_cached_page *page)
 {
-    mola_str bytes = block_of(l, w, 0)->bytes;
-    MOLA_ASSERT(bytes.len == page->block_size);
-    memcpy(page->block, bytes.data, bytes.len);
+    const mola_segment_block *b = block_of(l, w, 0);
+    MOLA_ASSERT(b->bytes.len == page->block_size);
+    mola_err err = mola_segment_index_check(&w->segment->head, w->number, b->bytes);
+    if (err)
+        return mola_segment_fail(&l->ask, b, err);
+    memcpy(page->block, b->bytes.data, b->bytes.len);
     return MOLA_OK;
 }
 

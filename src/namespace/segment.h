@@ -40,6 +40,9 @@ typedef struct {
  * lease of the view is over. */
 mola_err mola_segment_read(mola_ask *ask, const mola_view *view, mola_segment_block *blocks,
                            size_t count) MOLA_NODISCARD;
+/* I14: a block whose bytes were damaged is asked for once more, past the disk cache. Errors as
+ * mola_segment_read. */
+mola_err mola_segment_reread(mola_ask *ask, mola_segment_block *block) MOLA_NODISCARD;
 /* Words for a block that is not what it should be. */
 mola_err mola_segment_fail(mola_ask *ask, const mola_segment_block *block, mola_err err);
 

@@ -127,6 +127,7 @@ static void restart_reply(mola_http_attempt *a)
         a->reply.status = (uint32_t)status;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): libcurl says what it has */
 static size_t on_header(char *data, size_t one, size_t size, void *argument)
 {
     mola_http_attempt *a = argument;
@@ -182,6 +183,7 @@ static bool take_bytes(mola_http_attempt *a, const char *data, size_t size)
         return false;
     if (size > a->reply.length - a->filled)
         return fail(a, MOLA_HTTP_MALFORMED);
+    MOLA_ASSERT(a->target && a->filled + size <= a->target_bytes);
     memcpy(a->target + a->filled, data, size);
     a->filled += size;
     return true;
@@ -192,8 +194,7 @@ static bool take_text(mola_http_attempt *a, const char *data, size_t size)
     bool is_answer = a->reply.status >= 200 && a->reply.status < 300;
     uint64_t most = is_answer ? a->of->bytes_max : TEXT_BYTES_MAX;
     if (a->reply.text.len + size > most)
-        return is_answer ? fail(a, MOLA_HTTP_MALFORMED)
-                         : true; /* the rest of an error is dropped */
+        return !is_answer || fail(a, MOLA_HTTP_MALFORMED); /* the rest of an error is dropped */
     mola_buf_add(&a->reply.text, data, size);
     return a->reply.text.failed ? fail(a, MOLA_HTTP_NO_ROOM) : true;
 }
@@ -209,6 +210,7 @@ static size_t on_body(char *data, size_t one, size_t size, void *argument)
 
 /* --- Sending --- */
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): libcurl says what it has */
 static int on_send(void *argument, char *there, char *here, int its_port, int our_port)
 {
     mola_http_attempt *a = argument;
@@ -347,10 +349,11 @@ void mola_http_attempt_end(mola_http_attempt *a, CURLcode code)
         (void)snprintf(reply->words, sizeof reply->words, "%s", words);
         return;
     }
-    if (is_counted(a) && (!reply->has_length || a->filled != reply->length))
+    if (is_counted(a) && (!reply->has_length || a->filled != reply->length)) {
         reply->end = MOLA_HTTP_MALFORMED;
-    else if (is_counted(a))
+    } else if (is_counted(a)) {
         reply->bytes = (mola_str){a->target ? a->target : "", a->filled};
+    }
 }
 
 void mola_http_attempt_move(mola_http_attempt *a, mola_http_reply *out)

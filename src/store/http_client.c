@@ -170,10 +170,11 @@ static void start(mola_http_client *c, mola_http_exchange *x)
     x->sendings++;
     uint64_t after = x->hedged ? mola_http_pace_hedge_after(&c->pace) : MOLA_NEVER;
     x->own.hedge_at_ns = after == MOLA_NEVER ? MOLA_NEVER : mola_boot_ns(c->env) + after;
-    if (send_one(c, x))
+    if (send_one(c, x)) {
         watch(c, x);
-    else
+    } else {
         finish_broken(c, x, "no memory to send it");
+    }
 }
 
 static void start_again(mola_http_client *c, mola_http_exchange *x)

@@ -3,7 +3,7 @@
  * Repeating requests is what turns a slow store into a dead one, so both kinds of it live on a
  * budget that only first requests fill: retries (the answer was a failure) at most 0.4 for each
  * request, hedges (no answer yet) at most 0.05 for each GET. A hedge is sent once a GET has waited
- * longer than 95 of the last 100 did. Threads: one. */
+ * a little longer than 95 of the last 100 did. Threads: one. */
 #pragma once
 #include "mola/base/env.h"
 

@@ -212,7 +212,7 @@ static mola_err check_swap_once(flight *f)
 static mola_err check_read_after_write(flight *f)
 {
     mola_str key = key_of(f, "read");
-    mola_etag etag;
+    mola_etag etag = {.len = 0};
     mola_err err = expect_absent(f, key);
     if (!err)
         err = put(f, key, MOLA_STR("written"), &etag);
@@ -222,7 +222,7 @@ static mola_err check_read_after_write(flight *f)
 static mola_err check_create_refused(flight *f)
 {
     mola_str key = key_of(f, "refused");
-    mola_etag etag;
+    mola_etag etag = {.len = 0};
     mola_err err = put(f, key, MOLA_STR("first"), &etag);
     mola_store_op op = {
         .verb = MOLA_PUT, .key = key, .body = MOLA_STR("second"), .when = MOLA_PUT_IF_ABSENT};
@@ -234,7 +234,7 @@ static mola_err check_create_refused(flight *f)
 static mola_err check_swap_current(flight *f)
 {
     mola_str key = key_of(f, "current");
-    mola_etag etag;
+    mola_etag etag = {.len = 0};
     mola_err err = put(f, key, MOLA_STR("one"), &etag);
     if (!err)
         err = swap(f, key, MOLA_STR("two"), &etag, MOLA_OK, "it was refused");
@@ -250,24 +250,26 @@ static mola_err check_swap_current(flight *f)
 static mola_err check_swap_stale(flight *f)
 {
     mola_str key = key_of(f, "stale");
-    mola_etag stale, etag;
+    mola_etag stale = {.len = 0}, etag = {.len = 0};
     mola_err err = put(f, key, MOLA_STR("one"), &stale);
     if (!err)
         err = put(f, key, MOLA_STR("two"), &etag);
-    if (!err)
+    if (!err) {
         err = swap(f, key, MOLA_STR("three"), &stale, MOLA_CONFLICT,
                    "it was overwritten: If-Match is ignored");
+    }
     return err ? err : expect_body(f, key, MOLA_STR("two"));
 }
 
 static mola_err check_swap_absent(flight *f)
 {
     mola_str key = key_of(f, "absent");
-    mola_etag etag;
+    mola_etag etag = {.len = 0};
     mola_err err = put(f, key_of(f, "other"), MOLA_STR("one"), &etag);
-    if (!err)
+    if (!err) {
         err = swap(f, key, MOLA_STR("two"), &etag, MOLA_CONFLICT,
                    "it was created: If-Match is ignored");
+    }
     return err ? err : expect_absent(f, key);
 }
 
@@ -288,7 +290,7 @@ static mola_err check_ranges(flight *f)
         const char *bytes;
     } parts[] = {{2, 3, "234"}, {7, 100, "789"}, {4, 0, "456789"}, {10, 5, ""}};
     mola_str key = key_of(f, "ranges");
-    mola_etag etag;
+    mola_etag etag = {.len = 0};
     mola_err err = put(f, key, MOLA_STR("0123456789"), &etag);
     for (size_t i = 0; !err && i < sizeof parts / sizeof *parts; i++) {
         mola_store_op op = {
@@ -305,7 +307,7 @@ static mola_err check_list_after_write(flight *f)
     static const char *const names[] = {"list/b", "list/a-c", "list/a"}, *const sorted[] = {
                                                                              "list/a", "list/a-c",
                                                                              "list/b"};
-    mola_etag etag;
+    mola_etag etag = {.len = 0};
     for (size_t i = 0; i < 3; i++) {
         mola_err err = put(f, key_of(f, names[i]), MOLA_STR("x"), &etag);
         mola_store_op op = {.verb = MOLA_LIST, .key = key_of(f, "list/")};
@@ -326,7 +328,7 @@ static mola_err check_list_after_write(flight *f)
 static mola_err check_delete_seen(flight *f)
 {
     mola_str key = key_of(f, "deleted");
-    mola_etag etag;
+    mola_etag etag = {.len = 0};
     mola_store_op op = {.verb = MOLA_DELETE, .key = key};
     mola_err err = put(f, key, MOLA_STR("x"), &etag);
     if (!err)

@@ -12,7 +12,7 @@ static const uint64_t open_ns_max = 10 * MOLA_SECOND;
 static bool can_have_keys(mola_str prefix)
 {
     mola_str rest = prefix;
-    while (memchr(rest.data ? rest.data : "", '/', rest.len)) {
+    while (rest.len && memchr(rest.data, '/', rest.len)) {
         mola_str part = mola_str_cut(&rest, '/');
         if (part.len == 0 || mola_str_eq(part, MOLA_STR(".")) || mola_str_eq(part, MOLA_STR("..")))
             return false;
@@ -58,12 +58,13 @@ static bool make_call(mola_s3 *s3, mola_ctx *ctx, mola_s3_call *call, mola_store
 
 static void settle(mola_s3 *s3, mola_ctx *ctx, mola_s3_call *call, mola_err err)
 {
-    if (err)
+    if (err) {
         call->op->err = err;
-    else if (call->op->verb == MOLA_LIST)
+    } else if (call->op->verb == MOLA_LIST) {
         mola_s3_list_finish(s3, ctx, call);
-    else
+    } else {
         mola_s3_settle(call);
+    }
 }
 
 static void run_all(mola_s3 *s3, mola_ctx *ctx, mola_store_op *ops, size_t count,
@@ -95,7 +96,7 @@ static void run(mola_store *store, mola_ctx *ctx, mola_store_op *ops, size_t cou
         for (size_t i = 0; i < count; i++)
             ops[i].err = ops[i].err ? ops[i].err : MOLA_UNAVAILABLE;
     }
-    mola_free(s3->env->heap, list, count * sizeof *list);
+    mola_free(s3->env->heap, list, count * sizeof(mola_s3_call *));
     mola_free(s3->env->heap, calls, count * sizeof *calls);
 }
 

@@ -26,12 +26,13 @@ static void add(signed_headers *h, const char *name, mola_str value)
 static void add_condition(signed_headers *h, const mola_store_op *op)
 {
     mola_str etag = {op->etag.bytes, op->etag.len};
-    if (op->verb == MOLA_PUT && op->when == MOLA_PUT_IF_MATCH)
+    if (op->verb == MOLA_PUT && op->when == MOLA_PUT_IF_MATCH) {
         add(h, "if-match", etag);
-    else if (op->verb == MOLA_PUT && op->when == MOLA_PUT_IF_ABSENT)
+    } else if (op->verb == MOLA_PUT && op->when == MOLA_PUT_IF_ABSENT) {
         add(h, "if-none-match", MOLA_STR("*"));
-    else if (op->verb == MOLA_GET && etag.len)
+    } else if (op->verb == MOLA_GET && etag.len) {
         add(h, "if-none-match", etag);
+    }
 }
 
 /* Also settles what is asked, for the answer to be held against. */

@@ -40,6 +40,7 @@ static mola_s3_keys *shared(mola_s3_credentials *c)
 static void settle_times(mola_s3 *s3, mola_s3_credentials *c, int64_t stores_time_s)
 {
     uint64_t now = mola_boot_ns(s3->env);
+    MOLA_ASSERT(c->keys);
     if (c->keys->expires_s) {
         int64_t left_s = (int64_t)c->keys->expires_s - stores_time_s;
         uint64_t left = left_s > 0 ? (uint64_t)left_s * MOLA_SECOND : 0;

@@ -133,10 +133,11 @@ static mola_err offer_all(walk *w, const mola_s3_listing *l)
         if ((has_key && !decode(w, l->keys[k].key, &key)) ||
             (has_prefix && !decode(w, l->prefixes[p].key, &prefix)))
             return malformed(w, "has keys that are not well encoded");
-        if (has_key && (!has_prefix || mola_str_cmp(key, prefix) < 0))
+        if (has_key && (!has_prefix || mola_str_cmp(key, prefix) < 0)) {
             err = offer(w, key, l->keys[k++].size, false);
-        else
+        } else {
             err = offer(w, prefix, l->prefixes[p++].size, true);
+        }
     }
     return err;
 }
@@ -159,10 +160,11 @@ static mola_err take_answer(walk *w, mola_s3_call *call, mola_str *token)
     err = offer_all(w, &l);
     if (err || w->complete || !l.truncated)
         return err;
-    if (w->op->entry_count == MOLA_LIST_KEYS_MAX)
+    if (w->op->entry_count == MOLA_LIST_KEYS_MAX) {
         w->op->truncated = true; /* its word is taken for it, instead of another request */
-    else
+    } else {
         *token = l.next;
+    }
     return MOLA_OK;
 }
 
@@ -192,9 +194,10 @@ void mola_s3_list_finish(mola_s3 *s3, mola_ctx *ctx, mola_s3_call *call)
         op->entry_count = 0;
         op->truncated = false;
         mola_str text = mola_why_text(&w.why);
-        if (text.len)
+        if (text.len) {
             mola_log(s3->env, MOLA_LOG_WARN, "store_failed", "words=\"" MOLA_FMT "\"",
                      MOLA_ARG(text));
+        }
     }
     mola_arena_reset(&w.scratch);
 }

@@ -68,10 +68,11 @@ static void print_escaped(mola_buf *out, mola_str text)
 {
     for (size_t i = 0; i < text.len; i++) {
         char c = text.data[i];
-        if (c == '&' || c == '<' || c == '>')
+        if (c == '&' || c == '<' || c == '>') {
             mola_buf_print(out, "&#%d;", c);
-        else
+        } else {
             mola_buf_add_char(out, c);
+        }
     }
 }
 
@@ -165,10 +166,11 @@ void mola_s3_multipart(mola_s3 *s3, mola_ctx *ctx, mola_store_op *op)
     op->err = begin(&u);
     if (!op->err) {
         op->err = send_all(&u);
-        if (op->err)
+        if (op->err) {
             abort_upload(&u);
-        else
+        } else {
             op->err = complete(&u);
+        }
     }
     mola_buf_free(&u.parts);
 }

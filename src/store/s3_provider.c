@@ -20,10 +20,11 @@ static bool is_set(const char *name)
 static void shared_file(char out[MOLA_S3_PATH_BYTES])
 {
     const char *named = mola_s3_environment("AWS_SHARED_CREDENTIALS_FILE");
-    if (*named)
+    if (*named) {
         (void)snprintf(out, MOLA_S3_PATH_BYTES, "%s", named);
-    else
+    } else {
         (void)snprintf(out, MOLA_S3_PATH_BYTES, "%s/.aws/credentials", mola_s3_environment("HOME"));
+    }
 }
 
 static bool has_shared_file(void)
@@ -33,31 +34,42 @@ static bool has_shared_file(void)
     return is_set("AWS_PROFILE") || access(path, F_OK) == 0;
 }
 
-mola_err mola_s3_source_choose(const mola_s3_settings *s, mola_s3_source *out, mola_why *why)
+/* What was said to mola itself. */
+static bool choose_told(const mola_s3_settings *s, mola_s3_source *out)
 {
     bool ours = is_set("MOLA_S3_ACCESS_KEY_ID") || is_set("MOLA_S3_ACCESS_KEY_ID_FILE");
+    bool profile = !s->access_key_id[0] && s->profile[0];
+    *out = profile ? MOLA_S3_FROM_PROFILE : MOLA_S3_FROM_SETTINGS;
+    return profile || s->access_key_id[0] || ours;
+}
+
+mola_err mola_s3_source_choose(const mola_s3_settings *s, mola_s3_source *out, mola_why *why)
+{
+    if (choose_told(s, out))
+        return MOLA_OK;
     bool web = is_set("AWS_WEB_IDENTITY_TOKEN_FILE") && is_set("AWS_ROLE_ARN");
     bool container = is_set("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") ||
                      is_set("AWS_CONTAINER_CREDENTIALS_FULL_URI");
-    if (s->access_key_id[0] || (ours && !s->profile[0]))
-        *out = MOLA_S3_FROM_SETTINGS;
-    else if (s->profile[0])
-        *out = MOLA_S3_FROM_PROFILE;
-    else if (is_set("AWS_ACCESS_KEY_ID"))
-        *out = MOLA_S3_FROM_ENVIRONMENT;
-    else if (web)
-        *out = MOLA_S3_FROM_WEB_IDENTITY;
-    else if (has_shared_file())
-        *out = MOLA_S3_FROM_PROFILE;
-    else if (container)
-        *out = MOLA_S3_FROM_CONTAINER;
-    else if (strcmp(mola_s3_environment("AWS_EC2_METADATA_DISABLED"), "true") != 0)
-        *out = MOLA_S3_FROM_MACHINE;
-    else
-        return mola_fail(why, MOLA_INVALID,
-                         "store s3: no credentials: set AWS_ACCESS_KEY_ID and "
-                         "AWS_SECRET_ACCESS_KEY, or a profile, or a role");
-    return MOLA_OK;
+    bool machine = strcmp(mola_s3_environment("AWS_EC2_METADATA_DISABLED"), "true") != 0;
+    const struct {
+        bool there;
+        mola_s3_source source;
+    } sources[] = {
+        {is_set("AWS_ACCESS_KEY_ID"), MOLA_S3_FROM_ENVIRONMENT},
+        {web, MOLA_S3_FROM_WEB_IDENTITY},
+        {has_shared_file(), MOLA_S3_FROM_PROFILE},
+        {container, MOLA_S3_FROM_CONTAINER},
+        {machine, MOLA_S3_FROM_MACHINE},
+    };
+    for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
+        *out = sources[i].source;
+        if (sources[i].there)
+            return MOLA_OK;
+    }
+    return mola_fail(
+        why, MOLA_INVALID,
+        "store s3: no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or "
+        "a profile, or a role");
 }
 
 /* --- Files --- */
@@ -287,9 +299,9 @@ static bool keep_expiration(const char *text, mola_s3_keys *out)
 mola_err mola_s3_keys_parse_json(mola_env *env, mola_str text, mola_s3_keys *out, mola_why *why)
 {
     mola_arena arena;
-    mola_arena_init(&arena, env->heap, ANSWER_BYTES_MAX * 4);
+    mola_arena_init(&arena, env->heap, (size_t)ANSWER_BYTES_MAX * 4);
     char *padded = mola_new(&arena, char, text.len + MOLA_JSON_PADDING);
-    mola_json_doc doc;
+    mola_json_doc doc = {.count = 0};
     bool ok = false;
     if (padded && text.len) {
         memcpy(padded, text.data, text.len);
@@ -313,7 +325,7 @@ mola_err mola_s3_keys_parse_json(mola_env *env, mola_str text, mola_s3_keys *out
 
 static mola_err ask_for_keys(mola_s3 *s3, mola_ctx *ctx, question *q, mola_s3_keys *out)
 {
-    mola_str text;
+    mola_str text = {0};
     mola_err err = ask_service(s3, ctx, q, &text);
     return err ? err : mola_s3_keys_parse_json(s3->env, text, out, ctx->why);
 }
@@ -367,7 +379,7 @@ static mola_err from_machine(mola_s3 *s3, mola_ctx *ctx, mola_s3_keys *out)
     const char *base = *named ? named : "http://169.254.169.254";
     const char *slash = base[strlen(base) - 1] == '/' ? "" : "/";
     char url[MOLA_S3_PATH_BYTES], token[512], role[128];
-    mola_str text;
+    mola_str text = {0};
     (void)snprintf(url, sizeof url, "%s%slatest/api/token", base, slash);
     question q = {.http = {.method = "PUT", .url = url}, .line_count = 1};
     q.lines[0].name = "x-aws-ec2-metadata-token-ttl-seconds";
@@ -437,7 +449,7 @@ static mola_err from_web_identity(mola_s3 *s3, mola_ctx *ctx, mola_s3_keys *out)
                   .line_count = 1};
     q.lines[0].name = "content-type";
     q.lines[0].value = MOLA_STR("application/x-www-form-urlencoded");
-    mola_str text;
+    mola_str text = {0};
     err = form.failed ? MOLA_UNAVAILABLE : ask_service(s3, ctx, &q, &text);
     if (!err)
         err = keys_of_xml(text, out, ctx->why);

@@ -90,8 +90,7 @@ static mola_err parse_endpoint(const char *text, address *out, mola_why *why)
     }
     if (out->scheme) {
         rest = mola_str_from(rest, strlen(out->scheme));
-        mola_str host = rest;
-        host = mola_str_cut(&rest, '/');
+        mola_str host = mola_str_cut(&rest, '/');
         mola_str path = {host.data + host.len, strlen(host.data + host.len)};
         if (path.len && path.data[path.len - 1] == '/')
             path.len--;

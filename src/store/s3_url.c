@@ -108,12 +108,13 @@ static mola_err set_style(mola_s3_settings *s, mola_str value, mola_why *why)
 {
     if (s->style != MOLA_S3_STYLE_AUTO)
         return mola_fail(why, MOLA_INVALID, "store s3: option 'style' is given twice");
-    if (mola_str_eq(value, MOLA_STR("path")))
+    if (mola_str_eq(value, MOLA_STR("path"))) {
         s->style = MOLA_S3_STYLE_PATH;
-    else if (mola_str_eq(value, MOLA_STR("virtual")))
+    } else if (mola_str_eq(value, MOLA_STR("virtual"))) {
         s->style = MOLA_S3_STYLE_VIRTUAL;
-    else
+    } else {
         return mola_fail(why, MOLA_INVALID, "store s3: style is 'path' or 'virtual'");
+    }
     return MOLA_OK;
 }
 

@@ -90,8 +90,11 @@ static void keep(char *out, size_t room, mola_str text)
     if (*out)
         return;
     size_t size = text.len < room - 1 ? text.len : room - 1;
-    for (size_t i = 0; i < size; i++)
-        out[i] = text.data[i] >= 0x20 && text.data[i] <= 0x7e ? text.data[i] : '?';
+    memset(out, '?', size);
+    for (size_t i = 0; i < size; i++) {
+        if (text.data[i] >= 0x20 && text.data[i] <= 0x7e)
+            out[i] = text.data[i];
+    }
     out[size] = '\0';
 }
 
@@ -102,12 +105,13 @@ static void error_ended(walk *w, const char *parent, const char *name, mola_str 
     mola_s3_error *e = w->argument;
     if (strcmp(parent, "Error") != 0)
         return;
-    if (strcmp(name, "Code") == 0)
+    if (strcmp(name, "Code") == 0) {
         keep(e->code, sizeof e->code, text);
-    else if (strcmp(name, "Message") == 0)
+    } else if (strcmp(name, "Message") == 0) {
         keep(e->message, sizeof e->message, text);
-    else if (strcmp(name, "Region") == 0)
+    } else if (strcmp(name, "Region") == 0) {
         keep(e->region, sizeof e->region, text);
+    }
 }
 
 void mola_s3_error_parse(mola_str xml, mola_s3_error *out)

@@ -181,7 +181,8 @@ def test_metadata_has_exactly_its_members(client):
     raw = ns.with_raw_response.metadata().json()
     assert set(raw) == {"schema", "approx_logical_bytes", "approx_row_count", "created_at", "updated_at", "last_write_at",
                         "encryption", "index"}
-    assert raw["approx_row_count"] == 0 and raw["encryption"] == {"mode": "default"} and raw["index"] == {"status": "up-to-date"}
+    assert raw["approx_row_count"] in (0, 1)  # of segments: an indexer may have been fast
+    assert raw["encryption"] == {"mode": "default"} and raw["index"] == {"status": "up-to-date"}
     assert raw["schema"]["vector"] == {"type": "[2]f32", "ann": {"distance_metric": "cosine_distance"}}
     assert raw["schema"]["id"] == {"type": "uint"}
     when = datetime.datetime.fromisoformat(raw["created_at"].replace("000Z", "+00:00"))

@@ -1,6 +1,6 @@
 """A proxy in front of an S3 server that does what networks and stores do: delay, cut, hold, repeat, lie.
 
-    proxy.py --listen PORT --to HOST:PORT [--control PORT] [--seed N]
+    proxy.py --listen PORT --to HOST:PORT [--control PORT] [--seed N] [--cert PEM]
 
 It passes requests through unchanged (the signature covers the Host header as the client wrote it, and no server compares
 that with its own port). What it does to a request is settled by the first that applies:
@@ -22,6 +22,7 @@ import json
 import math
 import random
 import socket
+import ssl
 import struct
 import time
 import urllib.parse
@@ -327,9 +328,14 @@ async def main():
     parser.add_argument("--to", required=True)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--secret", default="mola-secret-key", help="of the test server, to sign changed requests anew")
+    parser.add_argument("--cert", help="a certificate and its key: speak TLS")
     options = parser.parse_args()
     proxy = Proxy(options)
-    servers = [await asyncio.start_server(proxy.serve, "127.0.0.1", options.listen, limit=1 << 20, backlog=1024)]
+    tls = None
+    if options.cert:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(options.cert)
+    servers = [await asyncio.start_server(proxy.serve, "127.0.0.1", options.listen, limit=1 << 20, backlog=1024, ssl=tls)]
     if options.control:
         servers.append(await asyncio.start_server(proxy.control, "127.0.0.1", options.control))
     print("ready", flush=True)

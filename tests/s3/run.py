@@ -31,6 +31,12 @@ def store_url(port, keys):
             f"&access_key_id={keys['access_key']}&secret_access_key={keys['secret_key']}")
 
 
+def start_proxy(*arguments):
+    proxy = subprocess.Popen([sys.executable, HERE / "proxy.py", *map(str, arguments)], stdout=subprocess.PIPE, text=True)
+    assert proxy.stdout.readline() == "ready\n", "the proxy did not start"
+    return proxy
+
+
 class Server:
     """One server and one proxy, for the length of a `with`."""
 
@@ -43,10 +49,7 @@ class Server:
         started = subprocess.run([TOOL, "start", self.folder.name, str(self.port), BUCKET], check=True, text=True,
                                  stdout=subprocess.PIPE, env={**os.environ, "MOLA_TEST_S3": self.name})
         self.keys = dict(line.split("=", 1) for line in started.stdout.split())
-        self.proxy = subprocess.Popen([sys.executable, HERE / "proxy.py", "--listen", str(self.front), "--control",
-                                       str(self.control), "--to", f"127.0.0.1:{self.port}"], stdout=subprocess.PIPE,
-                                      text=True)
-        assert self.proxy.stdout.readline() == "ready\n", "the proxy did not start"
+        self.proxy = start_proxy("--listen", self.front, "--control", self.control, "--to", f"127.0.0.1:{self.port}")
         return self
 
     def __exit__(self, *_):

@@ -56,6 +56,7 @@ typedef struct {
 
 typedef struct {                 /* what the seed promises, and what it is held to */
     uint64_t fence_ns, lease_ns; /* W and L of the protocol */
+    uint64_t healed_at;          /* no more faults from here on */
     uint64_t healthy_at;         /* requests made later must be done or refused, but for a few */
     uint64_t floor_age_us;       /* of a version before gc_floor may follow it; 0: any */
     /* At the end of the seed: within how long must ... (0: it need not) */

@@ -2,9 +2,11 @@
  * what nobody needs any more is gone. */
 #include "history.h"
 
-/* That moment lies so long back that what had to follow it has followed. 0: it need not. */
+/* That moment lies so long back that what had to follow it has followed. 0: it need not. Before the
+ * faults have stopped, whoever waits may have begun anew. */
 static bool long_ago(uint64_t at, uint64_t within)
 {
+    at = at > history.rules.healed_at ? at : history.rules.healed_at;
     return within && at + within < sim_now();
 }
 
@@ -27,7 +29,8 @@ static void judge_backlog(uint32_t name)
                         (unsigned long long)v->wal_floor + 1, (unsigned long long)v->indexed_seq);
     for (uint32_t i = 0; i < v->retired_count; i++)
         if (long_ago(v->retired_since[i], history.rules.retired_within_ns))
-            judge_violation("%s keeps an object in RETIRED for ever", sim_names[name]);
+            judge_violation("%s keeps an object in RETIRED since %.1f s", sim_names[name],
+                            (double)(sim_now() - v->retired_since[i]) / 1e9);
 }
 
 /* Since when the floors of its name say so: first version for which `below` holds. */

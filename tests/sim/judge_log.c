@@ -257,6 +257,8 @@ void judge_entry(const uint8_t nsid[16], uint64_t seq, mola_str body, const worl
         n = begin(&entry);
     if (!n)
         judge_violation("an entry of an incarnation that was never begun");
+    else if (!n->born && !judge_may_be_born(n->name, nsid, n->cond_ver))
+        mola_probe_hit("sim_entry_of_the_stillborn");
     else if (seq < n->first_seq)
         judge_violation("an entry in the borrowed slot %llu", (unsigned long long)seq);
     else if (seq <= n->tail)

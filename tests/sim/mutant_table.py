@@ -1,11 +1,6 @@
-"""Known bugs, one per rule of the storage protocol: a place in the production code, and what breaks the rule there.
+"""Known bugs, one per rule of the storage protocol: a place in the production code, and what breaks the rule there."""
 
-Two bugs of rule I3 are not here, because nothing can meet them yet: trusting the floor for "theirs" but not for "ours", and
-for the final 404 but not for the entries before it. They need a floor that rises within a living incarnation, which comes
-with segments and their collector; the code keeps the rule already.
-"""
-
-NAMESPACE, WRITE, FORMAT = "src/namespace/", "src/write/", "src/format/"
+NAMESPACE, WRITE, FORMAT, INDEX = "src/namespace/", "src/write/", "src/format/", "src/index/"
 
 
 def mutant(name, file, old, new, **more):
@@ -89,4 +84,104 @@ MUTANTS = [
            "fail_until(r->commit, r->end, MOLA_UNKNOWN,", "fail_until(r->commit, r->end, MOLA_UNAVAILABLE,"),
     mutant("BLIND_TO_ITS_OWN_GROUP", WRITE + "draft.c",
            "if (place)\n        return place->rows->ops[place->row] != MOLA_OP_DELETE;\n", ""),
+    # I3: the floor of a living log
+    mutant("FLOOR_OURS_ONLY", NAMESPACE + "log.c",
+           "if (!mola_hold_settle(&ask->ctx, name, on->nsid, on->seq + 1, seen))",
+           "if (slot == MOLA_SLOT_OURS && !mola_hold_settle(&ask->ctx, name, on->nsid, on->seq + 1, seen))"),
+    mutant("FLOOR_THEIRS_ONLY", NAMESPACE + "log.c",
+           "if (!mola_hold_settle(&ask->ctx, name, on->nsid, on->seq + 1, seen))",
+           "if (slot != MOLA_SLOT_OURS && !mola_hold_settle(&ask->ctx, name, on->nsid, on->seq + 1, seen))"),
+    mutant("RECHECK_TAIL_ONLY", NAMESPACE + "catch_up.c",
+           "if (!mola_hold_settle(&b->ask.ctx, c->name, c->view->nsid, seq, seen)) {",
+           "if (absent && !mola_hold_settle(&b->ask.ctx, c->name, c->view->nsid, seq, seen)) {"),
+    # I6: clocks, and the collector's half of the fence
+    mutant("FENCE_WALL_CLOCK", NAMESPACE + "hold.c",
+           "seen.boot_ns - name->sent.boot_ns > window)", "window == 0)"),
+    mutant("FENCE_NO_SUSPEND", NAMESPACE + "hold.c",
+           "mola_moment mola_moment_now(mola_env *env)\n{\n    return (mola_moment){.boot_ns = mola_boot_ns(env),",
+           "uint64_t sim_monotonic_ns(mola_env *env);\nmola_moment mola_moment_now(mola_env *env)\n{\n"
+           "    return (mola_moment){.boot_ns = sim_monotonic_ns(env),"),
+    mutant("GC_NO_WAIT", INDEX + "waits.c",
+           "wait->pending = floor;\n        wait->since_ns = now_ns;", "wait->safe = floor;"),
+    mutant("GC_HALF_WAIT", INDEX + "waits.c",
+           "now_ns - wait->since_ns >= fence_ns)", "now_ns - wait->since_ns >= fence_ns / 2)"),
+    mutant("GC_RESTART_NO_WAIT", INDEX + "waits.c",
+           "if (!wait->pending && floor > wait->safe) {",
+           "if (!wait->pending && !wait->safe)\n        wait->safe = floor;\n    if (!wait->pending && floor > wait->safe) {"),
+    # I7: what left the table
+    mutant("RETIRED_NO_WAIT", INDEX + "collect.c",
+           "now_ns - first_ns >= 2 * lease_ns(p) &&", "now_ns >= first_ns &&"),
+    mutant("RETIRED_ONE_LEASE", INDEX + "collect.c",
+           "now_ns - first_ns >= 2 * lease_ns(p) &&", "now_ns - first_ns >= lease_ns(p) &&"),
+    mutant("RETIRED_BY_SEGMENT", INDEX + "waits.c",
+           "uint64_t seen_ns = mola_wait_row_ns(wait, &m->retired[i]);",
+           "uint64_t seen_ns = mola_wait_row_ns(wait, &m->retired[i]);\n        for (uint32_t b = 0; b < BUCKETS; b++)\n"
+           "            for (mola_wait *other = waits->buckets[b]; other; other = other->next)\n"
+           "                if (mola_wait_row_ns(other, &m->retired[i]) < seen_ns)\n"
+           "                    seen_ns = mola_wait_row_ns(other, &m->retired[i]);"),
+    mutant("RETIRED_NOT_AT_ALL", INDEX + "table.c", "if (kept < before)", "if (kept <= before)"),
+    mutant("FOREIGN_OBJECTS_DELETED", INDEX + "collect.c",
+           "if (memcmp(row->owner, p->m->nsid, sizeof row->owner) != 0)", "if (row->base == UINT64_MAX)"),
+    mutant("CLEANUP_ON_UNKNOWN", INDEX + "flush.c",
+           "err = publish(f);",
+           "err = publish(f);\n    if (err == MOLA_UNKNOWN) {\n        mola_key key = mola_key_segment((mola_str){0}, f->ref.owner, "
+           "f->ref.base, f->ref.rand, 'h', 0);\n        mola_store_op op = {.verb = MOLA_DELETE, .key = mola_key_str(&key)};\n"
+           "        mola_store_run(f->build.ctx.env->store, &f->build.ctx, &op, 1);\n    }"),
+    # I4: gc_floor
+    mutant("GC_NO_FENCE", INDEX + "collect.c",
+           "return base < gc_floor && !is_referred_to", "return !is_referred_to"),
+    mutant("GC_FORGETS_RETIRED", INDEX + "collect.c",
+           "!is_referred_to(p->m, base, rand) && !is_retired(p->m, base, rand) &&",
+           "!is_referred_to(p->m, base, rand) &&"),
+    mutant("FLOOR_IS_CURRENT", INDEX + "collect.c",
+           "if (h->ver < p->m->ver && h->ver > floor &&\n            plus(h->time_us, p->indexer->config.gc_floor_age_us) <= now_us)",
+           "if (h->ver > floor)"),
+    mutant("FLOOR_IS_YOUNG", INDEX + "collect.c",
+           "plus(h->time_us, p->indexer->config.gc_floor_age_us) <= now_us)", "h->time_us <= now_us)"),
+    mutant("PUBLISHED_BELOW_THE_FLOOR", INDEX + "table.c", "if (base < now->gc_floor)", "if (base + 1 == 0)"),
+    # I9: publication
+    mutant("FLUSH_UNCHECKED", INDEX + "flush.c",
+           "if (m->indexed_seq + 1 != f->ref.seq_from) {", "if (m->ver == 0) {"),
+    mutant("FLUSH_INTO_ANOTHER_LIFE", INDEX + "table.c",
+           "if (now->deleted || memcmp(now->nsid, nsid, 16) != 0)", "if (now->deleted)"),
+    mutant("DELETES_OF_AN_OLD_TABLE", INDEX + "flush.c",
+           "if (!mola_table_same_segments(m, mola_held_manifest(f->table))) {", "if (m->ver == 0) {"),
+    mutant("MERGE_UNCHECKED", INDEX + "merge.c", "return MOLA_NOWHERE;\n}", "return g->plan.first;\n}"),
+    mutant("MERGE_LOSES_DELETES", INDEX + "merge.c",
+           "if (same || g->info.rows == 0)", "if (same || g->info.rows + 1 > 0)"),
+    mutant("SEAL_INDEXED", NAMESPACE + "catch_up.c",
+           "if (!err && c->alone && (record->entry.flags & MOLA_ENTRY_SEAL))", "if (!err && c->alone && seq == 0)"),
+    mutant("SEAL_UNFINISHED", NAMESPACE + "birth.c",
+           "mola_finish_deletion(ctx, name, m->nsid);\n        mola_why_clear(ctx->why);\n    }\n    return err;",
+           "mola_why_clear(ctx->why);\n    }\n    return err;"),
+    # I10: children
+    mutant("HOLDERS_IGNORED", INDEX + "holders.c",
+           "mola_err err = list(r, FIRST);", "return MOLA_OK;\n    mola_err err = list(r, FIRST);"),
+    mutant("UNBORN_HOLDS_NOTHING", INDEX + "holders.c",
+           "*out = !err && gone ? HOLDS_NOTHING : HOLDS_EVERYTHING;", "*out = HOLDS_NOTHING;"),
+    mutant("CHILD_FLOOR_NO_WAIT", INDEX + "holders.c", "safe = floor->safe;", "safe = child->wal_floor;"),
+    mutant("CHILD_RETIRED_IGNORED", INDEX + "holders.c",
+           "for (uint32_t i = 0; i < child->retired_count && !err; i++) {",
+           "for (uint32_t i = 0; i < child->retired_count && child->ver == 0; i++) {"),
+    # I11: the dead
+    mutant("SWEEP_NO_FENCE", INDEX + "doomed.c", "err = put_tombstone(ctx, name, held);", "err = MOLA_OK;"),
+    mutant("DEAD_NO_WAIT", INDEX + "doomed.c", "*gone = waited(indexer, since_ns);", "*gone = true;"),
+    mutant("DEAD_BY_SUSPICION", INDEX + "doomed.c",
+           "known->dead_ns = now;", "known->dead_ns = known->suspect_ns;"),
+    mutant("BIRTHLESS_IS_DEAD", INDEX + "doomed.c",
+           "bool dead = !birth && is_over(doomed, nsid);", "bool dead = !birth;"),
+    mutant("SWEEP_BLIND", INDEX + "sweep.c", "w->blind = true;", "(void)w;"),
+    # I14: bytes of segments, and which of them a view shows
+    mutant("NO_BLOCK_CHECKSUM", "src/codec/block.c",
+           "if (memcmp(sum, block.data + summed.len, sizeof sum) != 0)", "if (block.len == 0)"),
+    mutant("NO_DELETES_CHECKSUM", FORMAT + "delete_vector.c",
+           "if (memcmp(sum, image.data + summed.len, SUM_BYTES) != 0)", "if (image.len == 0)"),
+    mutant("NO_HEAD_CHECKSUM", FORMAT + "segment_head.c",
+           "if (memcmp(sum, image.data + summed.len, SUM_BYTES) != 0)", "if (image.len == 0)"),
+    mutant("HASH_PAGE_KEPT_UNCHECKED", NAMESPACE + "page_make.c",
+           "mola_err err = mola_segment_index_check(&w->segment->head, w->number, b->bytes);", "mola_err err = MOLA_OK;"),
+    mutant("VIEW_NEVER_FOLLOWS", NAMESPACE + "open.c",
+           "(view->manifest_ver > m->ver || same_segments(view, m));", "view->nsid;"),
+    mutant("OLDEST_SEGMENT_DECIDES", NAMESPACE + "locate.c",
+           "for (uint32_t p = l->view->segment_count; p-- > 0;) {", "for (uint32_t p = 0; p < l->view->segment_count; p++) {"),
 ]

@@ -72,9 +72,25 @@ static void pick_indexing(void)
         .gc_floor_age_us = limits.hot ? 1000 : 20000000 + sim_below(40000000)};
 }
 
+static void show_limits(void)
+{
+    const mola_indexer_config *c = &limits.indexer;
+    if (getenv("SIM_LOG"))
+        (void)fprintf(stderr,
+                      "limits: W %.0f s, %s, %u indexers from %.0f s, flush %" PRIu64
+                      " rows or %.0f s, fan-in %u, rows %u, inline %" PRIu64
+                      ", poll %.0f s, sweep %.0f s, retention %.1f s, gc age %.1f s, views %zu\n",
+                      (double)limits.fence_ns / 1e9, limits.hot ? "hot" : "cool", limits.indexers,
+                      (double)limits.indexed_from / 1e9, c->flush_rows,
+                      (double)c->flush_age_ns / 1e9, c->merge_fan_in, c->segment_rows_max,
+                      c->inline_bytes_max, (double)c->poll_ns / 1e9, (double)c->sweep_ns / 1e9,
+                      (double)c->retention_us / 1e6, (double)c->gc_floor_age_us / 1e6,
+                      limits.view_bytes_max);
+}
+
 static void pick_limits(void)
 {
-    limits.view_bytes_max = sim_below(2) ? 1 << 30 : 768 << 10;
+    limits.view_bytes_max = sim_below(2) ? 1 << 30 : (200 + sim_below(600)) << 10;
     limits.entry_bytes_max = sim_below(2) ? 16 << 20 : 300 + sim_below(300);
     limits.group_bytes_max = sim_below(2) ? 16 << 20 : 100 + sim_below(200);
     limits.waiting_max = sim_below(3) ? 100 : 2;
@@ -88,6 +104,7 @@ static void pick_limits(void)
     limits.narrow = sim_below(4) == 0;
     limits.branches = sim_below(2);
     pick_indexing();
+    show_limits();
 }
 
 /* ---- nemesis ------------------------------------------------------------------------------------
@@ -164,10 +181,11 @@ static void judge_promises(void)
     bool clocks_agree = nemesis.step == 0; /* within two seconds */
     judge_rules rules = {.fence_ns = limits.fence_ns,
                          .lease_ns = limits.lease_ns,
+                         .healed_at = SIM_HEAL_AT + SECONDS(5),
                          .healthy_at = SIM_HEAL_AT + SECONDS(20)};
     if (clocks_agree && c->gc_floor_age_us > 2000000)
         rules.floor_age_us = c->gc_floor_age_us - 2000000;
-    uint64_t slow = SECONDS(40), sweep = c->sweep_ns * 10 / 7, fence = c->fence_ns * 10 / 7;
+    uint64_t slow = SECONDS(30), sweep = c->sweep_ns * 10 / 7, fence = c->fence_ns * 10 / 7;
     uint64_t retention = c->retention_us * 1000 + SECONDS(2);
     rules.indexed_within_ns = sweep + c->poll_ns * 10 / 7 + c->flush_age_ns * 10 / 7 + slow;
     rules.swept_within_ns = 3 * sweep + 4 * fence + slow;

@@ -127,6 +127,9 @@ mola_err mola_segment_records_decode(const mola_segment_head *head, const mola_s
 /* The hash page that would hold an id; `hash` is mola_value_hash(id). */
 uint32_t mola_segment_index_page(const mola_segment_head *head, uint64_t hash);
 mola_extent mola_segment_index_at(const mola_segment_head *head, uint32_t page);
+/* Whether the bytes are that page, undamaged. */
+mola_err mola_segment_index_check(const mola_segment_head *head, uint32_t page,
+                                  mola_str bytes) MOLA_NODISCARD;
 /* Looks in the bytes of that page. *found false: the segment does not hold the id. MOLA_CORRUPT
  * also when the ids of the segment are of another type. */
 mola_err mola_segment_index_find(const mola_segment_head *head, uint32_t page, mola_str bytes,
