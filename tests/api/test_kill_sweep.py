@@ -45,14 +45,13 @@ def spread(first, last):
     return sorted({first + (last - first) * i // (POINTS_MAX - 1) for i in range(POINTS_MAX)})
 
 
-def visit(points, one, at_once=AT_ONCE, killed=0.5):
-    """Runs one(point) for each; the outcomes: True where the process was killed, as it must be at most points: how often
-    directories are synced also depends on how young they are."""
+def visit(points, one, killed, at_once=AT_ONCE):
+    """Runs one(point) for each; it says whether the process was killed, as it must be at `killed` points at least. Not at
+    all of them: how often directories are synced also depends on how young they are."""
     with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
         outcomes = list(pool.map(one, points))
     print(f"{len(points)} points of {points[0]}..{points[-1]}, killed at {sum(outcomes)}")
-    assert sum(outcomes) >= killed * len(points)
-    return outcomes
+    assert sum(outcomes) >= killed
 
 
 @pytest.fixture(scope="module")
@@ -123,11 +122,10 @@ def check_survivor(store, answers, *flags):
     fsck(store)
 
 
-@pytest.mark.parametrize("what, flags", [("flush", ["--merge-fan-in", 64]), ("merge", ["--merge-fan-in", 2])])
-def test_killed_at_each_call_of_an_indexer_nothing_is_lost(prepared, tmp_path, what, flags):
+@pytest.mark.parametrize("what, flags, calls", [("flush", ["--merge-fan-in", 64], 25), ("merge", ["--merge-fan-in", 2], 10)])
+def test_killed_at_each_call_of_an_indexer_nothing_is_lost(prepared, tmp_path, what, flags, calls):
     root, answers = prepared
     first, last = calls_of_index(f"file:{root}/{what}", tmp_path, *flags)
-    assert last - first > 10
 
     def one(point):
         store = copy(root / what, tmp_path / str(point))
@@ -137,7 +135,7 @@ def test_killed_at_each_call_of_an_indexer_nothing_is_lost(prepared, tmp_path, w
         subprocess.run(["rm", "-r", str(tmp_path / str(point))], check=True)
         return status != 0
 
-    visit(spread(first + 1, last), one)
+    visit(spread(first + 1, last), one, calls)
 
 
 COLLECT = [*EAGER, "--merge-fan-in", "2", "--index-poll-ms", "200", "--sweep-seconds", "1"]
@@ -177,7 +175,7 @@ def test_killed_at_each_call_of_a_collection_nothing_is_lost(prepared, tmp_path)
         subprocess.run(["rm", "-r", str(tmp_path / str(point))], check=True)
         return status != 0
 
-    visit(spread(first + 1, last), one, AT_ONCE_ASLEEP)
+    visit(spread(first + 1, last), one, 40, AT_ONCE_ASLEEP)
 
 
 # ---- filling the disk cache
@@ -199,7 +197,7 @@ def fill(store, cache, answers, wrapper):
     return server.stop()
 
 
-def visit_fills(prepared, tmp_path, points, wrapper_of, killed=0.5, warm=None):
+def visit_fills(prepared, tmp_path, points, wrapper_of, killed, warm=None):
     root, answers = prepared
     store, answers = f"file:{root}/filled", answers["flush"]
 
@@ -211,9 +209,8 @@ def visit_fills(prepared, tmp_path, points, wrapper_of, killed=0.5, warm=None):
         assert fill(store, cache, answers, ()) == 0
         return status != 0
 
-    outcomes = visit(points, one, killed=killed)
+    visit(points, one, killed)
     fsck(store)
-    return outcomes
 
 
 def test_killed_at_each_call_of_a_cache_that_fills_every_answer_is_right(prepared, tmp_path):
@@ -229,15 +226,14 @@ def test_killed_at_each_call_of_a_cache_that_fills_every_answer_is_right(prepare
     counter = Counter(tmp_path / "counter")
     assert run("fsck", "--store", f"file:{root}/filled", env=counter.env)[0] == 0
     assert fill(f"file:{root}/filled", tmp_path / "whole", answers["flush"], wrapper_of(0)) == 0
-    assert counters[0].calls - counter.calls > 20
-    visit_fills(prepared, tmp_path, spread(counter.calls + 1, counters[0].calls), wrapper_of)
+    visit_fills(prepared, tmp_path, spread(counter.calls + 1, counters[0].calls), wrapper_of, 20)
 
 
 def test_killed_at_each_turn_of_the_ring_every_answer_is_right(prepared, tmp_path):
     """io_uring: the n-th call of some thread to it is the last."""
     wrapper_of = lambda point: ["strace", "-D", "-f", "-q", "--seccomp-bpf", "-o", "/dev/null", "-e", "trace=io_uring_enter",
                                 "-e", f"inject=io_uring_enter:signal=KILL:when={point}"]
-    visit_fills(prepared, tmp_path, [1, 2, 3], wrapper_of, killed=0.3)
+    visit_fills(prepared, tmp_path, [1, 2, 3], wrapper_of, 1)
     warm = tmp_path / "warm"
     assert fill(f"file:{prepared[0]}/filled", warm, prepared[1]["flush"], ()) == 0
-    visit_fills(prepared, tmp_path, [4, 5, 6, 7], lambda point: wrapper_of(point - 3), killed=0.2, warm=warm)
+    visit_fills(prepared, tmp_path, [4, 5, 6, 7], lambda point: wrapper_of(point - 3), 1, warm)
