@@ -73,11 +73,12 @@ static mola_err list(poll *p)
 mola_err mola_hints_poll(mola_ctx *ctx, mola_indexer *indexer)
 {
     poll p = {.ctx = ctx, .indexer = indexer};
-    size_t size = MOLA_WORK_ITEMS_MAX * sizeof p.known[0];
+    uint32_t room = mola_work_count(indexer->work) + 16; /* a few may come meanwhile */
+    size_t size = room * sizeof p.known[0];
     p.known = mola_alloc(ctx->env->heap, size);
     if (!p.known)
         return MOLA_NO_MEMORY;
-    p.known_count = mola_work_hints(indexer->work, p.known, MOLA_WORK_ITEMS_MAX);
+    p.known_count = mola_work_hints(indexer->work, p.known, room);
     if (p.known_count)
         qsort(p.known, p.known_count, sizeof p.known[0], order);
     mola_err err = list(&p);

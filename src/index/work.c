@@ -175,6 +175,12 @@ bool mola_work_knows(mola_work *work, mola_str name)
     return *slot_of(work, name);
 }
 
+uint32_t mola_work_count(mola_work *work)
+{
+    MOLA_LOCKED(&work->lock);
+    return work->count;
+}
+
 uint32_t mola_work_hints(mola_work *work, uint8_t (*nsids)[16], uint32_t max)
 {
     MOLA_LOCKED(&work->lock);

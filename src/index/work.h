@@ -28,7 +28,7 @@ void mola_work_collect_at(mola_work *work, mola_str name, uint64_t due_ns);
 /* The name has something to do. */
 bool mola_work_knows(mola_work *work, mola_str name);
 
-enum { MOLA_WORK_ITEMS_MAX = 65536 };
+uint32_t mola_work_count(mola_work *work); /* names in the table */
 /* The hints that names in the table came with: up to `max` nsids. */
 uint32_t mola_work_hints(mola_work *work, uint8_t (*nsids)[16], uint32_t max);
 

@@ -1,10 +1,10 @@
 /* machine.c - virtual time, fibers, nodes. */
 #include "machine.h"
+#include "stacks.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <ucontext.h>
 
 enum { STACK_BYTES = 256 * 1024, HANDS_OFF_PPM = 60000 };
 #define NOBODY (-1)
@@ -17,7 +17,7 @@ typedef struct {
 } happening;
 
 typedef struct {
-    ucontext_t context;
+    sim_stack stack_at;
     void (*run)(void *argument);
     void *argument;
     int node;
@@ -33,8 +33,9 @@ static struct {
     happening *heap;
     size_t count, room;
     int current;
-    ucontext_t scheduler;
+    sim_stack scheduler;
     fiber fibers[FIBERS_MAX];
+    int fiber_count; /* those that were ever used by this seed */
     sim_node nodes[NODES_MAX];
 } machine = {.current = NOBODY};
 
@@ -137,6 +138,7 @@ void machine_reset(uint64_t seed)
     machine.random = seed * 0x2545f4914f6cdd1du + 1;
     machine.now = machine.numbers = machine.trace = 0;
     machine.count = 0;
+    machine.fiber_count = 0;
     for (int i = 0; i < FIBERS_MAX; i++) {
         machine.fibers[i].generation = 0;
         machine.fibers[i].wait = 0;
@@ -159,7 +161,7 @@ static void fiber_main(void)
     fiber *f = this_fiber();
     f->run(f->argument);
     f->live = false;
-    (void)swapcontext(&f->context, &machine.scheduler);
+    sim_stack_switch(&f->stack_at, &machine.scheduler);
 }
 
 static void resume(void *argument, uint64_t tag)
@@ -176,8 +178,7 @@ static void resume(void *argument, uint64_t tag)
     f->on = NULL;
     f->wait++;
     machine.current = (int)(f - machine.fibers);
-    if (swapcontext(&machine.scheduler, &f->context))
-        give_up("swapcontext");
+    sim_stack_switch(&machine.scheduler, &f->stack_at);
     machine.current = NOBODY;
 }
 
@@ -200,6 +201,8 @@ void node_fiber(sim_node *node, void (*run)(void *argument), void *argument)
         if (f->stack == MAP_FAILED)
             give_up("no stack");
     }
+    if (machine.fiber_count <= f - machine.fibers)
+        machine.fiber_count = (int)(f - machine.fibers) + 1;
     f->run = run;
     f->argument = argument;
     f->node = node->index;
@@ -208,19 +211,14 @@ void node_fiber(sim_node *node, void (*run)(void *argument), void *argument)
     f->live = f->waiting = true;
     f->woken = false;
     f->on = NULL;
-    (void)getcontext(&f->context);
-    f->context.uc_stack.ss_sp = f->stack;
-    f->context.uc_stack.ss_size = STACK_BYTES;
-    f->context.uc_link = &machine.scheduler;
-    makecontext(&f->context, fiber_main, 0);
+    sim_stack_make(&f->stack_at, f->stack, STACK_BYTES, fiber_main);
     resume_at(f, machine.now);
 }
 
 static void yield_until_resumed(fiber *f)
 {
     f->waiting = true;
-    if (swapcontext(&f->context, &machine.scheduler))
-        give_up("swapcontext");
+    sim_stack_switch(&f->stack_at, &machine.scheduler);
 }
 
 void sim_sleep(uint64_t ns)
@@ -358,8 +356,12 @@ static mola_err env_spawn(mola_env *env, const char *name, void (*run)(void *), 
 }
 
 typedef struct {
-    int holder; /* fiber + 1; 0: free */
+    int holder;  /* fiber + 1; 0: free */
+    int waiting; /* fibers */
 } sim_lock;
+typedef struct {
+    int waiting;
+} sim_event;
 _Static_assert(sizeof(sim_lock) <= sizeof((mola_lock){0}.impl), "a lock holds a sim_lock");
 
 static void lock_init(mola_lock *lock)
@@ -377,7 +379,7 @@ static void lock_free(mola_lock *lock)
 static void wake(const void *on, bool all)
 {
     int waiting[FIBERS_MAX], count = 0;
-    for (int i = 0; i < FIBERS_MAX; i++)
+    for (int i = 0; i < machine.fiber_count; i++)
         if (machine.fibers[i].live && machine.fibers[i].waiting && machine.fibers[i].on == on)
             waiting[count++] = i;
     int chosen = count > 1 && !all ? (int)sim_below((uint64_t)count) : 0;
@@ -406,7 +408,9 @@ static void lock_take(mola_lock *lock)
             give_up("a lock is taken twice");
         f->on = lock;
         f->woken = false;
+        l->waiting++;
         yield_until_resumed(f);
+        l->waiting--;
     }
     l->holder = machine.current + 1;
 }
@@ -419,12 +423,13 @@ static void lock_give(mola_lock *lock)
     if (l->holder != machine.current + 1)
         give_up("a lock is given by somebody who does not hold it");
     l->holder = 0;
-    wake(lock, false);
+    if (l->waiting)
+        wake(lock, false);
 }
 
 static void event_init(mola_event *event)
 {
-    (void)event;
+    memset(event->impl, 0, sizeof(sim_event));
 }
 
 static bool event_wait(mola_event *event, mola_lock *lock, uint64_t deadline_ns)
@@ -438,10 +443,13 @@ static bool event_wait(mola_event *event, mola_lock *lock, uint64_t deadline_ns)
         until = machine.now + true_ns(node, deadline_ns - boot);
         resume_at(f, until);
     }
+    sim_event *e = (sim_event *)(void *)event->impl;
     lock_give(lock);
     f->on = event;
     f->woken = false;
+    e->waiting++;
     yield_until_resumed(f);
+    e->waiting--;
     bool woken = f->woken;
     lock_take(lock);
     return woken;
@@ -449,7 +457,8 @@ static bool event_wait(mola_event *event, mola_lock *lock, uint64_t deadline_ns)
 
 static void event_wake(mola_event *event, bool all)
 {
-    wake(event, all);
+    if (((sim_event *)(void *)event->impl)->waiting)
+        wake(event, all);
 }
 
 static void log_line(mola_env *env, mola_str line)

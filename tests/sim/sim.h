@@ -6,8 +6,8 @@
 
 #define SECONDS(n) ((uint64_t)(n)*MOLA_SECOND)
 enum { WORKERS = 3, WRITERS = 3 };
-static const uint64_t SIM_HEAL_AT = SECONDS(110), SIM_QUIET_AT = SECONDS(150),
-                      SIM_END_AT = SECONDS(260);
+static const uint64_t SIM_HEAL_AT = SECONDS(80), SIM_QUIET_AT = SECONDS(110),
+                      SIM_END_AT = SECONDS(220);
 
 /* Limits that are met often in some seeds and never in others. */
 typedef struct {

@@ -60,7 +60,7 @@ static void pick_indexing(void)
         .fence_ns = limits.fence_ns,
         .memory_max = 64 << 20,
         .workers = 1 + (uint32_t)sim_below(3),
-        .inline_bytes_max = sim_below(3) ? 0 : 100 << 10,
+        .inline_bytes_max = sim_below(3) ? 0 : 48 << 10,
         .flush_bytes = 1 << 20,
         .flush_rows = 1 + sim_below(limits.hot ? 12 : 60),
         .flush_age_ns = SECONDS(1 + sim_below(20)),
