@@ -390,7 +390,8 @@ void judge_final(void)
         if (op->invoked_at <= history.rules.healthy_at)
             continue;
         healthy++;
-        unclear += op->outcome != OUT_DONE && op->outcome != OUT_REFUSED;
+        /* A 429 is clear: those in front have been waiting since before the faults stopped. */
+        unclear += op->outcome != OUT_DONE && op->outcome != OUT_REFUSED && op->err != MOLA_BUSY;
         if (op->outcome == OUT_NONE)
             judge_violation("request %u was never answered", i + 1);
     }
