@@ -425,9 +425,9 @@ mola_err mola_view_build(mola_ctx *ctx, mola_name *name, mola_held *held, uint64
     mola_err err = mola_opening_begin(name, held, until, NULL, &c.view, ctx->why);
     if (err)
         return err;
-    do
+    do {
         err = advance(&c);
-    while (!err && !has_enough(&c));
+    } while (!err && !has_enough(&c));
     mola_free(ctx->env->heap, c.hint, c.hint ? sizeof *c.hint : 0);
     if (err && err != MOLA_NOT_FOUND) {
         mola_view_unref(c.view);

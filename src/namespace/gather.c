@@ -26,7 +26,7 @@ typedef struct {
 
 static int by_row(const void *a, const void *b, void *argument)
 {
-    const mola_row_at *at = argument;
+    const mola_row_at *at = ((const gathering *)argument)->at;
     const mola_row_at *x = &at[*(const uint32_t *)a], *y = &at[*(const uint32_t *)b];
     if (x->part != y->part)
         return x->part < y->part ? -1 : 1;
@@ -43,7 +43,7 @@ static mola_err begin(gathering *g, uint32_t attr_count)
     for (uint32_t i = 0; i < g->count; i++)
         g->order[i] = i;
     if (g->count)
-        qsort_r(g->order, g->count, sizeof *g->order, by_row, (void *)(uintptr_t)g->at);
+        qsort_r(g->order, g->count, sizeof *g->order, by_row, g);
     return MOLA_OK;
 }
 

@@ -84,6 +84,7 @@ void mola_hold_drop(mola_name *name)
 /* Lock held. Gives back what is to be given up once it is not. */
 static mola_view *know(mola_name *name, mola_held *held, mola_held **replaced)
 {
+    MOLA_ASSERT(held != NULL);
     if (name->held != held) {
         *replaced = name->held;
         mola_ref_take(&held->ref);

@@ -62,10 +62,11 @@ static mola_err add_want(mola_loading *l, const mola_want *want)
 
 void mola_load_missed(mola_ctx *ctx, const mola_segment *segment)
 {
-    if (segment->objects)
+    if (segment->objects) {
         ctx->pages_hit++;
-    else
+    } else {
         ctx->pages_missed++;
+    }
 }
 
 mola_err mola_load_want(mola_loading *l, mola_want_kind kind, uint32_t part,
@@ -207,8 +208,9 @@ mola_err mola_load_end(mola_loading *l, mola_err err)
     err = mola_ask_end(&l->ask, err);
     if (err)
         mola_view_release(l->ctx, l->mark);
-    if (err == MOLA_NO_MEMORY)
+    if (err == MOLA_NO_MEMORY) {
         return mola_fail(l->ctx->why, err,
                          "what is asked for does not fit in the memory of this server");
+    }
     return err;
 }

@@ -418,6 +418,7 @@ void mola_view_follow(mola_ctx *ctx, mola_name *name)
     mola_view_unref(view);
     if (mola_view_open(ctx, name, &view))
         return;
+    MOLA_ASSERT(view != NULL);
     if (view->opening) {
         mola_err err = mola_catch_up(ctx, name, &view);
         (void)err;

@@ -190,9 +190,10 @@ static mola_err build_rows(resolution *r, const mola_state *state, mola_part **o
     for (uint32_t a = 0; a < attr_count && !err; a++) {
         const mola_row_column *given = column_of(r->rows, attrs[a]->id);
         for (uint32_t i = 0; i < r->document_count && !err; i++) {
-            if (r->documents[i].base != GONE)
+            if (r->documents[i].base != GONE) {
                 err = add_value(&part->builders[a + 1], r, &r->documents[i], attrs[a]->id, given,
                                 &fetched[a]);
+            }
         }
     }
     if (!err)

@@ -71,9 +71,10 @@ static mola_err read_few_ahead(const mola_asking *asking, const mola_rowset *row
     uint32_t count = 0;
     for (uint32_t p = 0; p < view->part_count; p++) {
         for (size_t w = 0; rows->bits[p] && w < mola_words(view->parts[p].rows); w++) {
-            for (uint64_t left = rows->bits[p][w]; left; left &= left - 1)
+            for (uint64_t left = rows->bits[p][w]; left; left &= left - 1) {
                 at[count++] = (mola_row_at){
                     .part = p, .row = (uint32_t)w * 64 + (uint32_t)__builtin_ctzll(left)};
+            }
         }
     }
     MOLA_ASSERT(count == rows->count);

@@ -3,7 +3,7 @@
 #include "world.h"
 
 sim_limits limits;
-uint64_t sim_lull_until;
+uint64_t sim_lull_from, sim_lull_until;
 
 sim_engine *sim_my_engine(void)
 {
@@ -131,7 +131,7 @@ void sim_writer(void *argument)
         sim_sleep(sim_below(limits.narrow ? SECONDS(1) / 10 : SECONDS(1)));
         if (sim_below(limits.narrow ? 80 : 8) == 0)
             sim_sleep(sim_below(SECONDS(20))); /* an idle namespace takes other paths */
-        if (sim_now() < sim_lull_until)
+        if (sim_now() >= sim_lull_from && sim_now() < sim_lull_until)
             sim_sleep(sim_lull_until - sim_now());
         sim_op *op = judge_op(sim_below(12) ? OP_WRITE : OP_NOTHING, sim_pick_name(), me->index);
         if (!op)

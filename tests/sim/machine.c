@@ -320,9 +320,14 @@ static uint64_t env_boot_ns(mola_env *env)
     return machine.now / 1000 * node_of(env)->rate_permil;
 }
 
-uint64_t sim_monotonic_ns(mola_env *env)
+uint64_t sim_suspended_ns(mola_env *env, uint64_t boot_ns)
 {
-    return (machine.now - node_of(env)->suspended) / 1000 * node_of(env)->rate_permil;
+    const sim_node *node = node_of(env);
+    uint64_t sum = 0, since = boot_ns / node->rate_permil * 1000;
+    for (uint32_t i = 0; i < SUSPENDS_MAX; i++)
+        if (node->suspends[i].from >= since && node->suspends[i].until <= machine.now)
+            sum += node->suspends[i].until - node->suspends[i].from;
+    return sum / 1000 * node->rate_permil;
 }
 
 static uint64_t env_wall_us(mola_env *env)
@@ -530,7 +535,9 @@ void node_pause(sim_node *node, uint64_t ns, bool suspend)
     node->paused_until = machine.now + ns;
     if (!suspend)
         return;
-    node->suspended += ns;
+    uint32_t at = node->suspend_count++ % SUSPENDS_MAX;
+    node->suspends[at].from = machine.now;
+    node->suspends[at].until = node->paused_until;
     if (node->wall_sleeps)
         node->wall_offset_us -= (int64_t)(ns / 1000);
 }

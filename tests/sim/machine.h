@@ -9,7 +9,7 @@
 
 enum { SIM_EPOCH_S = 1700000000 }; /* what a right wall clock says at the beginning */
 #define SIM_EPOCH_US ((uint64_t)SIM_EPOCH_S * 1000000)
-enum { NODES_MAX = 8, FIBERS_MAX = 256 };
+enum { NODES_MAX = 8, FIBERS_MAX = 256, SUSPENDS_MAX = 16 };
 
 /* Chance (splitmix64). */
 uint64_t sim_below(uint64_t n); /* 0 <= result < n; 0 for n 0 */
@@ -38,18 +38,22 @@ typedef struct {
     int64_t wall_offset_us;
     bool wall_sleeps;      /* after a suspend its wall clock is late, until somebody sets it */
     uint64_t paused_until; /* SIGSTOP or suspend: its fibers do not run */
-    uint64_t suspended;    /* ns of it that a clock without suspend has not counted */
-    uint64_t cut_until;    /* its requests do not reach the store */
-    void *state;           /* the harness's, on the node's heap */
+    struct {
+        uint64_t from, until;
+    } suspends[SUSPENDS_MAX]; /* the last ones, true time */
+    uint32_t suspend_count;
+    uint64_t cut_until; /* its requests do not reach the store */
+    void *state;        /* the harness's, on the node's heap */
 } sim_node;
 
 sim_node *machine_node(int index); /* made when first asked for, down */
 void node_start(sim_node *node);
 void node_crash(sim_node *node);
-/* suspend: of the whole machine. Its boot clock goes on; what a clock without suspend would say is
- * sim_monotonic_ns, which no production code may ask: some mutants do. */
+/* suspend: of the whole machine, whose boot clock goes on. */
 void node_pause(sim_node *node, uint64_t ns, bool suspend);
-uint64_t sim_monotonic_ns(mola_env *env);
+/* How much of its boot clock since then a clock without suspend would not have counted. For
+ * mutants: no production code may ask. */
+uint64_t sim_suspended_ns(mola_env *env, uint64_t boot_ns);
 /* A fiber of the node; dies with it. */
 void node_fiber(sim_node *node, void (*run)(void *argument), void *argument);
 

@@ -1,4 +1,10 @@
-"""Known bugs, one per rule of the storage protocol: a place in the production code, and what breaks the rule there."""
+"""Known bugs, one per rule of the storage protocol: a place in the production code, and what breaks the rule there.
+
+Not here, because no seed of a few minutes shows them: holders listed once instead of twice (I10), where a grandchild
+must come while the collector reads its parent, which has then waited 2 L; an incarnation without a CREATE entry taken for
+dead although it was born after the names were listed, and names taken for read that could not be (I11): check_sweep.c
+makes both happen. Garbage chosen by the age of an object cannot be written down: a LIST gives no age.
+"""
 
 NAMESPACE, WRITE, FORMAT, INDEX = "src/namespace/", "src/write/", "src/format/", "src/index/"
 
@@ -98,9 +104,10 @@ MUTANTS = [
     mutant("FENCE_WALL_CLOCK", NAMESPACE + "hold.c",
            "seen.boot_ns - name->sent.boot_ns > window)", "window == 0)"),
     mutant("FENCE_NO_SUSPEND", NAMESPACE + "hold.c",
-           "mola_moment mola_moment_now(mola_env *env)\n{\n    return (mola_moment){.boot_ns = mola_boot_ns(env),",
-           "uint64_t sim_monotonic_ns(mola_env *env);\nmola_moment mola_moment_now(mola_env *env)\n{\n"
-           "    return (mola_moment){.boot_ns = sim_monotonic_ns(env),"),
+           "static bool is_trusted(const mola_name *name, mola_moment seen)\n{",
+           "uint64_t sim_suspended_ns(mola_env *env, uint64_t boot_ns);\n"
+           "static bool is_trusted(const mola_name *name, mola_moment seen)\n{\n"
+           "    seen.boot_ns -= sim_suspended_ns(name->all->env, name->sent.boot_ns);"),
     mutant("GC_NO_WAIT", INDEX + "waits.c",
            "wait->pending = floor;\n        wait->since_ns = now_ns;", "wait->safe = floor;"),
     mutant("GC_HALF_WAIT", INDEX + "waits.c",
@@ -150,7 +157,7 @@ MUTANTS = [
     mutant("MERGE_LOSES_DELETES", INDEX + "merge.c",
            "if (same || g->info.rows == 0)", "if (same || g->info.rows + 1 > 0)"),
     mutant("SEAL_INDEXED", NAMESPACE + "catch_up.c",
-           "if (!err && c->alone && (record->entry.flags & MOLA_ENTRY_SEAL))", "if (!err && c->alone && seq == 0)"),
+           "if (!err && c->alone && (record->entry.flags & MOLA_ENTRY_SEAL))", "if (!err && c->alone && record->entry.seq == 0)"),
     mutant("SEAL_UNFINISHED", NAMESPACE + "birth.c",
            "mola_finish_deletion(ctx, name, m->nsid);\n        mola_why_clear(ctx->why);\n    }\n    return err;",
            "mola_why_clear(ctx->why);\n    }\n    return err;"),
@@ -168,9 +175,6 @@ MUTANTS = [
     mutant("DEAD_NO_WAIT", INDEX + "doomed.c", "*gone = waited(indexer, since_ns);", "*gone = true;"),
     mutant("DEAD_BY_SUSPICION", INDEX + "doomed.c",
            "known->dead_ns = now;", "known->dead_ns = known->suspect_ns;"),
-    mutant("BIRTHLESS_IS_DEAD", INDEX + "doomed.c",
-           "bool dead = !birth && is_over(doomed, nsid);", "bool dead = !birth;"),
-    mutant("SWEEP_BLIND", INDEX + "sweep.c", "w->blind = true;", "(void)w;"),
     # I14: bytes of segments, and which of them a view shows
     mutant("NO_BLOCK_CHECKSUM", "src/codec/block.c",
            "if (memcmp(sum, block.data + summed.len, sizeof sum) != 0)", "if (block.len == 0)"),

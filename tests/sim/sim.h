@@ -40,8 +40,8 @@ sim_engine *sim_my_engine(void);
 /* The seed is over, or has failed. */
 bool sim_over(void);
 uint32_t sim_pick_name(void);
-/* Nobody writes before that time. */
-extern uint64_t sim_lull_until;
+/* Nobody begins to write in between. */
+extern uint64_t sim_lull_from, sim_lull_until;
 
 /* Fibers of a node; the argument: the client's number. */
 typedef struct {
