@@ -4,6 +4,8 @@ Not here, because no seed of a few minutes shows them: holders listed once inste
 must come while the collector reads its parent, which has then waited 2 L; an incarnation without a CREATE entry taken for
 dead although it was born after the names were listed, and names taken for read that could not be (I11): check_sweep.c
 makes both happen. Garbage chosen by the age of an object cannot be written down: a LIST gives no age.
+
+A rare one takes more seeds than there is time for at each change; it is run by its name.
 """
 
 NAMESPACE, WRITE, FORMAT, INDEX = "src/namespace/", "src/write/", "src/format/", "src/index/"
@@ -68,7 +70,7 @@ MUTANTS = [
     mutant("FENCE_NEVER_ENDS", NAMESPACE + "hold.c",
            "uint64_t window = name->all->fence_ns / 2;", "uint64_t window = name->all->fence_ns * 100000;"),
     mutant("FENCE_FULL_W", NAMESPACE + "hold.c",
-           "uint64_t window = name->all->fence_ns / 2;", "uint64_t window = name->all->fence_ns;", seeds=6000),
+           "uint64_t window = name->all->fence_ns / 2;", "uint64_t window = name->all->fence_ns;", rare=True),
     # I12, I13, I14: reads and refusals
     mutant("REFUSE_UNSETTLED", WRITE + "commit.c",
            "err = mola_log_prove(&r->ctx, commit->name, r->on);", "err = MOLA_OK;"),
@@ -82,7 +84,7 @@ MUTANTS = [
     mutant("VIEW_GOES_BACK", NAMESPACE + "registry.c",
            "if (!over && forward) {", "if (!over && (forward || now)) {", seeds=6000),
     mutant("HOLD_GOES_BACK", NAMESPACE + "hold.c",
-           "if (held->manifest.ver < known) {", "if (held->manifest.ver + 1000 < known) {", seeds=6000),
+           "if (held->manifest.ver < known) {", "if (held->manifest.ver + 1000 < known) {", rare=True),
     mutant("NO_CHECKSUM", FORMAT + "entry.c",
            "if (memcmp(sum, image.data + summed.len, SUM_BYTES) != 0)", "if (image.len == 0)"),
     # groups
@@ -93,25 +95,25 @@ MUTANTS = [
     # I3: the floor of a living log
     mutant("FLOOR_OURS_ONLY", NAMESPACE + "log.c",
            "if (!mola_hold_settle(&ask->ctx, name, on->nsid, on->seq + 1, seen))",
-           "if (slot == MOLA_SLOT_OURS && !mola_hold_settle(&ask->ctx, name, on->nsid, on->seq + 1, seen))"),
+           "if (slot == MOLA_SLOT_OURS && !mola_hold_settle(&ask->ctx, name, on->nsid, on->seq + 1, seen))", rare=True),
     mutant("FLOOR_THEIRS_ONLY", NAMESPACE + "log.c",
            "if (!mola_hold_settle(&ask->ctx, name, on->nsid, on->seq + 1, seen))",
-           "if (slot != MOLA_SLOT_OURS && !mola_hold_settle(&ask->ctx, name, on->nsid, on->seq + 1, seen))"),
+           "if (slot != MOLA_SLOT_OURS && !mola_hold_settle(&ask->ctx, name, on->nsid, on->seq + 1, seen))", rare=True),
     mutant("RECHECK_TAIL_ONLY", NAMESPACE + "catch_up.c",
            "if (!mola_hold_settle(&b->ask.ctx, c->name, c->view->nsid, seq, seen)) {",
-           "if (absent && !mola_hold_settle(&b->ask.ctx, c->name, c->view->nsid, seq, seen)) {"),
+           "if (absent && !mola_hold_settle(&b->ask.ctx, c->name, c->view->nsid, seq, seen)) {", rare=True),
     # I6: clocks, and the collector's half of the fence
     mutant("FENCE_WALL_CLOCK", NAMESPACE + "hold.c",
-           "seen.boot_ns - name->sent.boot_ns > window)", "window == 0)"),
+           "seen.boot_ns - name->sent.boot_ns > window)", "window == 0)", rare=True),
     mutant("FENCE_NO_SUSPEND", NAMESPACE + "hold.c",
            "static bool is_trusted(const mola_name *name, mola_moment seen)\n{",
            "uint64_t sim_suspended_ns(mola_env *env, uint64_t boot_ns);\n"
            "static bool is_trusted(const mola_name *name, mola_moment seen)\n{\n"
-           "    seen.boot_ns -= sim_suspended_ns(name->all->env, name->sent.boot_ns);"),
+           "    seen.boot_ns -= sim_suspended_ns(name->all->env, name->sent.boot_ns);", rare=True),
     mutant("GC_NO_WAIT", INDEX + "waits.c",
            "wait->pending = floor;\n        wait->since_ns = now_ns;", "wait->safe = floor;"),
     mutant("GC_HALF_WAIT", INDEX + "waits.c",
-           "now_ns - wait->since_ns >= fence_ns)", "now_ns - wait->since_ns >= fence_ns / 2)"),
+           "now_ns - wait->since_ns >= fence_ns)", "now_ns - wait->since_ns >= fence_ns / 2)", rare=True),
     mutant("GC_RESTART_NO_WAIT", INDEX + "waits.c",
            "if (!wait->pending && floor > wait->safe) {",
            "if (!wait->pending && !wait->safe)\n        wait->safe = floor;\n    if (!wait->pending && floor > wait->safe) {"),
