@@ -135,7 +135,7 @@ MUTANTS = [
            "err = publish(f);",
            "err = publish(f);\n    if (err == MOLA_UNKNOWN) {\n        mola_key key = mola_key_segment((mola_str){0}, f->ref.owner, "
            "f->ref.base, f->ref.rand, 'h', 0);\n        mola_store_op op = {.verb = MOLA_DELETE, .key = mola_key_str(&key)};\n"
-           "        mola_store_run(f->build.ctx.env->store, &f->build.ctx, &op, 1);\n    }"),
+           "        mola_store_run(f->build.ctx.env->store, &f->build.ctx, &op, 1);\n    }", rare=True),
     # I4: gc_floor
     mutant("GC_NO_FENCE", INDEX + "collect.c",
            "return base < gc_floor && !is_referred_to", "return !is_referred_to"),
