@@ -17,7 +17,7 @@ bool sim_over(void)
 
 uint32_t sim_pick_name(void)
 {
-    uint64_t r = sim_below(10);
+    uint64_t r = sim_below(limits.storm ? 6 : 10);
     uint32_t child = limits.branches ? PLAIN_NAMES + (uint32_t)sim_below(2) : 2;
     return r < 5 ? 0 : r < 7 ? 1 : r < 8 ? 2 : child;
 }
@@ -128,7 +128,7 @@ void sim_writer(void *argument)
 {
     sim_client *me = argument;
     while (!sim_over()) {
-        sim_sleep(sim_below(limits.narrow ? SECONDS(1) / 10 : SECONDS(1)));
+        sim_sleep(sim_below(limits.narrow || limits.storm ? SECONDS(1) / 10 : SECONDS(1)));
         if (sim_below(limits.narrow ? 80 : 8) == 0)
             sim_sleep(sim_below(SECONDS(20))); /* an idle namespace takes other paths */
         if (sim_now() >= sim_lull_from && sim_now() < sim_lull_until)

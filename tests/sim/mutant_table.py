@@ -162,7 +162,7 @@ MUTANTS = [
            "if (!err && c->alone && (record->entry.flags & MOLA_ENTRY_SEAL))", "if (!err && c->alone && record->entry.seq == 0)"),
     mutant("SEAL_UNFINISHED", NAMESPACE + "birth.c",
            "mola_finish_deletion(ctx, name, m->nsid);\n        mola_why_clear(ctx->why);\n    }\n    return err;",
-           "mola_why_clear(ctx->why);\n    }\n    return err;"),
+           "mola_why_clear(ctx->why);\n    }\n    return err;", rare=True),
     # I10: children
     mutant("HOLDERS_IGNORED", INDEX + "holders.c",
            "mola_err err = list(r, FIRST);", "return MOLA_OK;\n    mola_err err = list(r, FIRST);"),

@@ -61,7 +61,8 @@ def run(root, build, mutant, folder):
     link = link_command(build)
     link[link.index("-o") + 1] = str(program)
     subprocess.run(link[:1] + [str(compiled)] + link[1:], cwd=build, check=True)
-    done = subprocess.run([program, "--until-caught", "--count", str(mutant.get("seeds", RARE_SEEDS if mutant.get("rare") else SEEDS))], capture_output=True, text=True)
+    storms = ["--storms"] if mutant.get("rare") else []
+    done = subprocess.run([program, *storms, "--until-caught", "--count", str(mutant.get("seeds", RARE_SEEDS if mutant.get("rare") else SEEDS))], capture_output=True, text=True)
     found = re.search(r"^seed (\d+): VIOLATION (.*)$", done.stdout, re.M)
     crashed = done.returncode not in (0, 1)
     return mutant["name"], found, f"exit {done.returncode}: {done.stderr.strip()[-200:]}" if crashed else ""

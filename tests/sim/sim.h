@@ -19,6 +19,7 @@ typedef struct {
     bool restless; /* names are deleted and made again all the time */
     bool calm;     /* names live long */
     bool branches;
+    bool storm; /* all for the margins of the fence: short W, quick floors, late copies */
     bool lulls; /* now and then nobody writes: all of the log gets indexed and collected */
     /* indexing */
     bool hot;              /* collection as early as the rules allow */

@@ -11,6 +11,7 @@
  *   simulator --count N [--from S]   runs seeds; exit 1 at the first violation (prints the seed)
  *   simulator --seed S               one seed, verbose
  *   --twice                          each seed twice: the traces must be equal
+ *   --storms                         a quarter of the seeds is all for the margins of the fence
  *   --until-caught                   for mutants: exit 0 at the first violation, 1 when there is
  * none
  *   --probes                         fail when a probe of the production code stayed unreached */
@@ -72,6 +73,29 @@ static void pick_indexing(void)
         .gc_floor_age_us = limits.hot ? 1000 : 20000000 + sim_below(40000000)};
 }
 
+static bool storms; /* --storms */
+
+/* Floors rise to the tail as soon as they may, while nodes stop and late copies land. */
+static void pick_storm(void)
+{
+    limits.storm = storms && sim_below(4) == 0;
+    if (!limits.storm)
+        return;
+    limits.fence_ns = SECONDS(1);
+    limits.lease_ns = 10 * limits.fence_ns;
+    limits.commit_ns_max = SECONDS(20);
+    limits.restless = limits.branches = limits.narrow = false;
+    limits.calm = limits.lulls = limits.hot = true;
+    limits.indexers = WORKERS;
+    limits.indexed_from = 0;
+    limits.indexer.fence_ns = limits.fence_ns;
+    limits.indexer.flush_rows = 1 + sim_below(3);
+    limits.indexer.flush_age_ns = limits.indexer.poll_ns = SECONDS(1);
+    limits.indexer.sweep_ns = SECONDS(5);
+    limits.indexer.retention_us = 0;
+    limits.indexer.gc_floor_age_us = 1000;
+}
+
 static void show_limits(void)
 {
     const mola_indexer_config *c = &limits.indexer;
@@ -80,8 +104,11 @@ static void show_limits(void)
                       "limits: W %.0f s, %s, %u indexers from %.0f s, flush %" PRIu64
                       " rows or %.0f s, fan-in %u, rows %u, inline %" PRIu64
                       ", poll %.0f s, sweep %.0f s, retention %.1f s, gc age %.1f s, views %zu\n",
-                      (double)limits.fence_ns / 1e9, limits.hot ? "hot" : "cool", limits.indexers,
-                      (double)limits.indexed_from / 1e9, c->flush_rows,
+                      (double)limits.fence_ns / 1e9,
+                      limits.storm ? "storm"
+                      : limits.hot ? "hot"
+                                   : "cool",
+                      limits.indexers, (double)limits.indexed_from / 1e9, c->flush_rows,
                       (double)c->flush_age_ns / 1e9, c->merge_fan_in, c->segment_rows_max,
                       c->inline_bytes_max, (double)c->poll_ns / 1e9, (double)c->sweep_ns / 1e9,
                       (double)c->retention_us / 1e6, (double)c->gc_floor_age_us / 1e6,
@@ -104,6 +131,7 @@ static void pick_limits(void)
     limits.narrow = sim_below(4) == 0;
     limits.branches = sim_below(2);
     pick_indexing();
+    pick_storm();
     show_limits();
 }
 
@@ -129,7 +157,8 @@ static struct {
  * before, has missed the last entries. */
 static void lull(void)
 {
-    uint64_t longest = SIM_HEAL_AT - sim_now(), last = sim_below(SECONDS(2));
+    uint64_t longest = SIM_HEAL_AT - sim_now(),
+             last = sim_below(limits.storm ? SECONDS(1) / 2 : SECONDS(2));
     uint64_t duration = 12 * limits.fence_ns + sim_below(8 * limits.fence_ns);
     if (sim_below(2))
         node_pause(machine_node((int)sim_below(WORKERS)),
@@ -163,7 +192,8 @@ static void strike(void *argument, uint64_t unused)
                                       : limits.fence_ns / 1000 * 2; /* a day, or about the fence */
         node->wall_offset_us += (int64_t)sim_below(range) - (int64_t)(range / 2);
     }
-    if (limits.lulls && sim_below(8) == 0)
+    bool may_lull = limits.lulls && (!limits.storm || sim_now() > sim_lull_until);
+    if (may_lull && sim_below(limits.storm ? 2 : 8) == 0)
         lull();
     machine_at(sim_now() + sim_below(SECONDS(8)), strike, NULL, 0);
 }
@@ -232,6 +262,10 @@ static void run_seed(uint64_t seed)
         .stall = swarm(10000),
     };
     pick_limits();
+    if (limits.storm) {
+        faults.replay = 800000;
+        faults.zombie = 20000 + (uint32_t)sim_below(60000);
+    }
     world_pace pace = {.timeout_ns = SECONDS(3),
                        .upload_ns = sim_below(2) ? SECONDS(100) : 0,
                        .pause_ns = 3 * limits.fence_ns,
@@ -276,6 +310,8 @@ static int parse(int count, char **arguments)
         const char *a = arguments[i], *value = i + 1 < count ? arguments[i + 1] : NULL;
         if (strcmp(a, "--twice") == 0)
             options.twice = true;
+        else if (strcmp(a, "--storms") == 0)
+            storms = true;
         else if (strcmp(a, "--until-caught") == 0)
             options.until_caught = true;
         else if (strcmp(a, "--probes") == 0)
