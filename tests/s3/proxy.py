@@ -13,7 +13,8 @@ Before that, the shape: {"shape": {"GET": [63, 78, 118], "PUT": [100, 195, 274]}
 has these p50, p99 and p99.9 in milliseconds. {"cut": true} refuses everything, as a store that is gone.
 
 Control port: POST / with such JSON changes settings (unnamed ones stay), GET / answers the counts:
-{"requests": {"GET": 3, ...}, "faults": {...}, "connections": 7, "by_key": {...}}; POST {"reset": true} zeroes them.
+{"requests": {"GET": 3, ...}, "faults": {...}, "connections": 7, "by_key": {"GET /bucket/key": 2, ...}}; POST
+{"reset": true} zeroes them.
 """
 import argparse
 import asyncio
@@ -265,7 +266,8 @@ class Proxy:
     async def serve_one(self, request):
         self.requests[request.method] = self.requests.get(request.method, 0) + 1
         key = urllib.parse.unquote(request.target.split("?")[0])
-        self.by_key[key] = self.by_key.get(key, 0) + 1
+        asked = f"{request.method} {key}"
+        self.by_key[asked] = self.by_key.get(asked, 0) + 1
         if self.is_cut:
             raise Cut
         began = time.monotonic()
