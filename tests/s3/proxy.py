@@ -33,6 +33,7 @@ from http11 import make_answer, read_answer, read_head, read_body, read_request
 
 STALL_SECONDS = 3.0
 ZOMBIE_SECONDS = 2.0
+STALE_SECONDS = 5.0
 
 
 class Cut(Exception):
@@ -53,7 +54,7 @@ class Proxy:
         self.mix, self.shape, self.is_cut = {}, {}, False
         self.zombie_seconds = ZOMBIE_SECONDS
         self.keyed = {}          # (part, key) -> requests that met it
-        self.listings = {}       # target -> an older answer
+        self.answers = {}        # target -> an older answer
         self.late = set()        # tasks that deliver zombies
         self.reset()
 
@@ -200,13 +201,25 @@ class Proxy:
         task.add_done_callback(self.late.discard)
         raise Cut
 
-    async def do_stale_list(self, request):
-        old = self.listings.get(request.target)
-        if old and time.monotonic() - old[0] < 5:
+    async def answer_old(self, request):
+        old = self.answers.get(request.target)
+        if old and time.monotonic() - old[0] < STALE_SECONDS:
             return old[1]
         answer = await self.forward(request)
-        self.listings[request.target] = (time.monotonic(), answer)
+        self.answers[request.target] = (time.monotonic(), answer)
         return answer
+
+    async def do_stale_list(self, request):
+        is_list = request.method == "GET" and "list-type" in request.target
+        return await (self.answer_old(request) if is_list else self.forward(request))
+
+    async def do_stale_log_list(self, request):
+        """Of logs alone: other LISTs must show completed writes."""
+        return await (self.do_stale_list(request) if "%2Fw%2F" in request.target else self.forward(request))
+
+    async def do_stale_get(self, request):
+        """A store that breaks its promise: reads do not see completed writes."""
+        return await (self.answer_old(request) if request.method == "GET" else self.forward(request))
 
     async def do_unconditional(self, request):
         """A store that does not know the conditions."""
