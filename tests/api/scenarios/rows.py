@@ -131,7 +131,7 @@ add("encryption_key_is_malformed",
           put({"id": 1}, encryption={"mode": "customer-managed", "key_name": "mykey"})), exists(False), items=29)
 add("encryption_of_old_clients", fails(400, "Malformed Cloud KMS crypto key: mykey",
                                        put({"id": 1}, encryption={"cmek": {"key_name": "mykey"}})), items=29)
-add("encryption_by_default", put({"id": 1}, encryption={"mode": "default"}), op("metadata", Has(encryption={"mode": "default"})), items=29)
+add("encryption_by_default", put({"id": 1}, encryption={"mode": "default"}), op("metadata", Has(encryption=Has(mode="default"))), items=29)
 add("backpressure_may_be_disabled", put({"id": 1}, disable_backpressure=True), all_ids(1), items=1)
 add("unknown_members_are_ignored", put({"id": 1}, something_new={"a": 1}),
     ids([1], rank_by=["id", "asc"], limit=1, something_new=True), items=1)

@@ -51,11 +51,11 @@ def run(options, url, scenarios):
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder, "table.json")
         file.write_text(json.dumps(list(asked.values())), encoding="utf-8")
-        done = subprocess.run(list(map(str, command_of(options.sdk, file, url))), capture_output=True, text=True,
+        done = subprocess.run(list(map(str, command_of(options.sdk, file, url))), capture_output=True, text=True, encoding="utf-8",
                               timeout=RUN_SECONDS, cwd=API)
     if done.returncode != 0:
         raise SystemExit(f"the runner failed: {done.stdout[-500:]}{done.stderr[-3000:]}")
-    reports = {report["name"]: report for report in map(json.loads, done.stdout.splitlines())}
+    reports = {report["name"]: report for report in map(json.loads, done.stdout.strip().split("\n"))}
     return {s.name: judge.problem(s, table.answers_of(asked[s.name], reports[s.name]), options.sdk) for s in scenarios}
 
 
