@@ -111,7 +111,8 @@ BILLING = Has(billable_logical_bytes_queried=ANY, billable_logical_bytes_returne
 
 
 def query(request=None, /, *, ns="a", answer=None, **members):
-    return Step("query", ns, {**(request or {}), **members}, Has(billing=BILLING, performance=PERFORMANCE, **(answer or {})))
+    return Step("query", ns, {**(request or {}), **members},
+                Has(**{"billing": BILLING, "performance": PERFORMANCE, **(answer or {})}))
 
 
 def rows(expected, request=None, /, **members):

@@ -3,7 +3,9 @@ import zlib
 
 import dsl
 import filters  # noqa: F401
+import ranking  # noqa: F401
 import rows  # noqa: F401
+import vectors  # noqa: F401
 
 SCENARIOS = dsl.GROUPS
 WRITES = ("write", "copy_from", "branch_from")
