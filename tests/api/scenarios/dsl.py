@@ -92,11 +92,9 @@ def group(name):
 # Steps. Each takes the request as keywords or as a ready object, and says what must come back.
 
 def write(request=None, /, *, ns="a", affected=None, answer=None, **members):
-    expect = Has(status="OK", message=TEXT, billing=Has(billable_logical_bytes_written=ANY), rows_affected=ANY,
-                 **(answer or {}))
-    if affected is not None:
-        expect.members["rows_affected"] = affected
-    return Step("write", ns, {**(request or {}), **members}, expect)
+    expect = {"status": "OK", "message": TEXT, "billing": Has(billable_logical_bytes_written=ANY),
+              "rows_affected": ANY if affected is None else affected, **(answer or {})}
+    return Step("write", ns, {**(request or {}), **members}, Has(**expect))
 
 
 def put(*rows, ns="a", **members):
