@@ -1,4 +1,4 @@
-// The official Java SDK carries out the scenario table: java -cp JARS Runner.java TABLE BASE_URL. One line of JSON a scenario.
+// The official Java SDK carries out the scenario table: java -cp JARS Runner.java TABLE BASE_URL FAULTS_URL. One line of JSON a scenario.
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
@@ -49,11 +49,13 @@ public class Runner {
         "PermissionDeniedException", 404, "NotFoundException", 422, "UnprocessableEntityException", 429, "RateLimitException");
 
     final String baseUrl;
+    final String faultsUrl;
     final Map<JsonNode, TurbopufferClient> clients = new HashMap<>();
     final HttpClient plainHttp = HttpClient.newHttpClient();
 
-    Runner(String baseUrl) {
+    Runner(String baseUrl, String faultsUrl) {
         this.baseUrl = baseUrl;
+        this.faultsUrl = faultsUrl;
     }
 
     /** What the server refused, when no method of the SDK carried the request. */
@@ -70,8 +72,9 @@ public class Runner {
     /** The client with these options; users keep theirs, too. */
     synchronized TurbopufferClient client(JsonNode options) {
         return clients.computeIfAbsent(options, key -> {
-            String base = options.has("closed") ? "http://127.0.0.1:9"
-                : baseUrl + options.path("prefix").asText() + (options.has("region") ? "/{region}" : "");
+            String base = options.has("through") ? faultsUrl + "/" + options.get("through").asText()
+                : options.has("closed") ? "http://127.0.0.1:9" : baseUrl;
+            base += options.has("region") ? "/{region}" : "";
             var builder = TurbopufferOkHttpClient.builder().baseUrl(base).apiKey(options.path("api_key").asText("tpuf_any"))
                 .maxRetries(options.path("max_retries").asInt(0));
             if (options.has("region"))
@@ -364,7 +367,7 @@ public class Runner {
     }
 
     public static void main(String[] arguments) throws Exception {
-        Runner runner = new Runner(arguments[1]);
+        Runner runner = new Runner(arguments[1], arguments[2]);
         ExecutorService pool = Executors.newFixedThreadPool(THREADS);
         List<Future<String>> reports = new ArrayList<>();
         for (JsonNode scenario : JSON.readTree(new File(arguments[0])))

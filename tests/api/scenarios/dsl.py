@@ -158,6 +158,12 @@ def fails(status, texts, step, attribute=None):
     return step
 
 
+def raw(step, headers=ANY, text=ANY):
+    """The same step with the whole answer: its headers and its text too."""
+    step.expect = Has(status=200, headers=headers, text=text, parsed=step.expect)
+    return step.but(raw=True)
+
+
 def raises(kind, step):
     step.expect = Raises(kind)
     return step

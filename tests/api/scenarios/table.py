@@ -6,6 +6,7 @@ import filters  # noqa: F401
 import ranking  # noqa: F401
 import rows  # noqa: F401
 import schemas  # noqa: F401
+import transport  # noqa: F401
 import vectors  # noqa: F401
 import writes  # noqa: F401
 
