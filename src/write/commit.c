@@ -166,7 +166,10 @@ static mola_err run_round(round_of *r)
     mola_why_clear(&r->why);
     mola_write_draft_open(&r->draft, &r->ctx, commit->env->heap, commit->group_bytes_max,
                           commit->limits, r->on);
+    uint64_t began_ns = mola_boot_ns(commit->env);
     evaluate(r);
+    /* Looking at documents does not take from the time for the log. */
+    r->ctx.deadline_ns += mola_boot_ns(commit->env) - began_ns;
     if (r->draft.is_outrun) { /* the collector was faster than this view's lookups */
         mola_log_lost(commit->name);
         return MOLA_CONFLICT;
@@ -216,6 +219,7 @@ void mola_commit_step(mola_commit *commit)
                            .deadline_ns = deadline_ns};
         mola_err err = run_round(&r);
         mola_write *end = r.end;
+        deadline_ns = r.ctx.deadline_ns;
         close_round(&r);
         if (err != MOLA_CONFLICT)
             return;
