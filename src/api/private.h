@@ -126,6 +126,7 @@ uint64_t mola_elapsed_ms(const request *r); /* since the call began; rounded up,
 /* Handlers, a file each. */
 handled mola_handle_list(request *r);
 handled mola_handle_write(request *r);
+handled mola_handle_clone(request *r);
 handled mola_handle_update_schema(request *r);
 handled mola_handle_update_metadata(request *r);
 handled mola_handle_delete(request *r);
@@ -134,6 +135,8 @@ handled mola_handle_metadata(request *r);
 handled mola_handle_schema(request *r);
 handled mola_handle_warm(request *r);
 handled mola_handle_unbuilt(request *r);
+/* The answer to a copy or a branch of so many rows. */
+void mola_print_cloned(mola_buf *out, uint64_t rows, uint64_t elapsed_ms);
 void mola_print_metadata(mola_buf *out, const mola_view *view, uint8_t version);
 void mola_answer_probe(mola_api *api, const mola_api_route *route, mola_api_reply *reply);
 bool mola_route_is_ready(const mola_api_route *route);

@@ -144,9 +144,8 @@ static mola_err check_sources(mola_json body, mola_why *why)
 /* Members that this version cannot carry out are refused, never ignored. */
 static mola_err refuse_unsupported(mola_json body, mola_why *why)
 {
-    static const char *const members[] = {
-        "copy_from_namespace", "branch_from_namespace", "upsert_condition", "patch_condition",
-        "delete_condition",    "patch_by_filter",       "delete_by_filter"};
+    static const char *const members[] = {"upsert_condition", "patch_condition", "delete_condition",
+                                          "patch_by_filter", "delete_by_filter"};
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
         if (mola_write_member(body, members[i]).doc) {
             return mola_fail(why, MOLA_INVALID, "`%s` is not supported by this version of mola yet",
@@ -208,6 +207,7 @@ mola_err mola_write_check_shape(mola_write_kind kind, mola_json body, mola_arena
     case MOLA_WRITE_SETTINGS:
         return check_settings(body, why);
     case MOLA_WRITE_DELETE:
+    case MOLA_WRITE_DELETE_EMPTY:
         break;
     }
     return MOLA_OK;

@@ -98,7 +98,7 @@ TABLE = [
     ("columns of unequal length", "POST", WRITE, {"upsert_columns": {"id": [2, 3], "n": [1]}}, 400),
     ("columns without ids", "POST", WRITE, {"upsert_columns": {"n": [1]}}, 400),
     ("a condition, not built yet", "POST", WRITE, {**rows({"id": 2}), "upsert_condition": ["n", "Lt", 5]}, 400),
-    ("a copy, not built yet", "POST", "/v2/namespaces/fresh", {"copy_from_namespace": "n"}, 400),
+    ("a copy beside rows", "POST", "/v2/namespaces/fresh", {"copy_from_namespace": "n", **rows({"id": 2})}, 400),
     ("no limit", "POST", QUERY, {"rank_by": ["id", "asc"]}, 400),
     ("a limit of 0", "POST", QUERY, {"rank_by": ["id", "asc"], "limit": 0}, 400),
     ("a limit of 10,001", "POST", QUERY, {"rank_by": ["id", "asc"], "limit": 10001}, 400),
