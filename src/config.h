@@ -37,6 +37,8 @@
       "a write whose outcome stays unknown for this long is answered so")                          \
     U(writes_waiting_max, 4096, 1, 1000000,                                                        \
       "writes that may wait for one namespace; more are told 429")                                 \
+    U(operation_lease_seconds, 30, 1, 86400,                                                       \
+      "an asynchronous operation without progress for so long is taken over")                      \
     T(indexer, "on",                                                                               \
       "on: this server indexes and collects what it writes; off: it leaves that to mola index")    \
     U(flush_bytes, 16 << 20, 1 << 10, 1 << 30, "unindexed log of a namespace that is flushed")     \

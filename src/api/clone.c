@@ -1,6 +1,6 @@
 /* clone.c - copies and branches (reference 9.9, 9.10), in the thread of the request. */
 #include "mola/write/clone.h"
-#include "api/private.h"
+#include "api/operations.h"
 
 enum { ATTEMPTS_MAX = 8 };
 
@@ -34,8 +34,76 @@ static mola_err clone(request *r, mola_branched *out)
                      MOLA_ARG(request_name(r)));
 }
 
+/* ------------------------------------------------------------------ as an operation */
+static mola_err start(request *r, char token[MOLA_TOKEN_BYTES])
+{
+    mola_clone how;
+    mola_err err =
+        mola_clone_begin(&r->ctx, r->api->config.namespaces, request_name(r), r->body, &how);
+    if (err)
+        return err;
+    mola_task task = {.kind = MOLA_OPERATION_COPY,
+                      .name = request_name(r),
+                      .request = how.source,
+                      .shards = how.shards};
+    return mola_operation_start(r, &task, token);
+}
+
+static handled answer_started(request *r, mola_err err, int status,
+                              const char token[MOLA_TOKEN_BYTES])
+{
+    mola_buf out;
+    mola_buf_init(&out, r->api->env->heap);
+    if (!err)
+        mola_buf_print(&out, "{\"token\":\"%.*s\"}", MOLA_TOKEN_BYTES, token);
+    if (!err && status == 202) /* the path alone: clients compare hosts byte by byte */
+        mola_reply_field(&r->call->reply,
+                         "Preference-Applied: respond-async\r\n"
+                         "Location: /v1/namespaces/%.*s/operations/%.*s\r\n",
+                         MOLA_ARG(request_name(r)), MOLA_TOKEN_BYTES, token);
+    return finish(r, err, status, &out, NULL);
+}
+
+/* POST .../async: copies in the object form, and nothing else. */
+handled mola_handle_async(request *r)
+{
+    char token[MOLA_TOKEN_BYTES] = {0};
+    mola_json copy = {0};
+    bool is_map = mola_json_kind_of(r->body) == MOLA_JSON_OBJECT;
+    if (is_map)
+        copy = mola_json_get(r->body, MOLA_STR("copy_from_namespace"));
+    mola_err err = MOLA_OK;
+    if (!copy.doc || mola_json_kind_of(copy) != MOLA_JSON_OBJECT) {
+        err = mola_fail_shape(&r->why, "copy_from_namespace", "expected an object");
+    } else if (mola_json_count(r->body) > 1) {
+        err = mola_fail(&r->why, MOLA_INVALID,
+                        "only copy_from_namespace can be started on this route");
+    } else {
+        err = start(r, token);
+    }
+    return answer_started(r, err, 200, token);
+}
+
+bool mola_prefers_async(const request *r)
+{
+    mola_str list = r->call->head->prefer;
+    while (list.len) {
+        mola_str preference = mola_str_cut(&list, ',');
+        if (mola_token_is(mola_trim(mola_str_cut(&preference, ';')), MOLA_STR("respond-async")))
+            return true;
+    }
+    return false;
+}
+
+/* ------------------------------------------------------------------ at once */
 handled mola_handle_clone(request *r)
 {
+    if (mola_prefers_async(r) &&
+        mola_json_is_set(mola_json_get(r->body, MOLA_STR("copy_from_namespace")))) {
+        char token[MOLA_TOKEN_BYTES] = {0};
+        mola_err err = start(r, token);
+        return answer_started(r, err, 202, token);
+    }
     mola_branched done;
     mola_buf out;
     mola_buf_init(&out, r->api->env->heap);
