@@ -14,6 +14,12 @@ mola_err mola_api_open(const mola_api_config *config, mola_api **out, mola_why *
         mola_free(config->env->heap, api, sizeof *api);
         return err;
     }
+    err = mola_operations_open(api, why);
+    if (err) {
+        mola_keys_close(api->keys);
+        mola_free(config->env->heap, api, sizeof *api);
+        return err;
+    }
     *out = api;
     return MOLA_OK;
 }
@@ -22,6 +28,7 @@ void mola_api_close(mola_api *api)
 {
     if (!api)
         return;
+    mola_operations_close(api);
     mola_keys_close(api->keys);
     mola_free(api->env->heap, api, sizeof *api);
 }
@@ -29,6 +36,12 @@ void mola_api_close(mola_api *api)
 void mola_api_drain(mola_api *api)
 {
     atomic_store(&api->draining, true);
+    mola_operations_stop(api);
+}
+
+void mola_api_quiet(mola_api *api)
+{
+    mola_operations_wait(api);
 }
 
 static uint64_t body_limit(const mola_api *api, const mola_api_route *route)

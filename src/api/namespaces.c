@@ -71,6 +71,9 @@ void mola_print_metadata(mola_buf *out, const mola_view *view, uint8_t version)
         mola_timestamp_print(out, view->updated_us);
         mola_buf_add_str(out, MOLA_STR("\"}}"));
     }
+    if (state->parent_bytes)
+        mola_buf_print(out, ",\"branching\":{\"parent\":\"%.*s\"}",
+                       MOLA_ARG(mola_state_parent(state)));
     if (state->shards)
         mola_buf_print(out, ",\"sharding\":{\"num_shards\":%u}", state->shards);
     if (state->read_only)

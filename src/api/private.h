@@ -11,13 +11,20 @@ mola_err mola_keys_open(const mola_api_config *config, mola_keys **out, mola_why
 void mola_keys_close(mola_keys *keys);
 bool mola_keys_accept(mola_keys *keys, mola_str authorization);
 
+/* Operations; see operations.h. */
+typedef struct mola_operations mola_operations;
+mola_err mola_operations_open(mola_api *api, mola_why *why);
+void mola_operations_stop(mola_api *api); /* nothing new is begun; does not wait */
+void mola_operations_wait(mola_api *api); /* and what is under way has ended */
+void mola_operations_close(mola_api *api);
+
 /* The routes; see route.c. */
 typedef struct request request;
 typedef enum { DONE, PENDING } handled; /* PENDING: somebody calls request_finish later */
 struct mola_api_route {
     mola_str method;
-    mola_str
-        tail; /* after the namespace name: "", "query", ...; of a route without a name: the path */
+    mola_str tail; /* after the namespace name: "", "query", ...; of a route without a name: the
+                      path. One that ends in '/' is followed by one segment more */
     bool has_name, takes_body, needs_key, in_loop;
     uint8_t class; /* mola_job_class */
     bool is_query; /* body limit: query_bytes_max instead of request_bytes_max */
@@ -31,6 +38,7 @@ typedef struct {
     uint8_t version; /* 1 or 2 */
     char name[128];
     size_t name_len;
+    mola_str last; /* the segment behind a tail that ends in '/', as it was sent */
 } route_match;
 void mola_route_match(mola_str method, mola_str path, route_match *out);
 bool mola_method_known(mola_str method);
@@ -67,6 +75,7 @@ struct mola_api {
     mola_api_config config;
     mola_env *env;
     mola_keys *keys;
+    struct mola_operations *operations;
     atomic_bool draining;
 };
 
@@ -118,6 +127,7 @@ void mola_reply_common(mola_api *api, const mola_api_head *head, mola_api_reply 
                        char id[129]);
 void mola_reply_error(mola_api *api, mola_api_reply *reply, int status, mola_str words,
                       mola_str attribute);
+void mola_print_error(mola_buf *out, mola_str words, mola_str attribute); /* the error body */
 int mola_status_of(mola_err err);
 /* A list of codings accepts gzip: it names it, and not with a weight of zero. */
 bool mola_accepts_gzip(mola_str list);
@@ -126,6 +136,9 @@ uint64_t mola_elapsed_ms(const request *r); /* since the call began; rounded up,
 /* Handlers, a file each. */
 handled mola_handle_list(request *r);
 handled mola_handle_write(request *r);
+handled mola_handle_clone(request *r);
+handled mola_handle_async(request *r);
+handled mola_handle_operation(request *r);
 handled mola_handle_update_schema(request *r);
 handled mola_handle_update_metadata(request *r);
 handled mola_handle_delete(request *r);
@@ -134,6 +147,10 @@ handled mola_handle_metadata(request *r);
 handled mola_handle_schema(request *r);
 handled mola_handle_warm(request *r);
 handled mola_handle_unbuilt(request *r);
+/* The client would rather have an operation (reference 1.10). */
+bool mola_prefers_async(const request *r);
+/* The answer to a copy or a branch of so many rows. */
+void mola_print_cloned(mola_buf *out, uint64_t rows, uint64_t elapsed_ms);
 void mola_print_metadata(mola_buf *out, const mola_view *view, uint8_t version);
 void mola_answer_probe(mola_api *api, const mola_api_route *route, mola_api_reply *reply);
 bool mola_route_is_ready(const mola_api_route *route);

@@ -36,7 +36,8 @@ static const mola_api_route routes[] = {
     NAMED("GET", "hint_cache_warm", mola_handle_warm),
     NAMED("GET", "_debug/warm_cache", mola_handle_warm),
     NAMED("POST", "explain_query", mola_handle_unbuilt, BODY, .is_query = true),
-    NAMED("POST", "async", mola_handle_unbuilt, BODY),
+    NAMED("POST", "async", mola_handle_async, BODY),
+    NAMED("GET", "operations/", mola_handle_operation),
     NAMED("POST", "_debug/recall", mola_handle_unbuilt, BODY, .is_query = true),
 };
 enum { ROUTES = sizeof routes / sizeof *routes };
@@ -130,6 +131,18 @@ static void allow(route_match *out, mola_str method)
     MOLA_ASSERT(more > 0 && (size_t)more < room);
 }
 
+/* The rest of the path is the route's, with one segment more where that wants one. */
+static bool tail_fits(const mola_api_route *route, mola_str tail, mola_str *last)
+{
+    *last = (mola_str){0};
+    if (!route->tail.len || route->tail.data[route->tail.len - 1] != '/')
+        return mola_str_eq(route->tail, tail);
+    if (!mola_str_starts(tail, route->tail))
+        return false;
+    *last = mola_str_from(tail, route->tail.len);
+    return last->len && !memchr(last->data, '/', last->len);
+}
+
 /* The route of `method` among those that `fits` the rest of the path, or 404, or 405. */
 static void choose(mola_str method, bool has_name, mola_str tail, route_match *out)
 {
@@ -137,10 +150,12 @@ static void choose(mola_str method, bool has_name, mola_str tail, route_match *o
     out->why = "no such route";
     for (size_t i = 0; i < ROUTES; i++) {
         const mola_api_route *route = &routes[i];
-        if (route->has_name != has_name || !mola_str_eq(route->tail, tail))
+        mola_str last;
+        if (route->has_name != has_name || !tail_fits(route, tail, &last))
             continue;
         if (method_fits(route, method)) {
             out->route = route;
+            out->last = last;
             out->allow[0] = 0;
             return;
         }

@@ -106,7 +106,7 @@ TABLE = [
     ("a patch by filter of the id", "POST", WRITE, {"patch_by_filter": {"filters": ["n", "Gte", 0], "patch": {"id": 9}}}, 400),
     ("a patch by filter of another type", "POST", WRITE, {"patch_by_filter": {"filters": ["n", "Gte", 0], "patch": {"n": "x"}}}, 400),
     ("a patch by filter of nothing", "POST", WRITE, {"patch_by_filter": {"filters": ["n", "Gte", 0]}}, 422),
-    ("a copy, not built yet", "POST", "/v2/namespaces/fresh", {"copy_from_namespace": "n"}, 400),
+    ("a copy beside rows", "POST", "/v2/namespaces/fresh", {"copy_from_namespace": "n", **rows({"id": 2})}, 400),
     ("no limit", "POST", QUERY, {"rank_by": ["id", "asc"]}, 400),
     ("a limit of 0", "POST", QUERY, {"rank_by": ["id", "asc"], "limit": 0}, 400),
     ("a limit of 10,001", "POST", QUERY, {"rank_by": ["id", "asc"], "limit": 10001}, 400),
