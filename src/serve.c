@@ -169,6 +169,8 @@ static void stop(server *s)
         mola_executor_close(s->executor);
     mola_http_close(s->http);
     mola_api_close(s->api);
+    if (s->namespaces) /* else a view that is refreshed just now would tell a closed indexer */
+        mola_namespaces_rest(s->namespaces);
     if (s->indexer)
         mola_indexer_close(s->indexer);
     if (s->namespaces)
