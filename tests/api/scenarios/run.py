@@ -37,8 +37,9 @@ def command_of(sdk, *arguments):
 
 def chosen(options):
     """Scenarios that this SDK can express and that hold in this mode."""
+    unable = {options.sdk, "model"} if options.model else {options.sdk}
     return [scenario for scenario in table.SCENARIOS.values()
-            if options.sdk not in scenario.without and not (options.restless and scenario.usual_only)
+            if not unable & set(scenario.without) and not (options.restless and scenario.usual_only)
             and options.only in f"{scenario.group}/{scenario.name}"]
 
 

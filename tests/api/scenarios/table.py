@@ -1,11 +1,13 @@
 """The whole table: importing the modules of scenarios fills it."""
 import zlib
 
+import admin  # noqa: F401
 import dsl
 import filters  # noqa: F401
 import ranking  # noqa: F401
 import rows  # noqa: F401
 import schemas  # noqa: F401
+import texts  # noqa: F401
 import transport  # noqa: F401
 import vectors  # noqa: F401
 import writes  # noqa: F401
