@@ -68,8 +68,8 @@ class Step:
 
 
 class Scenario:
-    """`items`: the items of the contract's conformance list it stands for. `without`: SDKs that cannot express it, and
-    why. `usual_only`: what it says holds only while nothing has been indexed."""
+    """`items`: the items of the contract's conformance list it stands for. `without`: SDKs that cannot express it (or
+    "model": what the model server does not speak), and why. `usual_only`: what it says holds only while nothing has been indexed."""
 
     def __init__(self, name, group, steps, items=(), without=None, usual_only=False):
         self.name, self.group, self.steps = name, group, list(steps)

@@ -1,6 +1,6 @@
 """Runs the scenario table through one official SDK against a server, and judges it.
 
-    run.py SDK --mola BINARY [--restless] [--only TEXT] [--pending-may-pass]
+    run.py SDK --mola BINARY [--restless] [--kill] [--only TEXT] [--pending-may-pass]
     run.py SDK --url URL [--everything]      any server that is running
     run.py SDK --model                       the model server: every scenario must hold there
 
@@ -37,8 +37,9 @@ def command_of(sdk, *arguments):
 
 def chosen(options):
     """Scenarios that this SDK can express and that hold in this mode."""
+    unable = {options.sdk, "model"} if options.model else {options.sdk}
     return [scenario for scenario in table.SCENARIOS.values()
-            if options.sdk not in scenario.without and not (options.restless and scenario.usual_only)
+            if not unable & set(scenario.without) and not (options.restless and scenario.usual_only)
             and options.only in f"{scenario.group}/{scenario.name}"]
 
 
@@ -78,6 +79,12 @@ def with_server(options, scenarios):
         flags = ["--cache-dir", f"{folder}/cache", *RESTLESS] if options.restless else []
         server = Mola(f"file:{folder}/data", *flags)
         problems = run(options, server.base_url, scenarios)
+        if options.kill:
+            server.kill()
+            server.start()
+            again = [table.last_reads(s) for s in scenarios if not problems[s.name]]
+            problems |= {name: wrong and f"after a kill, {wrong}"
+                         for name, wrong in run(options, server.base_url, list(filter(None, again))).items()}
         if server.process.poll() is not None or server.stop() != 0:
             raise SystemExit(f"mola died or did not stop: {server.lines[-20:]}")
     return problems
@@ -110,6 +117,7 @@ def main():
     parser.add_argument("--url")
     parser.add_argument("--model", action="store_true")
     parser.add_argument("--restless", action="store_true", help="flushes, merges and collections all the time")
+    parser.add_argument("--kill", action="store_true", help="then kill -9, start again, and repeat the last reads of each scenario")
     parser.add_argument("--only", default="", help="scenarios with this in group/name")
     parser.add_argument("--everything", action="store_true", help="no scenario is pending")
     parser.add_argument("--pending-may-pass", action="store_true")

@@ -1,17 +1,24 @@
 """The whole table: importing the modules of scenarios fills it."""
+import copy
+import json
 import zlib
 
+import admin  # noqa: F401
 import dsl
 import filters  # noqa: F401
 import ranking  # noqa: F401
 import rows  # noqa: F401
 import schemas  # noqa: F401
+import texts  # noqa: F401
 import transport  # noqa: F401
 import vectors  # noqa: F401
 import writes  # noqa: F401
 
 SCENARIOS = dsl.GROUPS
 WRITES = ("write", "copy_from", "branch_from")
+READS = ("query", "multi_query", "schema", "exists", "scan", "explain_query")
+CONFORMANCE_ITEMS = range(1, 41)  # the reference lists them; what needs two nodes is shown elsewhere
+assert set(CONFORMANCE_ITEMS) == {item for scenario in SCENARIOS.values() for item in scenario.items}
 
 
 def for_runner(scenario, restless):
@@ -32,3 +39,12 @@ def answers_of(asked, report):
         if "inserted" not in step or "error" in answer:
             answers.append(answer)
     return answers
+
+
+def last_reads(scenario):
+    """The scenario of the reads after its last change: what they say must stay. None: there are none."""
+    changes = [n for n, step in enumerate(scenario.steps) if step.op not in READS]
+    steps = [step for step in scenario.steps[changes[-1] + 1 if changes else 0:] if '"@' not in json.dumps(dsl.plain(scenario, step))]
+    again = copy.copy(scenario)
+    again.steps = steps
+    return again if steps else None

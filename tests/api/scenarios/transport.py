@@ -20,7 +20,7 @@ add("refusals_are_not_retried", fails(400, "", put({"id": 1, "x": 0.5}).but(clie
     fails(404, "", query(rank_by=["id", "asc"], limit=1).but(client={"through": "seen", **TRIES})), items=30)
 add("slow_answers_time_out", put({"id": 1}), raises("timeout", query(rank_by=["id", "asc"], limit=1).but(client={"through": "slow", "timeout": 0.4})),
     items=30)
-add("after_a_timeout_it_is_tried_again", put({"id": 1}).but(client={"through": "slow", "timeout": 0.6, **TRIES}), all_ids(1), items=30)
+add("after_a_timeout_it_is_tried_again", put({"id": 1}).but(client={"through": "slow", "timeout": 1.2, **TRIES}), all_ids(1), items=30)
 add("nobody_listens", raises("connection", query(rank_by=["id", "asc"], limit=1).but(client={"closed": True})),
     raises("connection", put({"id": 1}).but(client={"closed": True})), items=30)
 
