@@ -74,7 +74,11 @@ def with_server(options, scenarios):
     with tempfile.TemporaryDirectory() as folder:
         flags = ["--cache-dir", f"{folder}/cache", *RESTLESS] if options.restless else []
         server = Mola(f"file:{folder}/data", *flags)
+        if not options.restless:
+            server.watched()
         problems = run(options, server.base_url, scenarios)
+        if not options.restless:
+            server.unwatched(but="'something_new' was unexpected")
         if server.process.poll() is not None or server.stop() != 0:
             raise SystemExit(f"mola died or did not stop: {server.lines[-20:]}")
     return problems
