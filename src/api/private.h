@@ -154,3 +154,6 @@ void mola_print_cloned(mola_buf *out, uint64_t rows, uint64_t elapsed_ms);
 void mola_print_metadata(mola_buf *out, const mola_view *view, uint8_t version);
 void mola_answer_probe(mola_api *api, const mola_api_route *route, mola_api_reply *reply);
 bool mola_route_is_ready(const mola_api_route *route);
+/* openapi/openapi.yaml, put into the binary by embed.py, and a tag that changes with it. */
+extern const mola_str mola_openapi_text;
+extern const char mola_openapi_tag[];

@@ -21,6 +21,7 @@ static const mola_api_route routes[] = {
     PROBE("/ready"),
     PROBE("/readyz"),
     PROBE("/metrics"),
+    PROBE("/openapi.yaml"),
     {.method = MOLA_STR_C("GET"),
      .tail = MOLA_STR_C("namespaces"),
      .needs_key = true,

@@ -135,12 +135,13 @@ TABLE = [
 @pytest.fixture(scope="module")
 def busy(tmp_path_factory):
     from mola import Mola
-    server = Mola(f"file:{tmp_path_factory.mktemp('malformed')}/data")
+    server = Mola(f"file:{tmp_path_factory.mktemp('malformed')}/data").watched()
     assert server.ask("POST", WRITE, {"upsert_rows": [{"id": 1, "n": 5, "s": "text", "tags": ["a"]}]})[0] == 200
     assert server.ask("POST", "/v2/namespaces/v", {"upsert_rows": [{"id": 1, "vector": [1.0, 2.0]}],
                                                    "distance_metric": "euclidean_squared"})[0] == 200
     yield server
     assert server.process.poll() is None
+    server.unwatched()
     assert server.stop() == 0
 
 

@@ -78,7 +78,11 @@ def with_server(options, scenarios):
     with tempfile.TemporaryDirectory() as folder:
         flags = ["--cache-dir", f"{folder}/cache", *RESTLESS] if options.restless else []
         server = Mola(f"file:{folder}/data", *flags)
+        if not options.restless:
+            server.watched()
         problems = run(options, server.base_url, scenarios)
+        if not options.restless:
+            server.unwatched(but="'something_new' was unexpected")
         if options.kill:
             server.kill()
             server.start()
