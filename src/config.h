@@ -37,6 +37,9 @@
       "a write whose outcome stays unknown for this long is answered so")                          \
     U(writes_waiting_max, 4096, 1, 1000000,                                                        \
       "writes that may wait for one namespace; more are told 429")                                 \
+    U(queries_per_namespace, 16, 1, 1000000,                                                       \
+      "slots for queries of one namespace that run at once; kNN takes 2, an aggregation 4")        \
+    U(query_wait_ms, 800, 0, 60000, "a query waits so long for a slot, then it is told 429")       \
     U(operation_lease_seconds, 30, 1, 86400,                                                       \
       "an asynchronous operation without progress for so long is taken over")                      \
     T(indexer, "on",                                                                               \
