@@ -49,8 +49,8 @@ static mola_err start(request *r, char token[MOLA_TOKEN_BYTES])
     return mola_operation_start(r, &task, token);
 }
 
-static handled answer_started(request *r, mola_err err, int status,
-                              const char token[MOLA_TOKEN_BYTES])
+handled mola_answer_started(request *r, mola_err err, int status,
+                            const char token[MOLA_TOKEN_BYTES])
 {
     mola_buf out;
     mola_buf_init(&out, r->api->env->heap);
@@ -81,7 +81,7 @@ handled mola_handle_async(request *r)
     } else {
         err = start(r, token);
     }
-    return answer_started(r, err, 200, token);
+    return mola_answer_started(r, err, 200, token);
 }
 
 bool mola_prefers_async(const request *r)
@@ -102,7 +102,7 @@ handled mola_handle_clone(request *r)
         mola_json_is_set(mola_json_get(r->body, MOLA_STR("copy_from_namespace")))) {
         char token[MOLA_TOKEN_BYTES] = {0};
         mola_err err = start(r, token);
-        return answer_started(r, err, 202, token);
+        return mola_answer_started(r, err, 202, token);
     }
     mola_branched done;
     mola_buf out;

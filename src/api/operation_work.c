@@ -74,11 +74,44 @@ static bool is_open(mola_err err)
            err == MOLA_BUSY;
 }
 
+/* ------------------------------------------------------------------ recalls */
+/* With the readable bytes behind it that the parser wants. */
+static mola_err parse(mola_ctx *ctx, mola_str text, mola_json_doc *doc)
+{
+    char *copy = mola_new(ctx->arena, char, text.len + MOLA_JSON_PADDING);
+    if (!copy)
+        return mola_fail(ctx->why, MOLA_NO_MEMORY, "not enough memory for the request");
+    memcpy(copy, text.data, text.len);
+    return mola_json_parse(ctx->env->heap, (mola_str){copy, text.len}, doc, ctx->why);
+}
+
+static mola_err recall_once(mola_ctx *ctx, mola_api *api, const mola_operation *o, mola_buf *out)
+{
+    mola_json_doc doc;
+    mola_view *view = NULL;
+    mola_err err = MOLA_OK;
+    if (o->request.len)
+        err = parse(ctx, o->request, &doc);
+    if (err)
+        return err;
+    mola_json body = o->request.len ? mola_json_root(&doc) : (mola_json){0};
+    err = mola_recall_answer(ctx, api, o->name, body, out, &view);
+    if (o->request.len)
+        mola_json_free(&doc);
+    if (view)
+        mola_view_unref(view);
+    return err;
+}
+
 bool mola_operation_try(mola_ctx *ctx, mola_api *api, const mola_operation *operation,
                         mola_task_result *out)
 {
     uint64_t rows = 0;
     out->answer.len = 0;
+    if (operation->kind == MOLA_OPERATION_RECALL) {
+        out->err = recall_once(ctx, api, operation, &out->answer);
+        return !is_open(out->err);
+    }
     out->err = copy_once(ctx, api, operation, &rows);
     if (!out->err)
         mola_print_cloned(&out->answer, rows, elapsed_ms(ctx->env, operation));

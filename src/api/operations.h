@@ -21,6 +21,10 @@ typedef struct {
 mola_err mola_operation_start(request *r, const mola_task *task,
                               char token[MOLA_TOKEN_BYTES]) MOLA_NODISCARD;
 
+/* The answer to a start: 200, or 202 to who preferred it. */
+handled mola_answer_started(request *r, mola_err err, int status,
+                            const char token[MOLA_TOKEN_BYTES]);
+
 /* What came of it, as the answer that the request would have got. `err` and `why` choose the status
  * of a failure. */
 typedef struct {

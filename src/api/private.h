@@ -1,5 +1,6 @@
 /* private.h - what the files of api/ share: the request at work, and how it ends. */
 #pragma once
+#include "api/gate.h"
 #include "mola/api/api.h"
 #include "mola/codec/json.h"
 #include "mola/namespace/namespace.h"
@@ -26,8 +27,9 @@ struct mola_api_route {
     mola_str tail; /* after the namespace name: "", "query", ...; of a route without a name: the
                       path. One that ends in '/' is followed by one segment more */
     bool has_name, takes_body, needs_key, in_loop;
-    uint8_t class; /* mola_job_class */
-    bool is_query; /* body limit: query_bytes_max instead of request_bytes_max */
+    bool body_optional; /* no body is as good as an empty one: then request.body is {0} */
+    uint8_t class;      /* mola_job_class */
+    bool is_query;      /* body limit: query_bytes_max instead of request_bytes_max */
     handled (*handle)(request *r);
 };
 typedef struct {
@@ -76,6 +78,7 @@ struct mola_api {
     mola_env *env;
     mola_keys *keys;
     struct mola_operations *operations;
+    mola_gate *gate;
     atomic_bool draining;
 };
 
@@ -98,6 +101,7 @@ struct request {
     mola_buf plain; /* the body, inflated */
     mola_json_doc doc;
     bool has_doc;
+    bool limited;       /* it went through the gate */
     int refused_status; /* instead of the one that belongs to the error; 0: none */
     mola_json body;
     mola_write write;
@@ -138,6 +142,7 @@ handled mola_handle_list(request *r);
 handled mola_handle_write(request *r);
 handled mola_handle_clone(request *r);
 handled mola_handle_async(request *r);
+handled mola_handle_recall(request *r);
 handled mola_handle_operation(request *r);
 handled mola_handle_update_schema(request *r);
 handled mola_handle_update_metadata(request *r);
@@ -146,7 +151,15 @@ handled mola_handle_query(request *r);
 handled mola_handle_metadata(request *r);
 handled mola_handle_schema(request *r);
 handled mola_handle_warm(request *r);
+handled mola_handle_warm_now(request *r);
+handled mola_handle_purge(request *r);
 handled mola_handle_unbuilt(request *r);
+/* Its turn among the queries of its namespace; mola_request_leave when it was MOLA_OK. */
+mola_err mola_request_enter(request *r, uint32_t weight) MOLA_NODISCARD;
+void mola_request_leave(request *r, uint32_t weight);
+/* Appends the answer to a recall; *seen: the view it is about, one reference, or NULL. */
+mola_err mola_recall_answer(mola_ctx *ctx, mola_api *api, mola_str name, mola_json body,
+                            mola_buf *out, mola_view **seen) MOLA_NODISCARD;
 /* The client would rather have an operation (reference 1.10). */
 bool mola_prefers_async(const request *r);
 /* The answer to a copy or a branch of so many rows. */

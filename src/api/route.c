@@ -35,11 +35,13 @@ static const mola_api_route routes[] = {
     NAMED("GET", "schema", mola_handle_schema),
     NAMED("POST", "schema", mola_handle_update_schema, WRITE),
     NAMED("GET", "hint_cache_warm", mola_handle_warm),
-    NAMED("GET", "_debug/warm_cache", mola_handle_warm),
+    NAMED("GET", "_debug/warm_cache", mola_handle_warm_now),
+    NAMED("GET", "_debug/purge_cache", mola_handle_purge),
     NAMED("POST", "explain_query", mola_handle_unbuilt, BODY, .is_query = true),
     NAMED("POST", "async", mola_handle_async, BODY),
     NAMED("GET", "operations/", mola_handle_operation),
-    NAMED("POST", "_debug/recall", mola_handle_unbuilt, BODY, .is_query = true),
+    NAMED("POST", "_debug/recall", mola_handle_recall, BODY, .body_optional = true,
+          .is_query = true),
 };
 enum { ROUTES = sizeof routes / sizeof *routes };
 

@@ -2,6 +2,7 @@
 middle, and with two servers on one directory."""
 import random
 import subprocess
+import threading
 import time
 
 import mola as harness
@@ -128,6 +129,99 @@ def test_a_preference_is_answered_with_an_operation(server, client):
     assert finished(server, "copy", token)["success"]["rows_affected"] == 4
     late = server.ask("POST", "/v2/namespaces/copy/async", {"copy_from_namespace": {"source_namespace": "source"}})
     assert late[0] == 409
+
+
+def test_recall(server, client):
+    ns = client.namespace("vectors")
+    fill(ns, 40, 2)
+    answer = ns.recall(num=5, top_k=3)
+    assert (answer.avg_recall, answer.avg_exhaustive_count, answer.avg_ann_count) == (1, 3, 3)
+    path = "/v1/namespaces/vectors/_debug/recall"
+    status, body, _ = server.ask("POST", path, raw=b"")
+    assert status == 200 and body == {"avg_recall": 1.0, "avg_exhaustive_count": 10.0, "avg_ann_count": 10.0}
+    status, body, _ = server.ask("POST", path, {"num": 4, "top_k": 2, "filters": ["n", "Lt", 20], "include_ground_truth": True})
+    assert status == 200 and len(body["ground_truth"]) == 4
+    for truth in body["ground_truth"]:
+        nearest = truth["nearest_neighbors"]
+        assert nearest[0] == {"id": int(truth["query_vector"][0]), "$dist": 0.0} and nearest[1]["$dist"] == 1.0
+        assert all(row["id"] < 10 for row in nearest)
+    given = {"rank_by": ["vector", "ANN", [7, 2]], "top_k": 1, "include_ground_truth": True}
+    assert server.ask("POST", path, given)[1]["ground_truth"][0]["nearest_neighbors"] == [{"id": 7, "$dist": 0.0}]
+    for bad, want in (({"num": 0}, 400), ({"top_k": 1001}, 400), ({"num": "3"}, 422), ([], 422), ({**given, "num": 2}, 400),
+                      ({"rank_by": ["id", "asc"]}, 400), ({"filters": ["nope", "Eq", 1]}, 400), ({"filters": "x"}, 422)):
+        assert server.ask("POST", path, bad)[0] == want, bad
+    assert server.ask("POST", "/v1/namespaces/none/_debug/recall", {})[0] == 404
+    client.namespace("plain").write(upsert_rows=[{"id": 1}])
+    assert server.ask("POST", "/v1/namespaces/plain/_debug/recall", {})[0] == 400
+
+
+def test_recall_as_an_operation(server, client):
+    fill(client.namespace("vectors"), 20, 2)
+    for body, want in (({"num": 2, "top_k": 4}, 4.0), (None, 10.0)):
+        status, _, fields = server.ask("POST", "/v1/namespaces/vectors/_debug/recall", body, raw=b"" if body is None else None,
+                                       headers={"Prefer": "respond-async"})
+        assert status == 202
+        token = fields["location"].rsplit("/", 1)[1]
+        assert finished(server, "vectors", token)["success"]["avg_ann_count"] == want
+    _, body, fields = server.ask("POST", "/v1/namespaces/none/_debug/recall", {}, headers={"Prefer": "respond-async"})
+    error = finished(server, "none", body["token"])["error"]
+    assert error == {"status_code": 404, "detail": {"status": "error", "error": "namespace 'none' was not found"}}
+
+
+def test_caches_are_warmed_and_emptied(store, tmp_path):
+    server = Mola(store, "--cache-dir", tmp_path / "cache", "--flush-rows", "1", "--flush-age-ms", "0", "--inline-bytes-max", "0")
+    fill(client_of(server).namespace("n"), 500, 1)
+    deadline = time.monotonic() + OPERATION_SECONDS
+    while server.ask("GET", "/v1/namespaces/n/metadata")[1]["approx_row_count"] == 0:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+    def trips():
+        answer = server.ask("POST", "/v2/namespaces/n/query", {"rank_by": ["n", "desc"], "limit": 3})[1]
+        assert [row["id"] for row in answer["rows"]] == [499, 498, 497]
+        return answer["performance"]["storage_roundtrips"], answer["performance"]["cache_temperature"]
+
+    trips()
+    for _ in range(2):
+        assert server.ask("GET", "/v1/namespaces/n/_debug/purge_cache")[0] == 200
+        assert trips()[0] >= 3  # manifest, head, pages
+        assert server.ask("GET", "/v1/namespaces/n/_debug/purge_cache")[0] == 200
+        assert server.ask("GET", "/v1/namespaces/n/_debug/warm_cache")[0] == 200
+        assert trips() == (1, "hot")  # the probe alone
+    for call in ("warm_cache", "purge_cache"):
+        assert server.ask("GET", f"/v1/namespaces/none/_debug/{call}")[0] == 404
+    assert server.stop() == 0
+
+
+def test_too_many_queries_of_one_namespace(store):
+    server = Mola(store, "--queries-per-namespace", "1", "--query-wait-ms", "0")
+    ns = client_of(server).namespace("busy")
+    ns.write(upsert_columns={"id": list(range(2000)), "vector": [[float(i % 7)] * 256 for i in range(2000)]},
+             distance_metric="cosine_distance")
+    query = {"rank_by": ["vector", "ANN", [1.0] * 256], "limit": 10}
+    answers = []
+
+    def ask():
+        for _ in range(15):
+            answers.append(server.ask("POST", "/v2/namespaces/busy/query", query)[:2])
+
+    threads = [threading.Thread(target=ask) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    refused = [body["error"] for status, body in answers if status == 429]
+    assert {status for status, _ in answers} == {200, 429}
+    assert set(refused) == {"Too many concurrent queries to a single namespace"}
+    ns.update_metadata(pinning=True)  # pinned: no limit
+    answers.clear()
+    threads = [threading.Thread(target=ask) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {status for status, _ in answers} == {200}
+    assert server.stop() == 0
 
 
 def test_operations_survive_kill_9(store):

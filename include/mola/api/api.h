@@ -93,13 +93,15 @@ typedef struct {
     mola_budget *bodies; /* what inflated request bodies are charged to; shared with http/ */
     mola_str keys; /* accepted bearer keys, one a line, each as it stands; none here and no file:
                       any is accepted. Outlives the api */
-    const char *keys_file;       /* one a line, '#' begins a comment; read again when it changes */
-    uint64_t request_bytes_max;  /* 512 MiB */
-    uint64_t query_bytes_max;    /* 8 MiB */
-    size_t request_memory_max;   /* arena of one request */
-    mola_str org;                /* whose namespaces these are; empty: the default */
-    uint64_t operation_lease_ns; /* an operation without progress for so long is taken over */
-    uint32_t gzip_from_bytes;    /* replies above this are gzipped when asked for; 1,024 */
+    const char *keys_file;      /* one a line, '#' begins a comment; read again when it changes */
+    uint64_t request_bytes_max; /* 512 MiB */
+    uint64_t query_bytes_max;   /* 8 MiB */
+    size_t request_memory_max;  /* arena of one request */
+    uint32_t queries_per_namespace; /* slots of its queries, see gate.h; 0: no limit */
+    uint64_t query_wait_ns;         /* for a slot */
+    mola_str org;                   /* whose namespaces these are; empty: the default */
+    uint64_t operation_lease_ns;    /* an operation without progress for so long is taken over */
+    uint32_t gzip_from_bytes;       /* replies above this are gzipped when asked for; 1,024 */
 } mola_api_config;
 mola_err mola_api_open(const mola_api_config *config, mola_api **out, mola_why *why) MOLA_NODISCARD;
 void mola_api_close(mola_api *api); /* after the executor is closed */
