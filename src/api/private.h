@@ -148,12 +148,12 @@ handled mola_handle_update_schema(request *r);
 handled mola_handle_update_metadata(request *r);
 handled mola_handle_delete(request *r);
 handled mola_handle_query(request *r);
+handled mola_handle_explain(request *r);
 handled mola_handle_metadata(request *r);
 handled mola_handle_schema(request *r);
 handled mola_handle_warm(request *r);
 handled mola_handle_warm_now(request *r);
 handled mola_handle_purge(request *r);
-handled mola_handle_unbuilt(request *r);
 /* Its turn among the queries of its namespace; mola_request_leave when it was MOLA_OK. */
 mola_err mola_request_enter(request *r, uint32_t weight) MOLA_NODISCARD;
 void mola_request_leave(request *r, uint32_t weight);

@@ -37,7 +37,7 @@ static const mola_api_route routes[] = {
     NAMED("GET", "hint_cache_warm", mola_handle_warm),
     NAMED("GET", "_debug/warm_cache", mola_handle_warm_now),
     NAMED("GET", "_debug/purge_cache", mola_handle_purge),
-    NAMED("POST", "explain_query", mola_handle_unbuilt, BODY, .is_query = true),
+    NAMED("POST", "explain_query", mola_handle_explain, BODY, .is_query = true),
     NAMED("POST", "async", mola_handle_async, BODY),
     NAMED("GET", "operations/", mola_handle_operation),
     NAMED("POST", "_debug/recall", mola_handle_recall, BODY, .body_optional = true,

@@ -376,6 +376,7 @@ static mola_err compile_leaf(const compiler *c, const mola_filter_tree *tree, mo
     }
     leaf->kind = MOLA_NODE_LEAF;
     leaf->depth = 1;
+    leaf->source = tree;
     leaf->op = tree->op;
     leaf->attr = s.attr ? s.attr->id : MOLA_ATTR_ID;
     leaf->type = s.type;

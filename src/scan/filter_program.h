@@ -37,6 +37,7 @@ struct mola_filter {
     const mola_filter **children; /* cheapest first */
     uint32_t child_count;
     /* leaves */
+    const mola_filter_tree *source;
     mola_filter_op op;
     uint32_t attr;
     mola_type type; /* of the attribute */
