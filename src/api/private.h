@@ -130,6 +130,7 @@ handled mola_handle_update_schema(request *r);
 handled mola_handle_update_metadata(request *r);
 handled mola_handle_delete(request *r);
 handled mola_handle_query(request *r);
+handled mola_handle_explain(request *r);
 handled mola_handle_metadata(request *r);
 handled mola_handle_schema(request *r);
 handled mola_handle_warm(request *r);

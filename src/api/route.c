@@ -35,7 +35,7 @@ static const mola_api_route routes[] = {
     NAMED("POST", "schema", mola_handle_update_schema, WRITE),
     NAMED("GET", "hint_cache_warm", mola_handle_warm),
     NAMED("GET", "_debug/warm_cache", mola_handle_warm),
-    NAMED("POST", "explain_query", mola_handle_unbuilt, BODY, .is_query = true),
+    NAMED("POST", "explain_query", mola_handle_explain, BODY, .is_query = true),
     NAMED("POST", "async", mola_handle_unbuilt, BODY),
     NAMED("POST", "_debug/recall", mola_handle_unbuilt, BODY, .is_query = true),
 };

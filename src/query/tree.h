@@ -45,6 +45,7 @@ typedef struct {
 } mola_vector_tree;
 typedef struct {
     mola_rank_kind kind;
+    mola_json json; /* as written: for plans that people read */
     mola_order_tree orders[MOLA_ORDER_KEYS_MAX];
     uint32_t order_count; /* as given: may be over MOLA_ORDER_KEYS_MAX, then only those are kept */
     mola_vector_tree vector;

@@ -290,7 +290,8 @@ mola_err mola_score_gathered(mola_ctx *ctx, const mola_score *score, const mola_
     if (err)
         return err;
     for (uint32_t first = 0; first < gathered->rows; first += MOLA_WINDOW_ROWS) {
-        mola_span span = {.gathered = gathered,
+        mola_span span = {.ctx = ctx,
+                          .gathered = gathered,
                           .first = first,
                           .rows = mola_window_rows(gathered->rows, first / MOLA_WINDOW_ROWS)};
         mola_bits_first(asked, span.rows);
@@ -298,7 +299,7 @@ mola_err mola_score_gathered(mola_ctx *ctx, const mola_score *score, const mola_
         for (uint32_t i = 0; i < span.rows; i++)
             out[first + i] = rounded(s.frames[0].scores[i]);
     }
-    return MOLA_OK;
+    return mola_scan_check(ctx);
 }
 
 /* ---- ranking ---- */
@@ -330,6 +331,7 @@ static mola_err offer_window(void *of, const mola_window *window)
     const frame *scored = r->scorer.frames;
     bool dense = r->scorer.score->dense;
     mola_span span = mola_span_of(r->view, window);
+    span.ctx = r->heap.ctx;
     mola_column ids;
     bool have = mola_span_column(&span, MOLA_ATTR_ID, &ids);
     MOLA_ASSERT(have);

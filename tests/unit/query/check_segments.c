@@ -52,6 +52,16 @@ static const char *const bodies[] = {
     "10,\"rank_by\":[\"vec\",\"ANN\",[1,2,3]]}],\"rerank_by\":[\"RRF\"]}",
 };
 
+static mola_json_doc parse_in(request *r, const char *body)
+{
+    mola_json_doc doc;
+    size_t len = strlen(body);
+    char *padded = mola_new(&r->arena, char, len + MOLA_JSON_PADDING);
+    memcpy(padded, body, len);
+    ck_assert_int_eq(mola_json_parse(&w.heap, (mola_str){padded, len}, &doc, &r->why), MOLA_OK);
+    return doc;
+}
+
 /* The answer in the arena of `r`, which the caller ends. */
 static const char *answer_of(request *r, mola_namespaces *all, const char *name, const char *body,
                              uint32_t *segments)
@@ -61,11 +71,7 @@ static const char *answer_of(request *r, mola_namespaces *all, const char *name,
     mola_view *view;
     mola_query *query;
     mola_query_result result;
-    mola_json_doc doc;
-    size_t len = strlen(body);
-    char *padded = mola_new(&r->arena, char, len + MOLA_JSON_PADDING);
-    memcpy(padded, body, len);
-    ck_assert_int_eq(mola_json_parse(&w.heap, (mola_str){padded, len}, &doc, &r->why), MOLA_OK);
+    mola_json_doc doc = parse_in(r, body);
     ck_assert_int_eq(mola_namespace_read(ctx, all, mola_str_of(name), &strong, &view), MOLA_OK);
     mola_err err = mola_query_parse(ctx, mola_json_root(&doc), &query);
     if (!err)
@@ -126,11 +132,68 @@ START_TEST(segments_answer_like_rows_in_memory)
 }
 END_TEST
 
+static uint64_t number_after(const char *text, const char *mark)
+{
+    const char *at = strstr(text, mark);
+    ck_assert_msg(at != NULL, "no `%s` in\n%s", mark, text);
+    uint64_t n = 0;
+    for (at += strlen(mark); (*at >= '0' && *at <= '9') || *at == ','; at++) {
+        if (*at != ',')
+            n = n * 10 + (uint64_t)(*at - '0');
+    }
+    return n;
+}
+
+/* A plan says how many segments there are, which windows zones spare, and counts as the query does.
+ */
+START_TEST(a_plan_tells_parts_zones_counts_and_round_trips)
+{
+    static const char body[] =
+        "{\"rank_by\":[\"n\",\"desc\"],\"limit\":3,\"filters\":[\"And\",[[\"tag\",\"NotEq\",null],"
+        "[\"id\",\"Lt\",3000]]]}";
+    dice d = {test_seed(0xe8b1)};
+    put_many(&w, writer, "flushed", &d, 0, 5000, docs);
+    must_flush(&w, &indexer, "flushed");
+    put_many(&w, writer, "flushed", &d, 8000, 5000, docs);
+    must_flush(&w, &indexer, "flushed");
+    mola_namespaces *all = node_open(&w, SIZE_MAX);
+    request r;
+    mola_ctx *ctx = request_begin(&w, &r, 60000);
+    mola_freshness strong = {.level = MOLA_READ_STRONG};
+    mola_view *view;
+    mola_query *query;
+    mola_buf plan;
+    mola_buf_init(&plan, &w.heap);
+    mola_json_doc doc = parse_in(&r, body);
+    ck_assert_int_eq(mola_namespace_read(ctx, all, MOLA_STR("flushed"), &strong, &view), MOLA_OK);
+    ck_assert_int_eq(mola_query_parse(ctx, mola_json_root(&doc), &query), MOLA_OK);
+    ck_assert_msg(!mola_query_explain(ctx, view, mola_kernel_select(NULL), query, &plan), "%s",
+                  r.why.text);
+    ck_assert_ptr_null(ctx->pins);
+    mola_buf_add_char(&plan, '\0');
+    const char *text = plan.data;
+    uint64_t expected = 0;
+    for (uint32_t id = 0; id < 3000; id++)
+        expected += docs[id].exists && docs[id].has[ATTR_TAG];
+    ck_assert_msg(strstr(text, "2 segments with 10,000 rows") != NULL, "%s", text);
+    ck_assert_msg(strstr(text, "`id` Lt 3000: windows 3 ruled out") != NULL, "%s", text);
+    ck_assert_msg(strstr(text, "rows 3,000 estimated, 3,000 true") != NULL, "%s", text);
+    ck_assert_uint_eq(number_after(strstr(text, "And: "), "estimated, "), expected);
+    ck_assert_uint_gt(number_after(text, "returned, "), 0);
+    mola_buf_free(&plan);
+    mola_json_free(&doc);
+    mola_view_unref(view);
+    request_end(&r);
+    mola_namespaces_close(all);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("segments");
     TCase *cases = tcase_create("segments");
     tcase_add_checked_fixture(cases, begin, end);
+    tcase_add_test(cases, a_plan_tells_parts_zones_counts_and_round_trips);
     tcase_add_loop_test(cases, segments_answer_like_rows_in_memory, 0, 6);
     tcase_set_timeout(cases, 60);
     suite_add_tcase(suite, cases);
