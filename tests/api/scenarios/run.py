@@ -2,7 +2,7 @@
 
     run.py SDK --mola BINARY [--restless] [--kill] [--only TEXT] [--pending-may-pass]
     run.py SDK --url URL [--everything]      any server that is running
-    run.py SDK --model                       the model server: every scenario must hold there
+    run.py SDK --model [--mutants]           the model server: every scenario must hold there
 
 SDK is python, typescript or java. Scenarios of the groups in pending.py must fail; one that passes is an error, so
 that the list can only shrink (--pending-may-pass: not while branches are being joined)."""
@@ -65,16 +65,20 @@ def run(options, url, scenarios):
     return {s.name: judge.problem(s, table.answers_of(asked[s.name], reports[s.name]), options.sdk) for s in scenarios}
 
 
+def with_model(options, scenarios, *flags):
+    with subprocess.Popen([str(ROOT / ".venv/bin/python"), str(ROOT / "tests/model/server.py"), "--port", "0", *flags],
+                          stdout=subprocess.PIPE, text=True) as server:
+        try:
+            return run(options, server.stdout.readline().split()[-1], scenarios)
+        finally:
+            server.kill()
+
+
 def with_server(options, scenarios):
     if options.url:
         return run(options, options.url, scenarios)
     if options.model:
-        with subprocess.Popen([str(ROOT / ".venv/bin/python"), str(ROOT / "tests/model/server.py"), "--port", "0"],
-                              stdout=subprocess.PIPE, text=True) as server:
-            try:
-                return run(options, server.stdout.readline().split()[-1], scenarios)
-            finally:
-                server.kill()
+        return with_model(options, scenarios)
     os.environ["MOLA_BINARY"] = options.mola
     from mola import RESTLESS, Mola
     with tempfile.TemporaryDirectory() as folder:
@@ -115,6 +119,19 @@ def verdict(options, scenarios, problems, seconds):
     return 1 if bad or not scenarios else 0
 
 
+def against_mutants(options, scenarios):
+    """Each deliberate bug of the model must make a scenario fail."""
+    sys.path.append(str(ROOT / "tests/model"))
+    from mutants import MUTANTS
+    unseen = 0
+    for number, words in MUTANTS.items():
+        wrong = [name for name, problem in with_model(options, scenarios, "--mutate", str(number)).items() if problem]
+        print(f"mutant {number}, {words}: {', '.join(wrong) or 'NOT SEEN'}", flush=True)
+        unseen += not wrong
+    print(f"{len(MUTANTS) - unseen} passed, {unseen} failed")
+    return 1 if unseen else 0
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sdk", choices=["python", "typescript", "java"])
@@ -127,9 +144,12 @@ def main():
     parser.add_argument("--everything", action="store_true", help="no scenario is pending")
     parser.add_argument("--pending-may-pass", action="store_true")
     parser.add_argument("--show-pending", action="store_true", help="say why pending scenarios fail")
+    parser.add_argument("--mutants", action="store_true", help="with --model: does the table see each of its deliberate bugs?")
     options = parser.parse_args()
     start = time.monotonic()
     scenarios = chosen(options)
+    if options.mutants:
+        return against_mutants(options, scenarios)
     return verdict(options, scenarios, with_server(options, scenarios), time.monotonic() - start)
 
 
