@@ -4,7 +4,7 @@
     run.py SDK --url URL [--everything]      any server that is running
     run.py SDK --model [--mutants]           the model server: every scenario must hold there
 
-SDK is python, typescript or java. Scenarios of the groups in pending.py must fail; one that passes is an error, so
+SDK is python, python_async, typescript or java. Scenarios of the groups in pending.py must fail; one that passes is an error, so
 that the list can only shrink (--pending-may-pass: not while branches are being joined)."""
 import argparse
 import json
@@ -29,7 +29,7 @@ RUN_SECONDS = 240
 def command_of(sdk, *arguments):
     python = str(ROOT / ".venv/bin/python")
     jars = ":".join(map(str, sorted((API / "java_modules").glob("*.jar"))))
-    return {"python": [python, HERE / "runner.py"],
+    return {"python": [python, HERE / "runner.py", "sync"], "python_async": [python, HERE / "runner.py", "async"],
             "typescript": ["node", "-r", API / "node18.cjs", HERE / "runner.mjs"],
             "java": ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", jars, HERE / "Runner.java"],
             }[sdk] + list(arguments)
@@ -37,7 +37,7 @@ def command_of(sdk, *arguments):
 
 def chosen(options):
     """Scenarios that this SDK can express and that hold in this mode."""
-    unable = {options.sdk, "model"} if options.model else {options.sdk}
+    unable = {options.sdk, options.sdk.partition("_")[0]} | ({"model"} if options.model else set())
     return [scenario for scenario in table.SCENARIOS.values()
             if not unable & set(scenario.without) and not (options.restless and scenario.usual_only)
             and options.only in f"{scenario.group}/{scenario.name}"]
@@ -62,7 +62,7 @@ def run(options, url, scenarios):
     if done.returncode != 0:
         raise SystemExit(f"the runner failed: {done.stdout[-500:]}{done.stderr[-3000:]}")
     reports = {report["name"]: report for report in map(json.loads, done.stdout.strip().split("\n"))}
-    return {s.name: judge.problem(s, table.answers_of(asked[s.name], reports[s.name]), options.sdk) for s in scenarios}
+    return {s.name: judge.problem(s, table.answers_of(asked[s.name], reports[s.name]), options.sdk.partition("_")[0]) for s in scenarios}
 
 
 def with_model(options, scenarios, *flags):
@@ -134,7 +134,7 @@ def against_mutants(options, scenarios):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sdk", choices=["python", "typescript", "java"])
+    parser.add_argument("sdk", choices=["python", "python_async", "typescript", "java"])
     parser.add_argument("--mola")
     parser.add_argument("--url")
     parser.add_argument("--model", action="store_true")
