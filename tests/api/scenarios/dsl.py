@@ -71,10 +71,10 @@ class Scenario:
     """`items`: the items of the contract's conformance list it stands for. `without`: SDKs that cannot express it (or
     "model": what the model server does not speak), and why. `usual_only`: what it says holds only while nothing has been indexed."""
 
-    def __init__(self, name, group, steps, items=(), without=None, usual_only=False):
+    def __init__(self, name, group, steps, items=(), without=None, usual_only=False, one_server=False):
         self.name, self.group, self.steps = name, group, list(steps)
         self.items = (items,) if isinstance(items, int) else tuple(items)
-        self.without, self.usual_only = without or {}, usual_only
+        self.without, self.usual_only, self.one_server = without or {}, usual_only, one_server
 
     def full(self, letter):
         return f"{self.name}-{letter}"

@@ -234,7 +234,7 @@ state("levels", put({"id": 1}), ids([1], rank_by=["id", "asc"], limit=1, consist
       ids([1], rank_by=["id", "asc"], limit=1, consistency={"level": "eventual", "max_staleness_seconds": 0}),
       multi([Rows([1])], {"rank_by": ["id", "asc"], "limit": 1}, consistency={"level": "eventual", "max_staleness_seconds": 3600}), items=34)
 state("own_writes_are_seen", put({"id": 1}), *(step for n in range(2, 6) for step in (
-    put({"id": n}), ids(range(1, n + 1), rank_by=["id", "asc"], limit=9, consistency={"level": "eventual", "max_staleness_seconds": 3600}))), items=34)
+    put({"id": n}), ids(range(1, n + 1), rank_by=["id", "asc"], limit=9, consistency={"level": "eventual", "max_staleness_seconds": 3600}))), items=34, one_server=True)
 state("consistency_refusals", put({"id": 1}),
       *(fails(422, text, query(rank_by=["id", "asc"], limit=1, consistency=value)) for text, value in (
           ('invalid type: string "eventual", expected struct Consistency', "eventual"), ("missing field `level`", {}),

@@ -1,6 +1,6 @@
 """Runs the scenario table through one official SDK against a server, and judges it.
 
-    run.py SDK --mola BINARY [--restless] [--kill] [--only TEXT] [--pending-may-pass]
+    run.py SDK --mola BINARY [--restless] [--two] [--kill] [--only TEXT] [--pending-may-pass]
     run.py SDK --url URL [--everything]      any server that is running
     run.py SDK --model [--mutants]           the model server: every scenario must hold there
 
@@ -40,6 +40,7 @@ def chosen(options):
     unable = {options.sdk, options.sdk.partition("_")[0]} | ({"model"} if options.model else set())
     return [scenario for scenario in table.SCENARIOS.values()
             if not unable & set(scenario.without) and not (options.restless and scenario.usual_only)
+            and not (options.two and scenario.one_server)
             and options.only in f"{scenario.group}/{scenario.name}"]
 
 
@@ -47,11 +48,12 @@ def is_pending(scenario):
     return scenario.group in PENDING or scenario.name in PENDING
 
 
-def run(options, url, scenarios):
-    """What is wrong with each scenario, or None."""
+def run(options, urls, scenarios):
+    """What is wrong with each scenario, or None. Several servers are asked in turn."""
     if not scenarios:
         return {}
-    proxy = faults.Proxy(int(url.rpartition(":")[2]))
+    proxy = faults.Proxy([int(url.rpartition(":")[2]) for url in urls])
+    url = proxy.base_url + "/turns" if len(urls) > 1 else urls[0]
     asked = {s.name: table.for_runner(s, options.restless) for s in scenarios}
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder, "table.json")
@@ -69,30 +71,33 @@ def with_model(options, scenarios, *flags):
     with subprocess.Popen([str(ROOT / ".venv/bin/python"), str(ROOT / "tests/model/server.py"), "--port", "0", *flags],
                           stdout=subprocess.PIPE, text=True) as server:
         try:
-            return run(options, server.stdout.readline().split()[-1], scenarios)
+            return run(options, [server.stdout.readline().split()[-1]], scenarios)
         finally:
             server.kill()
 
 
 def with_server(options, scenarios):
     if options.url:
-        return run(options, options.url, scenarios)
+        return run(options, [options.url], scenarios)
     if options.model:
         return with_model(options, scenarios)
     os.environ["MOLA_BINARY"] = options.mola
     from mola import RESTLESS, Mola
     with tempfile.TemporaryDirectory() as folder:
-        flags = ["--cache-dir", f"{folder}/cache", *RESTLESS] if options.restless else []
-        server = Mola(f"file:{folder}/data", *flags)
-        problems = run(options, server.base_url, scenarios)
+        servers = [Mola(f"file:{folder}/data", *(["--cache-dir", f"{folder}/cache{n}", *RESTLESS] if options.restless else []))
+                   for n in range(2 if options.two else 1)]
+        urls = [server.base_url for server in servers]
+        problems = run(options, urls, scenarios)
         if options.kill:
-            server.kill()
-            server.start()
+            for server in servers:
+                server.kill()
+                server.start()
             again = [table.last_reads(s) for s in scenarios if not problems[s.name]]
             problems |= {name: wrong and f"after a kill, {wrong}"
-                         for name, wrong in run(options, server.base_url, list(filter(None, again))).items()}
-        if server.process.poll() is not None or server.stop() != 0:
-            raise SystemExit(f"mola died or did not stop: {server.lines[-20:]}")
+                         for name, wrong in run(options, urls, list(filter(None, again))).items()}
+        for server in servers:
+            if server.process.poll() is not None or server.stop() != 0:
+                raise SystemExit(f"mola died or did not stop: {server.lines[-20:]}")
     return problems
 
 
@@ -113,7 +118,7 @@ def verdict(options, scenarios, problems, seconds):
     if early:
         print(f"take the lines {', '.join(map(repr, sorted(early)))} out of tests/api/scenarios/pending.py")
     pending = 0 if everything else sum(map(is_pending, scenarios))
-    print(f"{options.sdk}{' restless' if options.restless else ''}: {len(scenarios)} scenarios, {pending} of them pending, "
+    print(f"{options.sdk}{' restless' if options.restless else ''}{' two servers' if options.two else ''}: {len(scenarios)} scenarios, {pending} of them pending, "
           f"{sum(len(s.steps) for s in scenarios)} steps, {seconds:.1f} s")
     print(f"{len(scenarios) - bad} passed, {bad} failed")
     return 1 if bad or not scenarios else 0
@@ -139,6 +144,7 @@ def main():
     parser.add_argument("--url")
     parser.add_argument("--model", action="store_true")
     parser.add_argument("--restless", action="store_true", help="flushes, merges and collections all the time")
+    parser.add_argument("--two", action="store_true", help="two servers on one store, asked in turn")
     parser.add_argument("--kill", action="store_true", help="then kill -9, start again, and repeat the last reads of each scenario")
     parser.add_argument("--only", default="", help="scenarios with this in group/name")
     parser.add_argument("--everything", action="store_true", help="no scenario is pending")
