@@ -62,8 +62,7 @@ WALRUS = ["Walruses can produce a variety of funny sounds, including whistles, g
           "The walrus has a large mustache of whiskers that it uses to find a mollusk or two for its diet.",
           "Their large tusks help them haul out of the water, and a large tusk shows rank.", "They sing."]
 add("walruses", put(*({"id": n, "t": t} for n, t in enumerate(WALRUS)), schema={"t": full(language="english", stemming=True, remove_stopwords=True)}),
-    query(rank_by=["Sum", [["t", "BM25", "large tusk"], ["t", "BM25", "mollusk diet"]]], limit=10,
-          answer={"rows": Check(lambda hits: {hit["id"] for hit in hits} == {1, 2, 3}, "the three of them")}), items=19)
+    ids([2, 3, 1], rank_by=["Sum", [["t", "BM25", "large tusk"], ["t", "BM25", "mollusk diet"]]], limit=10), items=19)
 add("pre_tokenized", put({"id": 1, "t": ["jumped", "over", "the"]}, {"id": 2, "t": ["The", "lazy dog"]}, {"id": 3, "t": []},
                          schema={"t": {"type": "[]string", "full_text_search": {"tokenizer": "pre_tokenized_array"}}}),
     ids([1], rank_by=["t", "BM25", ["jumped"]], limit=9), ids([2], rank_by=["t", "BM25", ["lazy dog"]], limit=9),
