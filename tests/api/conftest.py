@@ -6,7 +6,7 @@ ALSO_INDEXED = ("test_python_sdk", "test_other_sdks", "test_durability")
 
 
 # All that these say to mola, and hear of it, is held against openapi.yaml.
-WATCHED = ("test_openapi", "test_python_sdk", "test_other_sdks", "test_readme", "test_settings", "test_malformed", "test_indexing")
+WATCHED = ("test_openapi", "test_ecosystem", "test_python_sdk", "test_other_sdks", "test_readme", "test_settings", "test_malformed", "test_indexing")
 
 
 def pytest_generate_tests(metafunc):
