@@ -1,5 +1,5 @@
 """Requests and answers against openapi/openapi.yaml, strictly: a member, a parameter, a status or a header field that the
-document does not name is a problem, even where clients may ignore it."""
+document does not name is a problem, even where the other side may ignore it."""
 import gzip
 import http.client
 import http.server
@@ -31,7 +31,7 @@ def strict(schema):
 
 
 def trimmed(value, keep_null):
-    """Long lists of numbers cut short; without members that are null, which count as left out in a request."""
+    """Long lists of numbers cut short; and, but for keep_null, without members that are null: in a request they count as left out."""
     if isinstance(value, list):
         if len(value) > NUMBERS_MAX and all(type(item) in (int, float) for item in value):
             return value[:NUMBERS_MAX]
@@ -41,10 +41,20 @@ def trimmed(value, keep_null):
     return value
 
 
+def broken(value):
+    """Whole numbers that are written with a fraction are no integers here, whatever JSON schema says."""
+    if isinstance(value, list):
+        return [broken(item) for item in value]
+    if isinstance(value, dict):
+        return {key: broken(item) for key, item in value.items()}
+    return 0.5 if isinstance(value, float) and value.is_integer() else value
+
+
 class Contract:
-    def __init__(self, document=None):
+    def __init__(self, document=None, open_requests=False):
+        """open_requests: those that are accepted may have unknown members and parameters, as the document says."""
         self.document = document or yaml.load(DOCUMENT.read_text(), yaml.CSafeLoader)
-        self.components = strict(self.document["components"])
+        self.open_requests = open_requests
         self.validators = {}
         self.paths = [(re.compile(re.sub(r"\\\{\w+\\\}", "([^/]+)", re.escape(path)) + "/?"), path) for path in self.document["paths"]]
 
@@ -55,12 +65,12 @@ class Contract:
                 node = node[step]
         return node
 
-    def wrong(self, schema, value):
-        """What the schema has against the value, or None."""
-        key = json.dumps(schema, sort_keys=True)
+    def wrong(self, schema, value, closed=True):
+        """What the schema has against the value, or None. closed: also members that it does not name."""
+        key = json.dumps(schema, sort_keys=True), closed
         if key not in self.validators:
-            self.validators[key] = jsonschema_rs.Draft202012Validator({**strict(schema), "components": self.components},
-                                                                      validate_formats=True)
+            whole = {**schema, "components": self.document["components"]}
+            self.validators[key] = jsonschema_rs.Draft202012Validator(strict(whole) if closed else whole, validate_formats=True)
         error = next(iter(self.validators[key].iter_errors(value)), None)
         return error and f"at {'/'.join(map(str, error.instance_path))}: {error.message[:WORDS_MAX]}"
 
@@ -89,7 +99,7 @@ class Contract:
             body = gzip.decompress(body) if sent.get("content-encoding") in ("gzip", "x-gzip") and status < 300 else body
             if status < 300:
                 problems += self.check_parameters(operation, query, sent) + self.check_body(operation, body)
-            elif status == 422 and not self.check_body(operation, body, keep_null=True):
+            elif status == 422 and not self.check_body(operation, body, refused=True):
                 problems.append(f"422 ({answer[:WORDS_MAX].decode()}) for what the document allows: {body[:WORDS_MAX].decode()}")
         except (OSError, ValueError) as error:
             problems = [f"not readable: {error!r}"]
@@ -124,7 +134,7 @@ class Contract:
     def check_parameters(self, operation, query, sent):
         known = {p["name"]: p["schema"] for p in operation["parameters"] if p["in"] == "query"}
         given = urllib.parse.parse_qsl(query, keep_blank_values=True)
-        problems = [f"undocumented parameter {name}" for name, _ in given if name not in known]
+        problems = [f"undocumented parameter {name}" for name, _ in given if name not in known and not self.open_requests]
         headers = [(p["schema"], sent[p["name"].lower()]) for p in operation["parameters"]
                    if p["in"] == "header" and p["name"].lower() in sent]
         for schema, text in [(known[name], text) for name, text in given if name in known] + headers:
@@ -133,13 +143,15 @@ class Contract:
             problems += [f"parameter {wrong}"] if wrong else []
         return problems
 
-    def check_body(self, operation, body, keep_null=False):
+    def check_body(self, operation, body, refused=False):
         if "requestBody" not in operation:
             return []
         asked = self.resolve(operation["requestBody"])
         if not body.strip():
             return ["accepted without a body"] if asked["required"] else []
-        wrong = self.wrong(asked["content"]["application/json"]["schema"], trimmed(json.loads(body), keep_null))
+        value = trimmed(json.loads(body), refused)
+        wrong = self.wrong(asked["content"]["application/json"]["schema"], broken(value) if refused else value,
+                           closed=not (refused or self.open_requests))
         return [f"accepted: {wrong}: {body[:WORDS_MAX]}"] if wrong else []
 
 

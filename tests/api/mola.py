@@ -69,10 +69,10 @@ class Mola:
         """Where clients go: the watching proxy, if there is one."""
         return self.watch.port if self.watch else self.own_port
 
-    def watched(self):
+    def watched(self, **options):
         """From now on clients go through a proxy that holds all they say and hear against openapi.yaml."""
         from contract import Contract, Watch
-        self.watch = Watch(Contract(), lambda: self.own_port)
+        self.watch = Watch(Contract(**options), lambda: self.own_port)
         return self
 
     def unwatched(self, but=None):
