@@ -1,4 +1,4 @@
-// The official Java SDK carries out the scenario table: java -cp JARS Runner.java TABLE BASE_URL. One line of JSON a scenario.
+// The official Java SDK carries out the scenario table: java -cp JARS Runner.java TABLE BASE_URL FAULTS_URL. One line of JSON a scenario.
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
@@ -6,13 +6,13 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.turbopuffer.client.TurbopufferClient;
 import com.turbopuffer.client.okhttp.TurbopufferOkHttpClient;
-import com.turbopuffer.core.JsonValue;
 import com.turbopuffer.core.ObjectMappers;
 import com.turbopuffer.core.http.HttpResponse;
 import com.turbopuffer.errors.NotFoundException;
 import com.turbopuffer.errors.TurbopufferServiceException;
 import com.turbopuffer.models.ClientNamespacesPage;
 import com.turbopuffer.models.ClientNamespacesParams;
+import com.turbopuffer.models.namespaces.AttributeSchemaConfig;
 import com.turbopuffer.models.namespaces.NamespaceExplainQueryParams;
 import com.turbopuffer.models.namespaces.NamespaceMultiQueryParams;
 import com.turbopuffer.models.namespaces.NamespaceMultiQueryResponse;
@@ -49,11 +49,13 @@ public class Runner {
         "PermissionDeniedException", 404, "NotFoundException", 422, "UnprocessableEntityException", 429, "RateLimitException");
 
     final String baseUrl;
+    final String faultsUrl;
     final Map<JsonNode, TurbopufferClient> clients = new HashMap<>();
     final HttpClient plainHttp = HttpClient.newHttpClient();
 
-    Runner(String baseUrl) {
+    Runner(String baseUrl, String faultsUrl) {
         this.baseUrl = baseUrl;
+        this.faultsUrl = faultsUrl;
     }
 
     /** What the server refused, when no method of the SDK carried the request. */
@@ -70,8 +72,9 @@ public class Runner {
     /** The client with these options; users keep theirs, too. */
     synchronized TurbopufferClient client(JsonNode options) {
         return clients.computeIfAbsent(options, key -> {
-            String base = options.has("closed") ? "http://127.0.0.1:9"
-                : baseUrl + options.path("prefix").asText() + (options.has("region") ? "/{region}" : "");
+            String base = options.has("through") ? faultsUrl + "/" + options.get("through").asText()
+                : options.has("closed") ? "http://127.0.0.1:9" : baseUrl;
+            base += options.has("region") ? "/{region}" : "";
             var builder = TurbopufferOkHttpClient.builder().baseUrl(base).apiKey(options.path("api_key").asText("tpuf_any"))
                 .maxRetries(options.path("max_retries").asInt(0));
             if (options.has("region"))
@@ -82,15 +85,9 @@ public class Runner {
         });
     }
 
-    /** Members that have no type in this SDK travel as additional properties, as users send what is newer. */
+    /** A body as the type of the SDK: members that it has no type for become its additional properties. */
     static <T> T typed(JsonNode body, Class<T> type) {
         return JSON.convertValue(body, type);
-    }
-
-    static Map<String, JsonValue> additional(JsonNode body) {
-        Map<String, JsonValue> members = new LinkedHashMap<>();
-        body.fields().forEachRemaining(entry -> members.put(entry.getKey(), JsonValue.fromJsonNode(entry.getValue())));
-        return members;
     }
 
     static JsonNode tree(Object value) {
@@ -117,9 +114,16 @@ public class Runner {
         return tree(answer);
     }
 
-    @SuppressWarnings({"unchecked", "rawtypes"})
-    static NamespaceUpdateSchemaParams schema(JsonNode body) {
-        return NamespaceUpdateSchemaParams.builder().schema(new Schema((Map) additional(body))).build();
+    /** Definitions that are objects have a type here; the short form does not. */
+    JsonNode updateSchema(NamespaceService ns, String path, JsonNode body) throws Exception {
+        Map<String, AttributeSchemaConfig> definitions = new LinkedHashMap<>();
+        for (var entries = body.fields(); entries.hasNext();) {
+            var entry = entries.next();
+            if (!entry.getValue().isObject())
+                return newer("POST", path, body);
+            definitions.put(entry.getKey(), typed(entry.getValue(), AttributeSchemaConfig.class));
+        }
+        return tree(ns.updateSchema(NamespaceUpdateSchemaParams.builder().schema(new Schema(definitions)).build()));
     }
 
     JsonNode raw(HttpResponse response) throws IOException {
@@ -179,7 +183,7 @@ public class Runner {
             case "recall":
                 return tree(ns.recall(NamespaceRecallParams.builder().body(typed(body, NamespaceRecallParams.Body.class)).build()));
             case "update_schema":
-                return tree(ns.updateSchema(schema(body)));
+                return updateSchema(ns, "/v1" + path + "/schema", body);
             case "schema":
                 return step.has("raw") ? raw(ns.withRawResponse().schema()) : tree(ns.schema());
             case "metadata":
@@ -363,7 +367,7 @@ public class Runner {
     }
 
     public static void main(String[] arguments) throws Exception {
-        Runner runner = new Runner(arguments[1]);
+        Runner runner = new Runner(arguments[1], arguments[2]);
         ExecutorService pool = Executors.newFixedThreadPool(THREADS);
         List<Future<String>> reports = new ArrayList<>();
         for (JsonNode scenario : JSON.readTree(new File(arguments[0])))

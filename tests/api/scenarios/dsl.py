@@ -92,11 +92,9 @@ def group(name):
 # Steps. Each takes the request as keywords or as a ready object, and says what must come back.
 
 def write(request=None, /, *, ns="a", affected=None, answer=None, **members):
-    expect = Has(status="OK", message=TEXT, billing=Has(billable_logical_bytes_written=ANY), rows_affected=ANY,
-                 **(answer or {}))
-    if affected is not None:
-        expect.members["rows_affected"] = affected
-    return Step("write", ns, {**(request or {}), **members}, expect)
+    expect = {"status": "OK", "message": TEXT, "billing": Has(billable_logical_bytes_written=ANY),
+              "rows_affected": ANY if affected is None else affected, **(answer or {})}
+    return Step("write", ns, {**(request or {}), **members}, Has(**expect))
 
 
 def put(*rows, ns="a", **members):
@@ -111,7 +109,8 @@ BILLING = Has(billable_logical_bytes_queried=ANY, billable_logical_bytes_returne
 
 
 def query(request=None, /, *, ns="a", answer=None, **members):
-    return Step("query", ns, {**(request or {}), **members}, Has(billing=BILLING, performance=PERFORMANCE, **(answer or {})))
+    return Step("query", ns, {**(request or {}), **members},
+                Has(**{"billing": BILLING, "performance": PERFORMANCE, **(answer or {})}))
 
 
 def rows(expected, request=None, /, **members):
@@ -157,6 +156,12 @@ def multi(results, *queries, ns="a", **members):
 def fails(status, texts, step, attribute=None):
     step.expect = Fails(status, texts, attribute)
     return step
+
+
+def raw(step, headers=ANY, text=ANY):
+    """The same step with the whole answer: its headers and its text too."""
+    step.expect = Has(status=200, headers=headers, text=text, parsed=step.expect)
+    return step.but(raw=True)
 
 
 def raises(kind, step):

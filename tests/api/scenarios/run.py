@@ -18,6 +18,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 API, ROOT = HERE.parent, HERE.parents[2]
 sys.path[:0] = [str(HERE), str(API)]
+import faults  # noqa: E402
 import judge  # noqa: E402
 import table  # noqa: E402
 from pending import PENDING  # noqa: E402
@@ -25,13 +26,13 @@ from pending import PENDING  # noqa: E402
 RUN_SECONDS = 240
 
 
-def command_of(sdk, file, url):
+def command_of(sdk, *arguments):
     python = str(ROOT / ".venv/bin/python")
     jars = ":".join(map(str, sorted((API / "java_modules").glob("*.jar"))))
     return {"python": [python, HERE / "runner.py"],
             "typescript": ["node", "-r", API / "node18.cjs", HERE / "runner.mjs"],
             "java": ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", jars, HERE / "Runner.java"],
-            }[sdk] + [file, url]
+            }[sdk] + list(arguments)
 
 
 def chosen(options):
@@ -47,12 +48,14 @@ def is_pending(scenario):
 
 def run(options, url, scenarios):
     """(what is wrong or None, the answers) of each scenario."""
+    proxy = faults.Proxy(int(url.rpartition(":")[2]))
     asked = {s.name: table.for_runner(s, options.restless) for s in scenarios}
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder, "table.json")
         file.write_text(json.dumps(list(asked.values())), encoding="utf-8")
-        done = subprocess.run(list(map(str, command_of(options.sdk, file, url))), capture_output=True, text=True, encoding="utf-8",
-                              timeout=RUN_SECONDS, cwd=API)
+        done = subprocess.run(list(map(str, command_of(options.sdk, file, url, proxy.base_url))), capture_output=True, text=True,
+                              encoding="utf-8", timeout=RUN_SECONDS, cwd=API)
+    proxy.shutdown()
     if done.returncode != 0:
         raise SystemExit(f"the runner failed: {done.stdout[-500:]}{done.stderr[-3000:]}")
     reports = {report["name"]: report for report in map(json.loads, done.stdout.strip().split("\n"))}

@@ -1,10 +1,10 @@
-// The official TypeScript SDK carries out the scenario table: node runner.mjs TABLE BASE_URL. One line of JSON a scenario.
+// The official TypeScript SDK carries out the scenario table: node runner.mjs TABLE BASE_URL FAULTS_URL. One line of JSON a scenario.
 import { readFileSync } from 'node:fs';
 import { Turbopuffer } from '@turbopuffer/turbopuffer';
 
 const AT_ONCE = 8;
 const DEADLINE_MS = 30000;
-const [file, baseURL] = process.argv.slice(2);
+const [file, baseURL, faultsURL] = process.argv.slice(2);
 const METHODS = { write: 'write', query: 'query', multi_query: 'multiQuery', explain_query: 'explainQuery', recall: 'recall',
   metadata: 'metadata', update_metadata: 'updateMetadata', schema: 'schema', delete_all: 'deleteAll',
   hint_cache_warm: 'hintCacheWarm', copy_from: 'copyFrom', branch_from: 'branchFrom' };
@@ -12,10 +12,10 @@ const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 // Clients by their options: users keep theirs, too.
 const clients = new Map();
-function clientOf({ api_key = 'tpuf_any', max_retries = 0, closed, region, prefix = '', timeout, ...options }) {
-  const key = JSON.stringify([api_key, max_retries, closed, region, prefix, timeout, options]);
+function clientOf({ api_key = 'tpuf_any', max_retries = 0, closed, region, through, timeout, ...options }) {
+  const key = JSON.stringify([api_key, max_retries, closed, region, through, timeout, options]);
   if (!clients.has(key)) {
-    const base = closed ? 'http://127.0.0.1:9' : baseURL + prefix + (region ? '/{region}' : '');
+    const base = (through ? `${faultsURL}/${through}` : closed ? 'http://127.0.0.1:9' : baseURL) + (region ? '/{region}' : '');
     clients.set(key, new Turbopuffer({ apiKey: api_key, baseURL: base, maxRetries: max_retries, ...(region && { region }),
       ...(timeout && { timeout: timeout * 1000 }), ...options }));
   }
@@ -85,7 +85,8 @@ const handlers = {
 async function call(step) {
   const client = clientOf(step.client ?? {});
   if (handlers[step.op]) return handlers[step.op](client, step);
-  const promise = client.namespace(step.ns)[METHODS[step.op]](step.body ?? {});
+  // A write has tries of its own, whatever the client says.
+  const promise = client.namespace(step.ns)[METHODS[step.op]](step.body ?? {}, { maxRetries: step.client?.max_retries ?? 0 });
   return step.raw ? rawOf(await promise.asResponse()) : promise;
 }
 

@@ -1,4 +1,4 @@
-"""The official Python SDK carries out the scenario table: runner.py TABLE BASE_URL. One line of JSON a scenario."""
+"""The official Python SDK carries out the scenario table: runner.py TABLE BASE_URL FAULTS_URL. One line of JSON a scenario."""
 import concurrent.futures
 import inspect
 import json
@@ -14,8 +14,8 @@ DEADLINE_SECONDS = 30
 
 
 class Runner:
-    def __init__(self, base_url):
-        self.base_url, self.clients, self.lock = base_url, {}, threading.Lock()
+    def __init__(self, base_url, faults_url):
+        self.base_url, self.faults_url, self.clients, self.lock = base_url, faults_url, {}, threading.Lock()
 
     def client(self, options):
         """The client with these options; users keep theirs, too."""
@@ -25,8 +25,9 @@ class Runner:
                 self.clients[key] = self.new_client(**options)
             return self.clients[key]
 
-    def new_client(self, api_key="tpuf_any", max_retries=0, region=None, closed=False, prefix="", **options):
-        base = "http://127.0.0.1:9" if closed else self.base_url + prefix + ("/{region}" if region else "")
+    def new_client(self, api_key="tpuf_any", max_retries=0, region=None, closed=False, through=None, **options):
+        base = f"{self.faults_url}/{through}" if through else "http://127.0.0.1:9" if closed else self.base_url
+        base += "/{region}" if region else ""
         return turbopuffer.Turbopuffer(api_key=api_key, base_url=base, region=region, max_retries=max_retries, **options)
 
     def call(self, step):
@@ -165,7 +166,7 @@ def filled(value, saved):
 def main():
     with open(sys.argv[1], encoding="utf-8") as file:
         table = json.load(file)
-    runner = Runner(sys.argv[2])
+    runner = Runner(*sys.argv[2:])
     with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
         for report in pool.map(runner.scenario, table):
             print(json.dumps(report))
