@@ -10,7 +10,8 @@ from mola import ROOT, Mola
 
 TOOLS = ROOT / ".venv-contract/bin"
 # Documented, and refused until they are built.
-UNBUILT = {"legacyExport", "legacyWrite", "legacyDelete", "legacyQuery", "getOperation", "getOperationV2"}
+UNBUILT = {"exportColumns", "exportColumnsV2", "legacyExport", "legacyWrite", "legacyDelete", "legacyQuery", "legacyList",
+           "purgeCache", "purgeCacheV2", "getOperation", "getOperationV2"}
 ROWS = {"upsert_rows": [{"id": i, "vector": [0.1 * i, 0.2], "title": f"book {i}", "pages": i, "tags": ["a", "b"][:i % 3]}
                         for i in range(20)],
         "distance_metric": "cosine_distance", "schema": {"title": {"type": "string", "filterable": True}}}
@@ -117,11 +118,11 @@ def test_what_is_missing_in_the_document_is_noticed(stocked):
 
 
 def test_requests_made_up_from_the_document(stocked, tmp_path):
+    checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance"
     command = [TOOLS / "schemathesis", "--config-file", ROOT / "tests/api/schemathesis.toml", "run", stocked.base_url + "/openapi.yaml",
-               "--header", "Authorization: Bearer any", "--phases", "examples,coverage,fuzzing", "--max-time", "40", "--max-examples", "40",
-               "--seed", "1", "--continue-on-failure", "--suppress-health-check", "all", "--no-color", "--warnings", "off", "--checks",
-               "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,"
-               "response_schema_conformance"]
+               "--header", "Authorization: Bearer any", "--exclude-operation-id-regex", "exportColumns", "--checks", checks,
+               "--phases", "examples,coverage,fuzzing", "--max-time", "40", "--max-examples", "40", "--seed", "1",
+               "--continue-on-failure", "--suppress-health-check", "all", "--no-color", "--warnings", "off"]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=150, cwd=tmp_path,
                           env={**os.environ, "SCHEMATHESIS_HOOKS": "schemathesis_hooks", "PYTHONPATH": str(ROOT / "tests/api")})
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]

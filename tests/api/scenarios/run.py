@@ -81,7 +81,7 @@ def with_server(options, scenarios):
             server.watched()
         problems = run(options, server.base_url, scenarios)
         if not options.restless:
-            server.unwatched(but="'something_new' was unexpected")
+            server.unwatched()
         if server.process.poll() is not None or server.stop() != 0:
             raise SystemExit(f"mola died or did not stop: {server.lines[-20:]}")
     return problems
