@@ -69,16 +69,16 @@ class Mola:
         """Where clients go: the watching proxy, if there is one."""
         return self.watch.port if self.watch else self.own_port
 
-    def watched(self):
+    def watched(self, **options):
         """From now on clients go through a proxy that holds all they say and hear against openapi.yaml."""
         from contract import Contract, Watch
-        self.watch = Watch(Contract(), lambda: self.own_port)
+        self.watch = Watch(Contract(**options), lambda: self.own_port)
         return self
 
-    def unwatched(self, but=None):
-        """The end of that: nothing was wrong, `but` what a test wanted to be."""
+    def unwatched(self):
+        """The end of that: nothing was wrong."""
         watch, self.watch = self.watch, None
-        problems = [problem for problem in watch.close() if not but or but not in problem]
+        problems = watch.close()
         assert watch.seen and not problems, "\n".join(problems) or "nobody came by"
 
     @property

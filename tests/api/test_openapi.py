@@ -10,7 +10,8 @@ from mola import ROOT, Mola
 
 TOOLS = ROOT / ".venv-contract/bin"
 # Documented, and refused until they are built.
-UNBUILT = {"legacyExport", "legacyWrite", "legacyDelete", "legacyQuery", "getOperation", "getOperationV2"}
+UNBUILT = {"exportColumns", "exportColumnsV2", "legacyExport", "legacyWrite", "legacyDelete", "legacyQuery", "legacyList",
+           "purgeCache", "purgeCacheV2", "getOperation", "getOperationV2"}
 ROWS = {"upsert_rows": [{"id": i, "vector": [0.1 * i, 0.2], "title": f"book {i}", "pages": i, "tags": ["a", "b"][:i % 3]}
                         for i in range(20)],
         "distance_metric": "cosine_distance", "schema": {"title": {"type": "string", "filterable": True}}}
@@ -18,11 +19,11 @@ ROWS = {"upsert_rows": [{"id": i, "vector": [0.1 * i, 0.2], "title": f"book {i}"
 
 @pytest.fixture
 def stocked():
-    server = Mola("mem:").watched()
+    server = Mola("mem:").watched(open_requests=True)
     for name in ("books", "notes"):
         assert server.ask("POST", f"/v2/namespaces/{name}", ROWS)[0] == 200
     yield server
-    server.unwatched(but="undocumented parameter")  # they are ignored, as the document says
+    server.unwatched()
     assert server.stop() == 0
 
 
@@ -109,21 +110,19 @@ def test_what_is_missing_in_the_document_is_noticed(stocked):
         for step in steps[:-1]:
             node = node[int(step) if isinstance(node, list) else step]
         del node[int(steps[-1]) if isinstance(node, list) else steps[-1]]
-        crippled = Contract(document)
-        watch, heard = stocked.watch, []
-        original, watch.contract = watch.contract, crippled
-        watch.problems, kept = heard, watch.problems
-        stocked.ask(method, path, body)
-        watch.contract, watch.problems = original, kept
-        assert heard, f"nobody misses {pointer}"
+        watch, stocked.watch = stocked.watch, None
+        stocked.watched(document=document)
+        assert stocked.ask(method, path, body)[0] in (200, 404)
+        assert stocked.watch.close(), f"nobody misses {pointer}"
+        stocked.watch = watch
 
 
 def test_requests_made_up_from_the_document(stocked, tmp_path):
+    checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance"
     command = [TOOLS / "schemathesis", "--config-file", ROOT / "tests/api/schemathesis.toml", "run", stocked.base_url + "/openapi.yaml",
-               "--header", "Authorization: Bearer any", "--phases", "examples,coverage,fuzzing", "--max-time", "40", "--max-examples", "40",
-               "--seed", "1", "--continue-on-failure", "--suppress-health-check", "all", "--no-color", "--warnings", "off", "--checks",
-               "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,"
-               "response_schema_conformance"]
+               "--header", "Authorization: Bearer any", "--exclude-operation-id-regex", "exportColumns", "--checks", checks,
+               "--phases", "examples,coverage,fuzzing", "--max-time", "40", "--max-examples", "40", "--seed", "1",
+               "--continue-on-failure", "--suppress-health-check", "all", "--no-color", "--warnings", "off"]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=150, cwd=tmp_path,
                           env={**os.environ, "SCHEMATHESIS_HOOKS": "schemathesis_hooks", "PYTHONPATH": str(ROOT / "tests/api")})
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]

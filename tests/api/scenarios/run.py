@@ -93,7 +93,7 @@ def with_server(options, scenarios):
         problems = run(options, urls, scenarios)
         if not options.restless:
             for server in servers:
-                server.unwatched(but="'something_new' was unexpected")
+                server.unwatched()
             urls = [server.base_url for server in servers]
         if options.kill:
             for server in servers:
