@@ -164,7 +164,6 @@ static mola_err check_pressure(const mola_write_draft *draft, const mola_write_r
     uint64_t most = draft->limits->unindexed_bytes_max;
     if (behind <= most || !mola_write_request_has_rows(r) || mola_write_request_is_pressing(r))
         return MOLA_OK;
-    MOLA_SOMETIMES(indexer_was_behind);
     return mola_fail(why, MOLA_BUSY,
                      "the namespace has %llu bytes of writes that are not indexed yet, more than "
                      "the limit of %llu: try again later, or set `disable_backpressure`",

@@ -82,7 +82,6 @@ static mola_err match(finding *f, const mola_filter *filter, uint64_t most, bool
                          "the filter matches %llu documents, more than the limit of %llu",
                          (unsigned long long)rows->count, (unsigned long long)most);
     }
-    MOLA_SOMETIMES(filter_matched_too_much);
     f->found->remaining = true;
     return keep_first(f, rows, most);
 }
