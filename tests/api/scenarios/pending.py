@@ -6,6 +6,5 @@ PENDING = {
     "by_filter",
     "regex",
     "fuzzy",
-    "recall",
     "text",  # BM25, token filters, highlights
 }
