@@ -38,6 +38,7 @@ typedef struct {
     const char *why;
     char allow[40];  /* 405: the Allow header; else empty */
     uint8_t version; /* 1 or 2 */
+    bool is_vectors; /* /vectors/ instead of /namespaces/ (reference 2.3) */
     char name[128];
     size_t name_len;
     mola_str last; /* the segment behind a tail that ends in '/', as it was sent */
@@ -101,7 +102,9 @@ struct request {
     mola_buf plain; /* the body, inflated */
     mola_json_doc doc;
     bool has_doc;
-    bool limited;       /* it went through the gate */
+    bool limited;                                            /* it went through the gate */
+    enum { LEGACY_NONE, LEGACY_ROWS, LEGACY_EXPORT } legacy; /* the form of its answer */
+    bool shows_vectors;                                      /* LEGACY_ROWS: include_vectors */
     int refused_status; /* instead of the one that belongs to the error; 0: none */
     mola_json body;
     mola_write write;
@@ -137,6 +140,14 @@ int mola_status_of(mola_err err);
 bool mola_accepts_gzip(mola_str list);
 uint64_t mola_elapsed_ms(const request *r); /* since the call began; rounded up, at least 1 */
 
+/* Puts the body of a write or a query of 2024 into today's words; others stay as they are. Then
+ * r->legacy says how a query is answered. */
+mola_err mola_legacy_write(request *r) MOLA_NODISCARD;
+mola_err mola_legacy_query(request *r) MOLA_NODISCARD;
+/* The answer in their form, of the members of today's. */
+mola_err mola_legacy_print(request *r, const mola_view *view, mola_buf *members,
+                           mola_buf *out) MOLA_NODISCARD;
+
 /* Handlers, a file each. */
 handled mola_handle_list(request *r);
 handled mola_handle_write(request *r);
@@ -149,6 +160,7 @@ handled mola_handle_update_metadata(request *r);
 handled mola_handle_delete(request *r);
 handled mola_handle_query(request *r);
 handled mola_handle_explain(request *r);
+handled mola_handle_export(request *r);
 handled mola_handle_metadata(request *r);
 handled mola_handle_schema(request *r);
 handled mola_handle_warm(request *r);

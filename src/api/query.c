@@ -140,10 +140,14 @@ handled mola_handle_query(request *r)
     answer a = {0};
     mola_buf_init(&a.result.members, r->api->env->heap);
     mola_query *query;
-    mola_err err = mola_query_parse(&r->ctx, r->body, &query);
+    mola_err err = r->legacy ? MOLA_OK : mola_legacy_query(r);
+    if (!err)
+        err = mola_query_parse(&r->ctx, r->body, &query);
     if (!err)
         err = run_in_turn(r, query, &a);
-    if (!err) {
+    if (!err && r->legacy) {
+        err = mola_legacy_print(r, a.view, &a.result.members, &out);
+    } else if (!err) {
         mola_buf_add_char(&out, '{');
         mola_buf_add_str(&out, mola_buf_str(&a.result.members));
         out.failed |= a.result.members.failed;

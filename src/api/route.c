@@ -27,6 +27,7 @@ static const mola_api_route routes[] = {
      .needs_key = true,
      .handle = mola_handle_list},
     NAMED("POST", "", mola_handle_write, WRITE),
+    NAMED("GET", "", mola_handle_export, .is_query = true),
     NAMED("DELETE", "", mola_handle_delete, .class = MOLA_JOB_WRITE),
     NAMED("POST", "query", mola_handle_query, BODY, .is_query = true),
     NAMED("POST", "multi-query", mola_handle_query, BODY, .is_query = true),
@@ -185,7 +186,9 @@ void mola_route_match(mola_str method, mola_str path, route_match *out)
     if (!mola_str_eq(first, MOLA_STR("v1")) && !mola_str_eq(first, MOLA_STR("v2")))
         return;
     out->version = (uint8_t)(first.data[1] - '0');
-    if (!mola_str_eq(mola_str_cut(&rest, '/'), MOLA_STR("namespaces")))
+    mola_str what = mola_str_cut(&rest, '/');
+    out->is_vectors = out->version == 1 && mola_str_eq(what, MOLA_STR("vectors"));
+    if (!out->is_vectors && !mola_str_eq(what, MOLA_STR("namespaces")))
         return;
     if (rest.len == 0) {
         choose(method, false, MOLA_STR("namespaces"), out);

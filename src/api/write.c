@@ -96,6 +96,9 @@ static handled submit(request *r, mola_write_kind kind)
 
 handled mola_handle_write(request *r)
 {
+    mola_err err = mola_legacy_write(r);
+    if (err)
+        return finish(r, err, 0, NULL, NULL);
     if (mola_clone_asked(r->body))
         return mola_handle_clone(r);
     return submit(r, MOLA_WRITE_ROWS);

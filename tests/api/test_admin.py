@@ -4,6 +4,7 @@ import random
 import subprocess
 import threading
 import time
+import urllib.parse
 
 import mola as harness
 import pytest
@@ -191,6 +192,54 @@ def test_caches_are_warmed_and_emptied(store, tmp_path):
     for call in ("warm_cache", "purge_cache"):
         assert server.ask("GET", f"/v1/namespaces/none/_debug/{call}")[0] == 404
     assert server.stop() == 0
+
+
+def test_clients_of_2024(server, client):
+    def old(method, path, body=None, want=200):
+        status, answer, _ = server.ask(method, "/v1/vectors/old" + path, body)
+        assert status == want, answer
+        return answer
+
+    assert old("POST", "", {"ids": [1, 2, 3], "vectors": [[1, 1], [2, 2], [3, 3]], "distance_metric": "euclidean_squared",
+                            "attributes": {"name": ["one", None, "three"], "n": [1, 2, 3]}})["status"] == "OK"
+    assert old("POST", "", {"upserts": [{"id": 4, "vector": [4, 4], "attributes": {"name": "four"}}]})["rows_affected"] == 1
+    assert old("POST", "/query", {"vector": [3, 3], "top_k": 2, "include_attributes": ["name"], "include_vectors": True}) == [
+        {"id": 3, "dist": 0.0, "vector": [3.0, 3.0], "attributes": {"name": "three"}},
+        {"id": 2, "dist": 2.0, "vector": [2.0, 2.0], "attributes": {}}]
+    assert old("POST", "/query", {"vector": [9, 9], "filters": ["n", "In", [1, 2]]}) == [
+        {"id": 2, "dist": 98.0, "attributes": {}}, {"id": 1, "dist": 128.0, "attributes": {}}]
+    assert [row["id"] for row in old("POST", "/query", {"top_k": 10})] == [1, 2, 3, 4]
+    # a vector that is null deletes its document
+    old("POST", "", {"ids": [1, 5], "vectors": [None, [5, 5]], "attributes": {"name": ["gone", "five"], "n": [None, 5]}})
+    old("POST", "", {"upserts": [{"id": 2, "vector": None}]})
+    assert old("GET", "") == {
+        "ids": [3, 4, 5], "vectors": [[3.0, 3.0], [4.0, 4.0], [5.0, 5.0]],
+        "attributes": {"name": ["three", "four", "five"], "n": [3, None, 5]}, "next_cursor": None}
+    # the words of today are understood under both spellings
+    assert server.ask("POST", "/v1/namespaces/old/query", {"rank_by": ["id", "asc"], "limit": 1})[1]["rows"] == [{"id": 3}]
+    assert [row.id for row in client.namespace("old").query(rank_by=("id", "asc"), limit=9).rows] == [3, 4, 5]
+    old("POST", "", {"ids": "x", "vectors": []}, want=422)
+    old("POST", "", {"ids": [7, 8], "vectors": [[1, 1]]}, want=400)
+    old("POST", "", {"ids": [7], "vectors": [[1, 1]], "attributes": 3}, want=422)
+    old("POST", "", {"upserts": [{"vector": [1, 1]}]}, want=422)
+    old("GET", "?cursor=%%%", want=400)
+    old("DELETE", "")
+    old("GET", "", want=404)
+
+
+def test_the_old_export_in_pages(server, client):
+    ns = client.namespace("many")
+    ids = [f"id-{i:05}" for i in range(2500)]
+    ns.write(upsert_columns={"id": ids, "n": list(range(2500))})
+    seen, numbers, cursor = [], [], ""
+    for _ in range(10):
+        page = server.ask("GET", "/v1/namespaces/many" + (f"?cursor={urllib.parse.quote(cursor)}" if cursor else ""))[1]
+        seen += page["ids"]
+        numbers += page["attributes"]["n"]
+        cursor = page["next_cursor"]
+        if not cursor:
+            break
+    assert (seen, numbers) == (ids, list(range(2500)))
 
 
 def test_too_many_queries_of_one_namespace(store):

@@ -12,6 +12,5 @@ PENDING = {
     "by_filter",
     "regex",
     "fuzzy",
-    "recall",
     "text",  # BM25, token filters, highlights
 }
