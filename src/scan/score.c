@@ -387,7 +387,8 @@ static mola_err offer_all(ranking *r, const mola_rowset *rows)
     mola_attr_list attrs = {.arena = r->heap.ctx->arena};
     mola_attr_list_add(&attrs, MOLA_ATTR_ID);
     mola_score_reads(r->scorer.score, &attrs);
-    mola_walk walk = {.attrs = &attrs, .of = r, .visit = offer_window, .done = step_done};
+    mola_walk walk = {
+        .attrs = &attrs, .of = r, .visit = offer_window, .done = step_done, .ahead = true};
     return mola_scan_windows(r->heap.ctx, rows, &walk);
 }
 
