@@ -5,6 +5,7 @@ import zlib
 import admin  # noqa: F401
 import dsl
 import filters  # noqa: F401
+import mixed  # noqa: F401
 import ranking  # noqa: F401
 import rows  # noqa: F401
 import schemas  # noqa: F401
