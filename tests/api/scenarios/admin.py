@@ -64,6 +64,9 @@ later("start_refusals", FILL, put({"id": 1}, ns="b"), fails(404, "", op("start_c
 later("transparent_async", FILL, http("POST", "/v2/namespaces/$b", Check(lambda answer: answer["status"] in (200, 202), "200 or 202"),
                                       {"copy_from_namespace": "$a"}, headers={"Prefer": "respond-async"}), items=27)
 
+later("prefer_of_ones_own", FILL, http("POST", "/v2/namespaces/$b", Has(status=200, parsed=Has(status="OK", rows_affected=4)),
+                                       {"copy_from_namespace": "$a"}, headers={"Prefer": "wait=10"}), all_rows(*FOUR, ns="b"), items=27)
+
 explain = group("explain")
 explain("plans", FILL, *(op("explain_query", {"plan_text": TEXT}, request) for request in (
     {"rank_by": ["vector", "ANN", [1, 1]], "limit": 2}, {"rank_by": ["s", "asc"], "limit": 2, "filters": ["s", "Eq", "text 1"]},
