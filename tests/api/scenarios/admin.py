@@ -51,7 +51,11 @@ later = group("async_copy")
 later("started_and_polled", FILL, op("start_copy_from", {"token": TEXT}, source_namespace="$a", ns="b").but(save={"token": "token"}),
       op("poll", {"status": "finished", "start_time": MOMENT, "finish_time": MOMENT,
                   "result": {"success": Has(status="OK", rows_affected=4, message=TEXT, billing=ANY)}}, ns="b").but(token="@token"),
-      all_rows(*FOUR, ns="b"), op("poll", Has(status="finished"), ns="b").but(token="@token"), items=36)
+      all_rows(*FOUR, ns="b"), op("poll", Has(status="finished", result=Has(success=Has(rows_affected=4))), ns="b").but(token="@token"), items=36)
+later("started_twice", FILL, op("start_copy_from", {"token": TEXT}, source_namespace="$a", ns="b").but(save={"token": "token"}),
+      op("poll", Has(status="finished"), ns="b").but(token="@token"),
+      fails(409, "", op("start_copy_from", ANY, source_namespace="$a", ns="b")), all_rows(*FOUR, ns="b"),
+      op("poll", Has(status="finished"), ns="b").but(token="@token"), items=36)
 later("start_refusals", FILL, put({"id": 1}, ns="b"), fails(404, "", op("start_copy_from", ANY, source_namespace="$z", ns="c")),
       fails(409, "", op("start_copy_from", ANY, source_namespace="$a", ns="b")),
       fails(404, "", op("poll", ANY, ns="c").but(token="nonsense")),
@@ -59,6 +63,9 @@ later("start_refusals", FILL, put({"id": 1}, ns="b"), fails(404, "", op("start_c
       exists(False, ns="c"), items=36)
 later("transparent_async", FILL, http("POST", "/v2/namespaces/$b", Check(lambda answer: answer["status"] in (200, 202), "200 or 202"),
                                       {"copy_from_namespace": "$a"}, headers={"Prefer": "respond-async"}), items=27)
+
+later("prefer_of_ones_own", FILL, http("POST", "/v2/namespaces/$b", Has(status=200, parsed=Has(status="OK", rows_affected=4)),
+                                       {"copy_from_namespace": "$a"}, headers={"Prefer": "wait=10"}), all_rows(*FOUR, ns="b"), items=27)
 
 explain = group("explain")
 explain("plans", FILL, *(op("explain_query", {"plan_text": TEXT}, request) for request in (

@@ -49,9 +49,9 @@ def is_pending(scenario):
 
 
 def run(options, urls, scenarios):
-    """What is wrong with each scenario, or None. Several servers are asked in turn."""
+    """By the names of scenarios: what is wrong, or None; and what they saved. Several servers are asked in turn."""
     if not scenarios:
-        return {}
+        return {}, {}
     proxy = faults.Proxy([int(url.rpartition(":")[2]) for url in urls])
     url = proxy.base_url + "/turns" if len(urls) > 1 else urls[0]
     asked = {s.name: table.for_runner(s, options.restless) for s in scenarios}
@@ -64,21 +64,23 @@ def run(options, urls, scenarios):
     if done.returncode != 0:
         raise SystemExit(f"the runner failed: {done.stdout[-500:]}{done.stderr[-3000:]}")
     reports = {report["name"]: report for report in map(json.loads, done.stdout.strip().split("\n"))}
-    return {s.name: judge.problem(s, table.answers_of(asked[s.name], reports[s.name]), options.sdk.partition("_")[0]) for s in scenarios}
+    sdk = options.sdk.partition("_")[0]
+    problems = {s.name: judge.problem(s, table.answers_of(asked[s.name], reports[s.name]), sdk) for s in scenarios}
+    return problems, {name: table.saved_in(asked[name], reports[name]) for name, wrong in problems.items() if not wrong}
 
 
 def with_model(options, scenarios, *flags):
     with subprocess.Popen([str(ROOT / ".venv/bin/python"), str(ROOT / "tests/model/server.py"), "--port", "0", *flags],
                           stdout=subprocess.PIPE, text=True) as server:
         try:
-            return run(options, [server.stdout.readline().split()[-1]], scenarios)
+            return run(options, [server.stdout.readline().split()[-1]], scenarios)[0]
         finally:
             server.kill()
 
 
 def with_server(options, scenarios):
     if options.url:
-        return run(options, [options.url], scenarios)
+        return run(options, [options.url], scenarios)[0]
     if options.model:
         return with_model(options, scenarios)
     os.environ["MOLA_BINARY"] = options.mola
@@ -90,7 +92,7 @@ def with_server(options, scenarios):
             for server in servers:
                 server.watched()
         urls = [server.base_url for server in servers]
-        problems = run(options, urls, scenarios)
+        problems, saved = run(options, urls, scenarios)
         if not options.restless:
             for server in servers:
                 server.unwatched()
@@ -99,9 +101,9 @@ def with_server(options, scenarios):
             for server in servers:
                 server.kill()
                 server.start()
-            again = [table.last_reads(s) for s in scenarios if not problems[s.name]]
-            problems |= {name: wrong and f"after a kill, {wrong}"
-                         for name, wrong in run(options, urls, list(filter(None, again))).items()}
+            again = [table.last_reads(s, saved[s.name]) for s in scenarios if not problems[s.name]]
+            after, _ = run(options, urls, list(filter(None, again)))
+            problems |= {name: wrong and f"after a kill, {wrong}" for name, wrong in after.items()}
         for server in servers:
             if server.process.poll() is not None or server.stop() != 0:
                 raise SystemExit(f"mola died or did not stop: {server.lines[-20:]}")

@@ -91,3 +91,5 @@ add("prefer_changes_nothing", put({"id": 1}),
 add("answers_are_json", put({"id": 1}),
     http("GET", "/v2/namespaces/$a/metadata", Has(headers=headers(content_type="application/json"))),
     http("GET", "/v1/namespaces", Has(headers=headers(content_type="application/json"))), items=26)
+add("thirty_queries_at_once", put(*({"id": n, "vector": [n, 1]} for n in range(50)), distance_metric="euclidean_squared"),
+    together(*(ids([n, *([n - 1, n + 1] if n else [1, 2])], rank_by=["vector", "ANN", [n, 1]], limit=3) for n in range(30))), items=27)
