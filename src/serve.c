@@ -132,6 +132,9 @@ static mola_err start_front(server *s)
                            .request_bytes_max = c->request_bytes_max,
                            .query_bytes_max = c->query_bytes_max,
                            .request_memory_max = c->body_bytes_max,
+                           .queries_per_namespace = (uint32_t)c->queries_per_namespace,
+                           .query_wait_ns = c->query_wait_ms * MOLA_MILLISECOND,
+                           .operation_lease_ns = c->operation_lease_seconds * MOLA_SECOND,
                            .gzip_from_bytes = GZIP_FROM_BYTES};
     mola_err err = mola_api_open(&api, &s->api, &s->process.why);
     if (err)
@@ -160,12 +163,16 @@ static mola_err start_front(server *s)
 /* Whatever was started, in the reverse order; a start that failed half way ends here too. */
 static void stop(server *s)
 {
+    if (s->api)
+        mola_api_quiet(s->api);
     if (s->writer) /* answers what still waits, so that every call comes back */
         mola_writer_close(s->writer);
     if (s->executor)
         mola_executor_close(s->executor);
     mola_http_close(s->http);
     mola_api_close(s->api);
+    if (s->namespaces) /* else a view that is refreshed just now would tell a closed indexer */
+        mola_namespaces_rest(s->namespaces);
     if (s->indexer)
         mola_indexer_close(s->indexer);
     if (s->namespaces)

@@ -107,7 +107,8 @@ static void answer_members(round_of *r)
         r->commit->first = write->next;
         mola_write_answer *answer = &write->answer;
         any_refused |= answer->err != MOLA_OK;
-        if (write->kind == MOLA_WRITE_DELETE && !answer->err) {
+        bool ends = write->kind == MOLA_WRITE_DELETE || write->kind == MOLA_WRITE_DELETE_EMPTY;
+        if (ends && !answer->err) {
             answer->epoch = r->after->epoch;
             answer->seq = r->after->seq;
         } else {

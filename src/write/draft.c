@@ -297,6 +297,10 @@ static mola_taken take_delete(mola_write_draft *draft, mola_write *write)
         MOLA_SOMETIMES(group_cut_before_seal);
         return MOLA_CUT;
     }
+    if (write->kind == MOLA_WRITE_DELETE_EMPTY && draft->view->live_rows) {
+        return refuse(write, mola_fail(&write->answer.why, MOLA_CONFLICT,
+                                       "namespace '%.*s' is not empty", MOLA_ARG(write->name)));
+    }
     draft->flags = MOLA_ENTRY_SEAL;
     draft->has_effect = true;
     draft->is_closed = true;
@@ -315,6 +319,7 @@ mola_taken mola_write_draft_take(mola_write_draft *draft, mola_write *write)
     case MOLA_WRITE_SETTINGS:
         return take_settings(draft, write);
     case MOLA_WRITE_DELETE:
+    case MOLA_WRITE_DELETE_EMPTY:
         break;
     }
     return take_delete(draft, write);

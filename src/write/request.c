@@ -141,8 +141,10 @@ static mola_err check_context(mola_json context, mola_arena *arena, mola_why *wh
 }
 
 /* Reference 7.8: a server without a key service accepts the default alone. */
-static mola_err check_encryption(mola_json encryption, mola_arena *arena, mola_why *why)
+mola_err mola_write_check_encryption(mola_json encryption, mola_arena *arena, mola_why *why)
 {
+    if (!encryption.doc)
+        return MOLA_OK;
     mola_err err = check_context(mola_write_member(encryption, "encryption_context"), arena, why);
     if (err)
         return err;
@@ -172,5 +174,5 @@ mola_err mola_write_check_meaning(mola_json body, mola_arena *arena, mola_why *w
 {
     mola_err err = check_operations(body, why);
     mola_json encryption = mola_write_member(body, "encryption");
-    return err || !encryption.doc ? err : check_encryption(encryption, arena, why);
+    return err ? err : mola_write_check_encryption(encryption, arena, why);
 }

@@ -38,6 +38,10 @@ mola_err mola_write_check_shape(mola_write_kind kind, mola_json body, mola_arena
  * server can give. MOLA_INVALID, or MOLA_SHAPE for a wrong encryption. */
 mola_err mola_write_check_meaning(mola_json body, mola_arena *arena, mola_why *why) MOLA_NODISCARD;
 
+/* `encryption` may be {0}. MOLA_INVALID, or MOLA_SHAPE: this server cannot give that one. */
+mola_err mola_write_check_encryption(mola_json encryption, mola_arena *arena,
+                                     mola_why *why) MOLA_NODISCARD;
+
 /* The request writes documents: on a missing namespace it creates it (reference 7.13). */
 bool mola_write_request_creates(const mola_write_request *request);
 /* It has an operation on documents, perhaps of no rows. */

@@ -173,23 +173,6 @@ static mola_err check_sources(mola_json body, mola_why *why)
     return MOLA_OK;
 }
 
-/* Members that this version cannot carry out are refused, never ignored. */
-static mola_err refuse_unsupported(mola_json body, mola_why *why)
-{
-    static const char *const members[] = {"copy_from_namespace", "branch_from_namespace"};
-    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
-        if (mola_write_member(body, members[i]).doc) {
-            if (mola_write_member(body, "upsert_rows").doc) {
-                return mola_fail(why, MOLA_INVALID,
-                                 "%s cannot be used with other write request fields", members[i]);
-            }
-            return mola_fail(why, MOLA_INVALID, "`%s` is not supported by this version of mola yet",
-                             members[i]);
-        }
-    }
-    return MOLA_OK;
-}
-
 static mola_err check_write(mola_json body, mola_arena *arena, mola_why *why)
 {
     if (!is_kind(body, MOLA_JSON_OBJECT))
@@ -214,7 +197,7 @@ static mola_err check_write(mola_json body, mola_arena *arena, mola_why *why)
         err = check_settings_of_write(body, arena, why);
     if (!err)
         err = check_sources(body, why);
-    return err ? err : refuse_unsupported(body, why);
+    return err;
 }
 
 /* PATCH metadata (reference 9.5): null means "as it is" for read_only and "unpin" for pinning. */
@@ -244,6 +227,7 @@ mola_err mola_write_check_shape(mola_write_kind kind, mola_json body, mola_arena
     case MOLA_WRITE_SETTINGS:
         return check_settings(body, why);
     case MOLA_WRITE_DELETE:
+    case MOLA_WRITE_DELETE_EMPTY:
         break;
     }
     return MOLA_OK;

@@ -38,6 +38,9 @@ typedef struct {
     mola_err (*done)(void *of);
     const mola_window_at *order; /* the windows in the order wanted; NULL: all, as they stand */
     size_t order_count;
+    /* All windows will be visited, or nearly: the next step is fetched while this one is computed
+     * on, each of them half as large. */
+    bool ahead;
 } mola_walk;
 
 /* Windows without a set bit are passed over. Errors: what the view says, what a visit says,

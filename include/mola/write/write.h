@@ -10,10 +10,11 @@
 #include "mola/namespace/namespace.h"
 
 typedef enum {
-    MOLA_WRITE_ROWS,     /* POST /v2/namespaces/{ns}: body = the write request */
-    MOLA_WRITE_SCHEMA,   /* POST /v1/namespaces/{ns}/schema: body = the map of definitions */
-    MOLA_WRITE_SETTINGS, /* PATCH metadata: body = {read_only?, pinning?} */
-    MOLA_WRITE_DELETE,   /* DELETE: no body */
+    MOLA_WRITE_ROWS,         /* POST /v2/namespaces/{ns}: body = the write request */
+    MOLA_WRITE_SCHEMA,       /* POST /v1/namespaces/{ns}/schema: body = the map of definitions */
+    MOLA_WRITE_SETTINGS,     /* PATCH metadata: body = {read_only?, pinning?} */
+    MOLA_WRITE_DELETE,       /* DELETE: no body */
+    MOLA_WRITE_DELETE_EMPTY, /* the same; MOLA_CONFLICT when it has documents */
 } mola_write_kind;
 
 typedef struct {
