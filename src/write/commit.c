@@ -71,12 +71,17 @@ static void evaluate(round_of *r)
     MOLA_ASSERT(r->end != r->commit->first);
 }
 
+/* A store takes at least so much a second: a bulk load of half a gigabyte needs longer than the
+ * commit of a small entry may. */
+enum { STORE_BYTES_A_SECOND = 16 << 20 };
+
 /* Offers the entry; I1 and I5 are the log's business, what it reports is final. */
 static mola_err offer(round_of *r)
 {
     mola_change change;
     if (mola_write_draft_change(&r->draft, &change))
         return mola_fail(&r->why, MOLA_NO_MEMORY, "not enough memory to build the log entry");
+    r->ctx.deadline_ns += r->draft.bytes * MOLA_SECOND / STORE_BYTES_A_SECOND;
     r->commit->put_ns = mola_boot_ns(r->commit->env);
     if (!r->on)
         return mola_log_create(&r->ctx, r->commit->name, &change, &r->after);
