@@ -63,6 +63,27 @@ static void drop_late(mola_commit *commit)
 
 /* -- one round --------------------------------------------------------------------------------- */
 
+/* The documents of all members, as far as they are decoded, at once: looked up by each member for
+ * itself they would cost a group as many round trips as it has members. */
+static mola_err foresee(round_of *r)
+{
+    enum { MEMBERS_MAX = 256 };
+    mola_foreseen *rows_ahead = mola_new(&r->arena, mola_foreseen, MEMBERS_MAX);
+    size_t count = 0;
+    if (!rows_ahead)
+        return MOLA_NO_MEMORY;
+    for (const mola_write *w = r->commit->first; w && count < MEMBERS_MAX; w = w->next) {
+        const mola_write_plan *plan = w->plan;
+        if (!plan || !plan->decoded || plan->err || !plan->rows.count)
+            continue;
+        rows_ahead[count].rows = &plan->rows;
+        for (uint32_t i = 0; i < MOLA_CONDITIONS; i++)
+            rows_ahead[count].is_conditional |= plan->conditions[i] != NULL;
+        count++;
+    }
+    return count > 1 ? mola_view_foresee(&r->ctx, r->on, rows_ahead, count) : MOLA_OK;
+}
+
 static void evaluate(round_of *r)
 {
     r->end = r->commit->first;
@@ -167,8 +188,14 @@ static mola_err run_round(round_of *r)
     mola_why_clear(&r->why);
     mola_write_draft_open(&r->draft, &r->ctx, commit->env->heap, commit->group_bytes_max,
                           commit->limits, r->on);
-    evaluate(r);
-    if (r->draft.is_outrun) { /* the collector was faster than this view's lookups */
+    err = r->on ? foresee(r) : MOLA_OK;
+    if (err && err != MOLA_CONFLICT) {
+        answer_definite(r, err);
+        return err;
+    }
+    if (!err)
+        evaluate(r);
+    if (err || r->draft.is_outrun) { /* the collector was faster than this view's lookups */
         mola_log_lost(commit->name);
         return MOLA_CONFLICT;
     }
