@@ -92,12 +92,17 @@ static void evaluate(round_of *r)
     MOLA_ASSERT(r->end != r->commit->first);
 }
 
+/* A store takes at least so much a second: a bulk load of half a gigabyte needs longer than the
+ * commit of a small entry may. */
+enum { STORE_BYTES_A_SECOND = 16 << 20 };
+
 /* Offers the entry; I1 and I5 are the log's business, what it reports is final. */
 static mola_err offer(round_of *r)
 {
     mola_change change;
     if (mola_write_draft_change(&r->draft, &change))
         return mola_fail(&r->why, MOLA_NO_MEMORY, "not enough memory to build the log entry");
+    r->ctx.deadline_ns += r->draft.bytes * MOLA_SECOND / STORE_BYTES_A_SECOND;
     r->commit->put_ns = mola_boot_ns(r->commit->env);
     if (!r->on)
         return mola_log_create(&r->ctx, r->commit->name, &change, &r->after);
@@ -188,6 +193,7 @@ static mola_err run_round(round_of *r)
     mola_why_clear(&r->why);
     mola_write_draft_open(&r->draft, &r->ctx, commit->env->heap, commit->group_bytes_max,
                           commit->limits, r->on);
+    uint64_t began_ns = mola_boot_ns(commit->env);
     err = r->on ? foresee(r) : MOLA_OK;
     if (err && err != MOLA_CONFLICT) {
         answer_definite(r, err);
@@ -195,6 +201,8 @@ static mola_err run_round(round_of *r)
     }
     if (!err)
         evaluate(r);
+    /* Looking at documents does not take from the time for the log. */
+    r->ctx.deadline_ns += mola_boot_ns(commit->env) - began_ns;
     if (err || r->draft.is_outrun) { /* the collector was faster than this view's lookups */
         mola_log_lost(commit->name);
         return MOLA_CONFLICT;
@@ -244,6 +252,7 @@ void mola_commit_step(mola_commit *commit)
                            .deadline_ns = deadline_ns};
         mola_err err = run_round(&r);
         mola_write *end = r.end;
+        deadline_ns = r.ctx.deadline_ns;
         close_round(&r);
         if (err != MOLA_CONFLICT)
             return;
