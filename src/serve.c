@@ -97,7 +97,11 @@ static mola_err start_engine(server *s)
                                  .window_ns = c->commit_window_ms * MOLA_MILLISECOND,
                                  .group_bytes_max = GROUP_BYTES_MAX,
                                  .commit_ns_max = c->commit_seconds * MOLA_SECOND,
-                                 .waiting_max = (uint32_t)c->writes_waiting_max};
+                                 .waiting_max = (uint32_t)c->writes_waiting_max,
+                                 .limits = {.unindexed_bytes_max = c->unindexed_bytes_max,
+                                            .delete_by_filter_max = c->delete_by_filter_max,
+                                            .patch_by_filter_max = c->patch_by_filter_max,
+                                            .patch_by_filter_bytes = c->request_bytes_max}};
     err = mola_writer_open(&writes, &s->writer);
     return err ? mola_fail(&s->process.why, err, "cannot open the writer") : MOLA_OK;
 }
@@ -167,6 +171,8 @@ static void stop(server *s)
         mola_executor_close(s->executor);
     mola_http_close(s->http);
     mola_api_close(s->api);
+    if (s->namespaces) /* else a view that is refreshed just now would tell a closed indexer */
+        mola_namespaces_rest(s->namespaces);
     if (s->indexer)
         mola_indexer_close(s->indexer);
     if (s->namespaces)

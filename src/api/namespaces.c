@@ -200,11 +200,3 @@ handled mola_handle_purge(request *r)
     return answer_done(r,
                        mola_namespace_purge(&r->ctx, r->api->config.namespaces, request_name(r)));
 }
-
-handled mola_handle_unbuilt(request *r)
-{
-    mola_err err =
-        mola_fail(&r->why, MOLA_INVALID, "%.*s is not supported by this version of mola yet",
-                  MOLA_ARG(r->match.route->tail));
-    return finish(r, err, 0, NULL, NULL);
-}

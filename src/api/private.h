@@ -159,13 +159,13 @@ handled mola_handle_update_schema(request *r);
 handled mola_handle_update_metadata(request *r);
 handled mola_handle_delete(request *r);
 handled mola_handle_query(request *r);
+handled mola_handle_explain(request *r);
 handled mola_handle_export(request *r);
 handled mola_handle_metadata(request *r);
 handled mola_handle_schema(request *r);
 handled mola_handle_warm(request *r);
 handled mola_handle_warm_now(request *r);
 handled mola_handle_purge(request *r);
-handled mola_handle_unbuilt(request *r);
 /* Its turn among the queries of its namespace; mola_request_leave when it was MOLA_OK. */
 mola_err mola_request_enter(request *r, uint32_t weight) MOLA_NODISCARD;
 void mola_request_leave(request *r, uint32_t weight);
@@ -179,3 +179,6 @@ void mola_print_cloned(mola_buf *out, uint64_t rows, uint64_t elapsed_ms);
 void mola_print_metadata(mola_buf *out, const mola_view *view, uint8_t version);
 void mola_answer_probe(mola_api *api, const mola_api_route *route, mola_api_reply *reply);
 bool mola_route_is_ready(const mola_api_route *route);
+/* openapi/openapi.yaml, put into the binary by embed.py, and a tag that changes with it. */
+extern const mola_str mola_openapi_text;
+extern const char mola_openapi_tag[];

@@ -58,6 +58,7 @@ static void print_trailer(request *r, mola_buf *out, const mola_view *view,
 typedef struct {
     mola_view *view;
     mola_query_result result;
+    mola_buf *plan; /* NULL: the query is answered; else it is explained, here */
     double log_ratio;
     uint64_t run_ns;
 } answer;
@@ -79,7 +80,13 @@ static mola_err run(request *r, const mola_query *query, answer *out)
             return err;
         out->log_ratio = log_ratio(r, out->view);
         uint64_t began_ns = mola_boot_ns(r->api->env);
-        err = mola_query_run(&r->ctx, out->view, r->api->config.kernel, query, &out->result);
+        const mola_kernel *kernel = r->api->config.kernel;
+        if (out->plan) {
+            out->plan->len = 0;
+            err = mola_query_explain(&r->ctx, out->view, kernel, query, out->plan);
+        } else {
+            err = mola_query_run(&r->ctx, out->view, kernel, query, &out->result);
+        }
         out->run_ns = mola_boot_ns(r->api->env) - began_ns;
         mola_view_release(&r->ctx, NULL);
         freshness = (mola_freshness){.level = MOLA_READ_STRONG};
@@ -148,6 +155,29 @@ handled mola_handle_query(request *r)
     }
     mola_view_release(&r->ctx, NULL); /* also what a failed read of the namespace left */
     mola_buf_free(&a.result.members);
+    handled done = finish(r, err, 200, &out, a.view);
+    if (a.view)
+        mola_view_unref(a.view);
+    return done;
+}
+
+handled mola_handle_explain(request *r)
+{
+    mola_buf out, plan;
+    mola_buf_init(&out, r->api->env->heap);
+    mola_buf_init(&plan, r->api->env->heap);
+    answer a = {.plan = &plan};
+    mola_query *query;
+    mola_err err = mola_query_parse(&r->ctx, r->body, &query);
+    if (!err)
+        err = run(r, query, &a);
+    if (!err) {
+        mola_buf_add_str(&out, MOLA_STR("{\"plan_text\":"));
+        mola_print_string(&out, mola_buf_str(&plan));
+        mola_buf_add_char(&out, '}');
+    }
+    mola_view_release(&r->ctx, NULL); /* also what a failed read of the namespace left */
+    mola_buf_free(&plan);
     handled done = finish(r, err, 200, &out, a.view);
     if (a.view)
         mola_view_unref(a.view);

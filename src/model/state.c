@@ -166,6 +166,24 @@ void mola_state_remove(mola_state *state, uint32_t id)
     index_names(block_of(state));
 }
 
+const mola_state *mola_state_of_one(mola_arena *arena, const mola_attr *attr, uint8_t id_type)
+{
+    enum { SLOTS = 8 };
+    block *b = mola_new(arena, block, 1);
+    mola_attr *only = mola_new(arena, mola_attr, 1);
+    uint16_t *slots = mola_new(arena, uint16_t, SLOTS);
+    if (!b || !only || !slots)
+        return NULL;
+    *only = *attr;
+    b->slots = slots;
+    b->slot_mask = SLOTS - 1;
+    b->state.attrs = only;
+    b->state.attr_count = 1;
+    b->state.id_type = id_type;
+    slots[slot_of(b, attr->name)] = 1;
+    return &b->state;
+}
+
 mola_attr *mola_state_edit(mola_state *state, mola_str name)
 {
     const block *b = block_of(state);

@@ -395,6 +395,7 @@ mola_err mola_view_overlay(mola_ctx *ctx, mola_heap *heap, const mola_view *on,
         mola_view_unref(draft);
         return err;
     }
+    mola_view_compact(draft);
     *out = draft;
     return MOLA_OK;
 }

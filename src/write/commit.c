@@ -165,7 +165,8 @@ static mola_err run_round(round_of *r)
         return err;
     }
     mola_why_clear(&r->why);
-    mola_write_draft_open(&r->draft, &r->ctx, commit->env->heap, commit->group_bytes_max, r->on);
+    mola_write_draft_open(&r->draft, &r->ctx, commit->env->heap, commit->group_bytes_max,
+                          commit->limits, r->on);
     evaluate(r);
     if (r->draft.is_outrun) { /* the collector was faster than this view's lookups */
         mola_log_lost(commit->name);

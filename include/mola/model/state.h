@@ -21,10 +21,10 @@ typedef enum {
     MOLA_METRIC_DOT = 3
 } mola_metric_kind;
 
-/* full_text_search, reference 6.1: kept and shown now, used once text search is built. */
+/* full_text_search, reference 6.1. */
 typedef struct {
     float k1, b, k3;
-    uint8_t tokenizer, language; /* indexes into the tables of names in schema.h */
+    uint8_t tokenizer, language; /* mola_tokenizer, mola_text_language */
     uint16_t max_token_length;
     bool stemming, remove_stopwords, ascii_folding, case_sensitive;
 } mola_fts;
@@ -70,6 +70,10 @@ void mola_state_ref(mola_state *state);
 void mola_state_unref(mola_state *state); /* NULL: nothing to do */
 bool mola_state_eq(const mola_state *a,
                    const mola_state *b); /* same content, attribute ids included */
+
+/* A state with this attribute alone, in the arena: nobody counts references to it, and it borrows
+ * the name. NULL: no memory. */
+const mola_state *mola_state_of_one(mola_arena *arena, const mola_attr *attr, uint8_t id_type);
 
 const mola_attr *mola_state_find(const mola_state *state, mola_str name);
 const mola_attr *mola_state_attr(const mola_state *state, uint32_t id);

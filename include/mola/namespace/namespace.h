@@ -26,6 +26,10 @@ mola_err mola_namespaces_open(const mola_namespaces_config *config,
                               mola_namespaces **out) MOLA_NODISCARD;
 /* After the last request, and after its views were given back. */
 void mola_namespaces_close(mola_namespaces *all);
+/* Ends what happens in the background, and waits for it: from here on `unindexed` is called by
+ * nobody but readers and writers. For whoever closes what that callback needs; no hint is put any
+ * more. Once or more, before close. */
+void mola_namespaces_rest(mola_namespaces *all);
 
 typedef enum { MOLA_READ_STRONG, MOLA_READ_EVENTUAL } mola_consistency;
 typedef struct {

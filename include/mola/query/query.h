@@ -37,3 +37,10 @@ mola_err mola_recall_parse(mola_ctx *ctx, mola_json body, mola_recall **out) MOL
 /* Appends the answer. Errors as mola_query_run. */
 mola_err mola_recall_run(mola_ctx *ctx, const mola_view *view, const mola_kernel *kernel,
                          const mola_recall *recall, mola_buf *out) MOLA_NODISCARD;
+
+/* Runs a single query and appends its plan to `out`, as text for people (reference 9.3): parts,
+ * what zones prune, estimated and true counts of its filters, what the run took. Counting runs each
+ * test of the filters once more, which is not part of what is reported. Errors as mola_query_run.
+ */
+mola_err mola_query_explain(mola_ctx *ctx, const mola_view *view, const mola_kernel *kernel,
+                            const mola_query *query, mola_buf *out) MOLA_NODISCARD;

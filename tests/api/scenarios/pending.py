@@ -2,6 +2,13 @@
 line away; run.py refuses a line whose scenarios pass."""
 
 PENDING = {
+    "mixed",  # needs several of the others
+    "copy",
+    "branch",
+    "async_copy",
+    "explain",
+    "cache_calls",
+    "legacy",
     "conditions",
     "by_filter",
     "regex",

@@ -20,6 +20,7 @@ static const expectation table[] = {
     {"GET", "/ready", 0, "", 0, ""},
     {"GET", "/readyz", 0, "", 0, ""},
     {"GET", "/metrics", 0, "", 0, ""},
+    {"GET", "/openapi.yaml", 0, "", 0, ""},
     {"POST", "/health", 405, "", 0, "GET, HEAD"},
     {"GET", "/health/", 404, "", 0, ""},
     {"GET", "/", 404, "", 0, ""},
