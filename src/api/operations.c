@@ -285,7 +285,7 @@ static void print_hex(const uint8_t bytes[16], char token[MOLA_TOKEN_BYTES])
  * to any node, finds the first one. */
 static mola_err choose_token(request *r, const mola_task *task, char token[MOLA_TOKEN_BYTES])
 {
-    uint8_t sum[16];
+    uint8_t sum[16] = {0};
     if (task->kind != MOLA_OPERATION_COPY) {
         mola_chance(r->api->env, sum, sizeof sum);
         print_hex(sum, token);
@@ -301,10 +301,11 @@ static mola_err choose_token(request *r, const mola_task *task, char token[MOLA_
         bool made =
             mola_arena_print(&r->arena, &text, "copy into %.*s at %llu", MOLA_ARG(task->name),
                              (unsigned long long)mola_held_manifest(held)->ver);
-        if (made)
+        if (made) {
             mola_sum128(text, sum);
-        else
+        } else {
             err = mola_fail(&r->why, MOLA_NO_MEMORY, "not enough memory to start the operation");
+        }
         mola_held_unref(held);
     }
     mola_name_close(name);
@@ -382,10 +383,11 @@ static void print(mola_buf *out, const mola_operation *o)
     if (!going_on) {
         print_time(out, "finish_time", o->finished_us);
         mola_buf_add_str(out, MOLA_STR(",\"result\":{"));
-        if (failed)
+        if (failed) {
             mola_buf_print(out, "\"error\":{\"status_code\":%u,\"detail\":", o->status);
-        else
+        } else {
             mola_buf_add_str(out, MOLA_STR("\"success\":"));
+        }
         mola_buf_add_str(out, o->result);
         mola_buf_add_str(out, failed ? MOLA_STR("}}") : MOLA_STR("}"));
     }
