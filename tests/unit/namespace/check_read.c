@@ -576,7 +576,7 @@ START_TEST(the_hold_of_a_name_in_use_is_kept_fresh_and_an_idle_one_costs_nothing
     check_read(&w, quick, "fish", docs);
     uint64_t first = w.gets;
     ck_assert(wait_until_gets(first + 2, 20));
-    /* After W without use it rests: two looks, a W/8 apart and more, find the same count. */
+    /* After W without use it rests: two looks, more than W apart, find the same count. */
     uint64_t seen;
     int rounds = 0;
     struct timespec quiet = {.tv_nsec = 500000000};
