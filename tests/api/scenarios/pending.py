@@ -4,8 +4,6 @@ line away; run.py refuses a line whose scenarios pass."""
 PENDING = {
     "conditions",
     "by_filter",
-    "regex",
-    "fuzzy",
     "recall",
     "text",  # BM25, token filters, highlights
 }
