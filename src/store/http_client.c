@@ -216,6 +216,7 @@ static mola_http_verdict judge(mola_http_exchange *x, const mola_http_reply *rep
     case MOLA_HTTP_ANSWERED:
         return x->judge ? x->judge(x, reply) : MOLA_HTTP_DONE;
     case MOLA_HTTP_BROKEN:
+        return reply->untrusted ? MOLA_HTTP_DONE : MOLA_HTTP_AGAIN;
     case MOLA_HTTP_MALFORMED:
         return MOLA_HTTP_AGAIN;
     case MOLA_HTTP_NO_ROOM:

@@ -38,6 +38,7 @@ typedef struct {
     mola_str bytes;                                /* body of a 200 or 206, in the arena */
     mola_buf text;                                 /* any other body */
     char words[MOLA_HTTP_WORDS];                   /* of libcurl, when it is not ANSWERED */
+    bool untrusted; /* BROKEN: the certificate; asking again is of no use */
 } mola_http_reply;
 
 typedef enum {

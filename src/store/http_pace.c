@@ -41,9 +41,9 @@ void mola_http_pace_waited(mola_http_pace *pace, uint64_t wait_ns)
     size_t count = pace->sample_count < MOLA_PACE_SAMPLES ? pace->sample_count : MOLA_PACE_SAMPLES;
     memcpy(sorted, pace->wait_ns, count * sizeof *sorted);
     qsort(sorted, count, sizeof *sorted, by_size);
-    /* A little more: at p95 itself the budget would be used up by answers that are about to come,
+    /* An eighth more: at p95 itself the budget would be used up by answers that are about to come,
      * and be missing for those that are not. */
-    uint64_t p95 = sorted[count * 95 / 100], after = p95 + p95 / 32;
+    uint64_t p95 = sorted[count * 95 / 100], after = p95 + p95 / 8;
     pace->hedge_after_ns = after > hedge_after_min_ns ? after : hedge_after_min_ns;
 }
 
