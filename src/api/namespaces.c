@@ -7,7 +7,7 @@
 static mola_err newest_view(request *r, mola_view **view)
 {
     static const mola_freshness strong = {.level = MOLA_READ_STRONG};
-    return mola_namespace_read(&r->ctx, r->api->config.namespaces, request_name(r), &strong, view);
+    return mola_request_read(r, &strong, view);
 }
 
 static void print_time(mola_buf *out, const char *label, uint64_t us)

@@ -114,6 +114,11 @@ static inline mola_str request_name(const request *r)
     return (mola_str){r->match.name, r->match.name_len};
 }
 
+/* The view that the request is to see. A store that does not answer is reported after some seconds,
+ * whatever time the request has left; what was read of a long log stays, so that the next try gets
+ * further. */
+mola_err mola_request_read(request *r, const mola_freshness *freshness, mola_view **out);
+
 /* The answer of a request: `status`, or the one of `err` (r->refused_status, when set) with r->why
  * for its words. Sets content and fields, gzips when asked, calls done, frees the request. `body`
  * is taken over (may be NULL for errors). */

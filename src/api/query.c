@@ -74,8 +74,7 @@ static mola_err run(request *r, const mola_query *query, answer *out)
         if (out->view)
             mola_view_unref(out->view);
         out->view = NULL;
-        err = mola_namespace_read(&r->ctx, r->api->config.namespaces, request_name(r), &freshness,
-                                  &out->view);
+        err = mola_request_read(r, &freshness, &out->view);
         if (err)
             return err;
         out->log_ratio = log_ratio(r, out->view);

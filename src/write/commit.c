@@ -234,9 +234,35 @@ static void close_round(round_of *r)
     mola_arena_reset(&r->arena);
 }
 
+/* The time that a write has counts from when it came; but who has waited for the groups before has
+ * half of it still. */
+static uint64_t deadline_of(const mola_commit *commit)
+{
+    uint64_t now = mola_boot_ns(commit->env), time = commit->commit_ns_max;
+    uint64_t waited = commit->first ? now - commit->first->joined_ns : 0;
+    return now + time - (waited < time / 2 ? waited : time / 2);
+}
+
+/* The store does not answer: those who have waited long already are told, while it is certain that
+ * nothing of theirs was written. */
+static void drop_patient(mola_commit *commit)
+{
+    uint64_t now = mola_boot_ns(commit->env);
+    for (mola_write **at = &commit->first; *at;) {
+        mola_write *write = *at;
+        if (now - write->joined_ns < commit->commit_ns_max / 2) {
+            at = &write->next;
+            continue;
+        }
+        *at = write->next;
+        mola_write_fail(write, MOLA_UNAVAILABLE,
+                        MOLA_STR("not written: the object store did not answer in time"));
+    }
+}
+
 void mola_commit_step(mola_commit *commit)
 {
-    uint64_t deadline_ns = mola_boot_ns(commit->env) + commit->commit_ns_max;
+    uint64_t deadline_ns = deadline_of(commit);
     commit->put_ns = 0;
     for (;;) {
         drop_late(commit);
@@ -254,6 +280,9 @@ void mola_commit_step(mola_commit *commit)
         mola_write *end = r.end;
         deadline_ns = r.ctx.deadline_ns;
         close_round(&r);
+        if (mola_boot_ns(commit->env) >= deadline_ns &&
+            (err == MOLA_UNKNOWN || err == MOLA_UNAVAILABLE))
+            drop_patient(commit);
         if (err != MOLA_CONFLICT)
             return;
         /* Lost the slot: the WHOLE group is evaluated again, on the winner's state. */
