@@ -88,8 +88,15 @@ def with_server(options, scenarios):
     with tempfile.TemporaryDirectory() as folder:
         servers = [Mola(f"file:{folder}/data", *(["--cache-dir", f"{folder}/cache{n}", *RESTLESS] if options.restless else []))
                    for n in range(2 if options.two else 1)]
+        if not options.restless:
+            for server in servers:
+                server.watched()
         urls = [server.base_url for server in servers]
         problems, saved = run(options, urls, scenarios)
+        if not options.restless:
+            for server in servers:
+                server.unwatched()
+            urls = [server.base_url for server in servers]
         if options.kill:
             for server in servers:
                 server.kill()
