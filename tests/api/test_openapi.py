@@ -61,7 +61,7 @@ def test_every_example_is_what_it_is_an_example_of():
 
 def test_every_route_of_the_table_is_documented():
     table = (ROOT / "src/api/route.c").read_text()
-    named = [(method, f"/v{v}/namespaces/{{namespace}}{tail and '/' + tail}")
+    named = [(method, f"/v{v}/namespaces/{{namespace}}{tail and '/' + tail}" + "{token}" * tail.endswith("/"))
              for method, tail in re.findall(r'NAMED\("(\w+)", "([^"]*)"', table) for v in (1, 2)]
     probes = [("GET", path) for path in re.findall(r'PROBE\("([^"]*)"\)', table)]
     documented = {(method, path) for path, method, _ in operations(Contract().document)}
@@ -80,8 +80,8 @@ def test_every_operation_is_served(stocked):
         if stocked.ask("GET", "/v1/namespaces/spare/schema")[0] == 404:
             assert stocked.ask("POST", "/v2/namespaces/spare", ROWS)[0] == 200
         status, answer, fields = stocked.ask(method, at, body)
-        if status in (404, 405) and operation["operationId"] not in UNBUILT:
-            raise AssertionError(f"{method} {path} is not served: {status} {answer}")
+        refused = status == 405 or (status == 404 and answer["error"] == "no such route")
+        assert not refused or operation["operationId"] in UNBUILT, (method, path, answer)
         assert status < 500 and fields["x-request-id"]
 
 
