@@ -11,6 +11,7 @@ enum {
     BACK_OFF_STEPS = 5,
     ROUNDS_MAX = 8,
     WATCH_SECONDS = 3600, /* between two looks at all operations */
+    RETRY_SECONDS = 60,
     KEPT_SECONDS = 172800 /* finished ones: two days, where one is promised */
 };
 
@@ -456,6 +457,10 @@ static void look_at_all(mola_operations *all, uint64_t *next_ns)
                             .keys_max = 100};
         mola_store_run(all->env->store, &ctx, &op, 1);
         more = op.err == MOLA_OK && op.truncated && op.entry_count;
+        if (op.err) { /* the store is away */
+            uint64_t again_ns = mola_boot_ns(all->env) + RETRY_SECONDS * MOLA_SECOND;
+            *next_ns = again_ns < *next_ns ? again_ns : *next_ns;
+        }
         for (uint32_t i = 0; op.err == MOLA_OK && i < op.entry_count && !is_closing(all); i++) {
             mola_str token = mola_str_from(op.entries[i].key, prefix.len);
             mola_why_clear(&why);
