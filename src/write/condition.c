@@ -61,10 +61,15 @@ static mola_err check_step(checking *c)
     return err;
 }
 
+/* Where the documents of rows are stored. */
+typedef struct {
+    const mola_row_at *at;
+} places;
+
 static int by_place(const void *left, const void *right, void *argument)
 {
-    const mola_row_at *at = argument;
-    const mola_row_at *a = &at[*(const uint32_t *)left], *b = &at[*(const uint32_t *)right];
+    const places *p = argument;
+    const mola_row_at *a = &p->at[*(const uint32_t *)left], *b = &p->at[*(const uint32_t *)right];
     if (a->part != b->part)
         return a->part < b->part ? -1 : 1;
     return (a->row > b->row) - (a->row < b->row);
@@ -82,7 +87,7 @@ static uint32_t *stored_rows(mola_arena *arena, uint32_t from, uint32_t until,
             rows[(*count)++] = row;
     }
     if (rows && *count)
-        qsort_r(rows, *count, sizeof *rows, by_place, (void *)(uintptr_t)at);
+        qsort_r(rows, *count, sizeof *rows, by_place, &(places){.at = at});
     return rows;
 }
 
@@ -98,12 +103,12 @@ mola_err mola_write_check_condition(mola_ctx *ctx, const mola_view *view,
         return MOLA_NO_MEMORY;
     mola_attr_list reads = {.arena = ctx->arena};
     mola_filter_reads(condition, &reads);
-    *c = (checking){.ctx = ctx,
-                    .view = view,
-                    .condition = condition,
-                    .fresh = fresh,
-                    .reads = &reads,
-                    .keep = keep};
+    c->ctx = ctx;
+    c->view = view;
+    c->condition = condition;
+    c->fresh = fresh;
+    c->reads = &reads;
+    c->keep = keep;
     mola_err err = MOLA_OK;
     for (uint32_t done = 0; done < count && !err; done += c->count) {
         c->rows = rows + done;
