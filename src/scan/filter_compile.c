@@ -43,13 +43,6 @@ mola_err mola_filter_no_index(const compiler *c, const subject *s, const char *i
                      MOLA_ARG(s->tree->attr), index);
 }
 
-static mola_err not_built(const compiler *c, const subject *s)
-{
-    return mola_fail(c->ctx->why, MOLA_INVALID,
-                     MOLA_FILTER_KEY "operator %s is not supported by this version yet",
-                     MOLA_ARG(s->tree->attr), s->op);
-}
-
 mola_err mola_filter_wrong_form(const compiler *c, const subject *s, const char *needs)
 {
     char type[MOLA_TYPE_TEXT_BYTES];
@@ -77,7 +70,7 @@ mola_err mola_filter_operand(const compiler *c, const subject *s, mola_json json
 }
 
 /* The elements of an array, or the single value given for one (`lone`: allowed). */
-static mola_err many_operands(const compiler *c, const subject *s, mola_json json, bool lone,
+mola_err mola_filter_operands(const compiler *c, const subject *s, mola_json json, bool lone,
                               mola_value **out, uint32_t *count)
 {
     bool is_list = mola_json_kind_of(json) == MOLA_JSON_ARRAY;
@@ -173,7 +166,7 @@ static mola_err make_equal(const compiler *c, const subject *s, mola_filter *lea
     mola_err err = MOLA_OK;
     if (mola_json_is_set(json) && s->type.form == MOLA_FORM_ARRAY) {
         mola_value *list = NULL;
-        err = many_operands(c, s, json, false, &list, &leaf->list_count);
+        err = mola_filter_operands(c, s, json, false, &list, &leaf->list_count);
         leaf->list = list;
         leaf->test = MOLA_TEST_LIST;
         leaf->invert = leaf->op == MOLA_FILTER_NOT_EQ;
@@ -190,7 +183,7 @@ static mola_err make_set(const compiler *c, const subject *s, mola_filter *leaf,
 {
     mola_value *values = NULL;
     uint32_t count = 0;
-    mola_err err = many_operands(c, s, s->tree->value, lone, &values, &count);
+    mola_err err = mola_filter_operands(c, s, s->tree->value, lone, &values, &count);
     if (err)
         return err;
     leaf->test = count ? MOLA_TEST_SET : MOLA_TEST_NEVER;
@@ -309,9 +302,7 @@ static mola_err compile_indexed(const compiler *c, const subject *s, mola_filter
     case MOLA_FILTER_ALL_TOKENS:
     case MOLA_FILTER_ANY_TOKEN:
     case MOLA_FILTER_TOKEN_SEQUENCE:
-        return s->attr && s->attr->has_fts
-                   ? not_built(c, s)
-                   : mola_filter_no_index(c, s, "enabled for full-text search");
+        return mola_filter_make_tokens(c, s, leaf);
     case MOLA_FILTER_REGEX:
         return mola_filter_make_regex(c, s, leaf);
     case MOLA_FILTER_FUZZY:

@@ -1,5 +1,5 @@
 /* filter_compile.h - what the compilers of leaves share: filter_compile.c (comparisons, sets), and
- * filter_text.c (Glob, Regex, Fuzzy). */
+ * filter_text.c (Glob, Regex, Fuzzy, tokens). */
 #pragma once
 #include "scan/filter_program.h"
 
@@ -29,9 +29,15 @@ mola_err mola_filter_wrong_form(const mola_filter_compiler *c, const mola_filter
 mola_err mola_filter_operand(const mola_filter_compiler *c, const mola_filter_subject *s,
                              mola_json json, mola_value *out);
 
+/* The elements of an array, or (`lone`) the single value given for one. */
+mola_err mola_filter_operands(const mola_filter_compiler *c, const mola_filter_subject *s,
+                              mola_json json, bool lone, mola_value **out, uint32_t *count);
+
 mola_err mola_filter_make_glob(const mola_filter_compiler *c, const mola_filter_subject *s,
                                mola_filter *leaf);
 mola_err mola_filter_make_regex(const mola_filter_compiler *c, const mola_filter_subject *s,
                                 mola_filter *leaf);
 mola_err mola_filter_make_fuzzy(const mola_filter_compiler *c, const mola_filter_subject *s,
                                 mola_filter *leaf);
+mola_err mola_filter_make_tokens(const mola_filter_compiler *c, const mola_filter_subject *s,
+                                 mola_filter *leaf);

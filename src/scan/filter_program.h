@@ -9,6 +9,7 @@
 #include "scan/glob.h"
 #include "scan/regex.h"
 #include "scan/set.h"
+#include "scan/text_filter.h"
 
 typedef enum { MOLA_NODE_AND, MOLA_NODE_OR, MOLA_NODE_NOT, MOLA_NODE_LEAF } mola_node_kind;
 typedef enum {
@@ -20,6 +21,7 @@ typedef enum {
     MOLA_TEST_GLOB,
     MOLA_TEST_REGEX,
     MOLA_TEST_FUZZY,
+    MOLA_TEST_TOKENS, /* of the value as a whole */
 } mola_leaf_test;
 
 /* Bounds of a range; a missing one does not bind. Integers and times have inclusive ones only, as
@@ -50,6 +52,7 @@ struct mola_filter {
     const mola_glob *glob;
     const mola_regex *regex;
     const mola_fuzzy *fuzzy;
+    mola_token_test *tokens;
     bool has_ref; /* the operand is attribute `ref_attr` of the fresh document */
     uint32_t ref_attr;
     const mola_ctx *ctx; /* while it runs: slow tests give up at its deadline, with any result */
@@ -64,5 +67,5 @@ void mola_leaf_compare(mola_filter *leaf, const mola_value *operand);
 static inline bool mola_leaf_is_slow(const mola_filter *leaf)
 {
     return leaf->test == MOLA_TEST_GLOB || leaf->test == MOLA_TEST_REGEX ||
-           leaf->test == MOLA_TEST_FUZZY;
+           leaf->test == MOLA_TEST_FUZZY || leaf->test == MOLA_TEST_TOKENS;
 }

@@ -36,6 +36,7 @@ static bool value_passes(const mola_filter *leaf, const mola_value *v)
         return mola_fuzzy_matches(leaf->fuzzy, v->s);
     case MOLA_TEST_NEVER:
     case MOLA_TEST_LIST:
+    case MOLA_TEST_TOKENS:
         break;
     }
     return false;
@@ -57,6 +58,8 @@ static bool list_passes(const mola_filter *leaf, const mola_column *c, uint32_t 
 /* The row has a value. */
 static bool row_passes(const mola_filter *leaf, const mola_column *c, uint32_t row)
 {
+    if (leaf->test == MOLA_TEST_TOKENS)
+        return mola_token_test_passes(leaf->tokens, c, row);
     if (c->type.form == MOLA_FORM_SCALAR) {
         mola_value v = mola_cell(c, row);
         return value_passes(leaf, &v);

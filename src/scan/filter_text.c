@@ -1,4 +1,6 @@
-/* filter_text.c - the tests that look into texts: Glob, Regex, Fuzzy (reference 8.5.4 to 8.5.6). */
+/* filter_text.c - the tests that look into texts: Glob, Regex, Fuzzy, tokens (reference 8.5.4
+ * to 8.5.7).
+ */
 #include "scan/filter_compile.h"
 
 typedef mola_filter_compiler compiler;
@@ -134,4 +136,34 @@ mola_err mola_filter_make_fuzzy(const compiler *c, const subject *s, mola_filter
     leaf->fuzzy = mola_fuzzy_make(c->ctx->arena, text.s, distance,
                                   free_case ? MOLA_FUZZY_CASE_FREE : MOLA_FUZZY_CASE_EXACT);
     return leaf->fuzzy ? MOLA_OK : mola_filter_no_memory(c);
+}
+
+/* ---- tokens ---- */
+
+mola_err mola_filter_make_tokens(const compiler *c, const subject *s, mola_filter *leaf)
+{
+    mola_arena *arena = c->ctx->arena;
+    mola_value *values = NULL;
+    uint32_t count = 0;
+    if (!s->attr || !s->attr->has_fts)
+        return mola_filter_no_index(c, s, "enabled for full-text search");
+    bool lone = s->attr->fts.tokenizer != MOLA_TOKENIZER_PRE_TOKENIZED;
+    mola_err err = mola_filter_operands(c, s, s->tree->value, lone, &values, &count);
+    if (err)
+        return err;
+    mola_json option = mola_json_get(s->tree->options, MOLA_STR("last_as_prefix"));
+    bool prefix = mola_json_is_set(option) && mola_json_bool(option);
+    if (prefix && leaf->op == MOLA_FILTER_TOKEN_SEQUENCE) {
+        return mola_fail(c->ctx->why, MOLA_INVALID,
+                         MOLA_FILTER_KEY "last_as_prefix is not available on %s",
+                         MOLA_ARG(s->tree->attr), s->op);
+    }
+    mola_str *texts = mola_new(arena, mola_str, count);
+    if (!texts)
+        return mola_filter_no_memory(c);
+    for (uint32_t i = 0; i < count; i++)
+        texts[i] = values[i].s;
+    leaf->test = MOLA_TEST_TOKENS;
+    leaf->tokens = mola_token_test_new(arena, s->attr, leaf->op, texts, count, prefix);
+    return leaf->tokens ? MOLA_OK : mola_filter_no_memory(c);
 }

@@ -136,6 +136,20 @@ static void score_sparse(const mola_score *s, const rows_asked *w, frame *out)
     }
 }
 
+static void score_text(const mola_score *s, const rows_asked *w, frame *out)
+{
+    mola_column c;
+    bool have = mola_span_column(&w->span, s->attr, &c);
+    match_none(w, out);
+    row_walk at = first_row(w);
+    for (uint32_t row; next_row(w, &at, &row);) {
+        out->scores[row] = 0;
+        if (have && mola_column_has(&c, row) &&
+            mola_bm25_score(s->text, &c, row, &out->scores[row]))
+            out->matched[row >> 6] |= (uint64_t)1 << (row & 63);
+    }
+}
+
 static void score_filter(const mola_score *s, const rows_asked *w, frame *out)
 {
     match_all(w, out);
@@ -233,6 +247,9 @@ static void score_window(const mola_score *s, const rows_asked *w, frame *out)
         break;
     case MOLA_SCORE_FILTER:
         score_filter(s, w, out);
+        break;
+    case MOLA_SCORE_TEXT:
+        score_text(s, w, out);
         break;
     case MOLA_SCORE_NUMBER:
         score_number(s, w, out);
@@ -416,7 +433,7 @@ mola_err mola_score_run(mola_ctx *ctx, const mola_rowset *rows, const mola_score
 void mola_score_reads(const mola_score *score, mola_attr_list *attrs)
 {
     if (score->kind == MOLA_SCORE_ATTRIBUTE || score->kind == MOLA_SCORE_DIST ||
-        score->kind == MOLA_SCORE_SPARSE)
+        score->kind == MOLA_SCORE_SPARSE || score->kind == MOLA_SCORE_TEXT)
         mola_attr_list_add(attrs, score->attr);
     if (score->kind == MOLA_SCORE_FILTER)
         mola_filter_reads(score->filter, attrs);

@@ -288,6 +288,9 @@ def main():
         return 1
     good = all(status in (0, 3) for status in statuses)
     print(f"exit statuses {statuses}")
+    for node, status in zip(storm.nodes, statuses):
+        if status not in (0, 3):
+            print("\n".join(node.lines[-20:]))
     return 0 if good else 1
 
 

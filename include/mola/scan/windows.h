@@ -12,7 +12,7 @@ enum { MOLA_STEP_BYTES = 32 << 20, MOLA_STEP_SHARE = 8 };
 /* What one step may pin: a part of the memory for views, where that is small. */
 static inline uint64_t mola_step_bytes(const mola_view *view)
 {
-    size_t share = view->heap->limit / MOLA_STEP_SHARE;
+    size_t share = view->memory_max / MOLA_STEP_SHARE;
     return share < MOLA_STEP_BYTES ? share : MOLA_STEP_BYTES;
 }
 

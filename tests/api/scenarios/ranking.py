@@ -51,6 +51,15 @@ add("limit_per", FILL, ids([1, 2, 5], rank_by=["id", "asc"], limit={"total": 9, 
     fails(400, "", query(rank_by=["id", "asc"], limit={"total": 2, "per": {"attributes": ["team"], "limit": 3}})),
     fails(422, "", query(rank_by=["id", "asc"], limit={"total": 2, "per": {"attributes": None, "limit": 1}})), items=35)
 
+PAIRS = put(*({"id": n, "n": n, **({"k": "ab"[n % 3 - 1]} if n % 3 else {})} for n in range(1, 13)))
+add("limit_per_counts_null_as_a_key", PAIRS,
+    ids([1, 2, 3, 4, 5, 6], rank_by=["n", "asc"], limit={"total": 12, "per": {"attributes": ["k"], "limit": 2}}),
+    ids([12, 11, 10], rank_by=["n", "desc"], limit={"total": 12, "per": {"attributes": ["k"], "limit": 1}}), items=35)
+add("offset_comes_after_per", PAIRS,
+    ids([3, 4, 5], rank_by=["n", "asc"], offset=2, limit={"total": 3, "per": {"attributes": ["k"], "limit": 2}}),
+    ids([6], rank_by=["n", "asc"], offset=5, limit={"total": 3, "per": {"attributes": ["k"], "limit": 2}}),
+    ids([], rank_by=["n", "asc"], offset=6, limit={"total": 3, "per": {"attributes": ["k"], "limit": 2}}), items=35)
+
 # What comes back.
 add("include_and_exclude", FILL, rows([{"id": 1}], rank_by=["id", "asc"], limit=1),
     rows([{"id": 1}], rank_by=["id", "asc"], limit=1, include_attributes=False),
@@ -154,6 +163,13 @@ total("groups_of_two", put(*({"id": n, "a": n % 2, "b": "xy"[n % 3 % 2]} for n i
 total("groups_of_elements", FILL_SALES,
       groups([{"tag": None, "c": 2}, {"tag": "hot", "c": 2}, {"tag": "new", "c": 1}], aggregate_by={"c": ["Count"]},
              group_by=[{"tag": ["ForEachUnique", "tags"]}]), items=24)
+total("an_element_counts_once_a_row", put({"id": 1, "t": ["x", "x", "y"], "n": 5}, {"id": 2, "t": ["x"], "n": 2}),
+      groups([{"t1": "x", "c": 2, "n": 7}, {"t1": "y", "c": 1, "n": 5}], aggregate_by={"c": ["Count"], "n": ["Sum", "n"]},
+             group_by=[{"t1": ["ForEachUnique", "t"]}]), items=24)
+total("groups_of_elements_and_more", FILL_SALES,
+      groups([{"tag": None, "shop": None, "c": 1}, {"tag": None, "shop": "a", "c": 1}, {"tag": "hot", "shop": "a", "c": 1},
+              {"tag": "hot", "shop": "b", "c": 1}, {"tag": "new", "shop": "a", "c": 1}], aggregate_by={"c": ["Count"]},
+             group_by=[{"tag": ["ForEachUnique", "tags"]}, "shop"]), items=24)
 total("first_groups", FILL_SALES,
       groups([{"shop": None, "c": 1}, {"shop": "a", "c": 3}], aggregate_by={"c": ["Count"]}, group_by=["shop"], top_k=2),
       groups([{"shop": None, "c": 1}], aggregate_by={"c": ["Count"]}, group_by=["shop"], limit=1), items=24)
@@ -218,7 +234,7 @@ state("levels", put({"id": 1}), ids([1], rank_by=["id", "asc"], limit=1, consist
       ids([1], rank_by=["id", "asc"], limit=1, consistency={"level": "eventual", "max_staleness_seconds": 0}),
       multi([Rows([1])], {"rank_by": ["id", "asc"], "limit": 1}, consistency={"level": "eventual", "max_staleness_seconds": 3600}), items=34)
 state("own_writes_are_seen", put({"id": 1}), *(step for n in range(2, 6) for step in (
-    put({"id": n}), ids(range(1, n + 1), rank_by=["id", "asc"], limit=9, consistency={"level": "eventual", "max_staleness_seconds": 3600}))), items=34)
+    put({"id": n}), ids(range(1, n + 1), rank_by=["id", "asc"], limit=9, consistency={"level": "eventual", "max_staleness_seconds": 3600}))), items=34, one_server=True)
 state("consistency_refusals", put({"id": 1}),
       *(fails(422, text, query(rank_by=["id", "asc"], limit=1, consistency=value)) for text, value in (
           ('invalid type: string "eventual", expected struct Consistency', "eventual"), ("missing field `level`", {}),

@@ -1,5 +1,5 @@
 """Schemas and metadata: both views to the last member, changes allowed and not, dropped attributes, settings."""
-from dsl import (ANY, MOMENT, Check, Has, all_ids, all_rows, delete_all, exists, fails, found, group, http, ids, op, put, query,
+from dsl import (ANY, MOMENT, Check, Has, all_ids, all_rows, delete_all, exists, fails, found, group, http, ids, op, put, query, race,
                  together, write)
 
 add = group("schema")
@@ -83,6 +83,9 @@ add("declared_but_unused", put({"id": 1}, schema={"a": "datetime", "b": "[]uuid"
 add("two_inferences_at_once", put({"id": 0}),
     together(put({"id": 1, "x": 1}), put({"id": 2, "x": 1})), op("schema", Has(x=Has(type="int"))), all_rows(
         {"id": 0}, {"id": 1, "x": 1}, {"id": 2, "x": 1}), items=17)
+add("int_or_text_at_once", put({"id": 0}, {"id": 1}, {"id": 2}),
+    *(race(lambda outcomes: sorted(outcome.get("error", {}).get("status", 200) for outcome in outcomes) == [200, 400], "one winner",
+           put({"id": 1, f"x{n}": 1}), put({"id": 2, f"x{n}": "text"})) for n in range(8)), all_ids(0, 1, 2), items=17)
 add("moments_move", put({"id": 1, "a": 1}), op("metadata", Has(updated_at=MOMENT)).but(save={"written": "last_write_at", "updated": "updated_at"}),
     op("update_schema", ANY, {"a": {"type": "int", "filterable": False}}), op("metadata", Has(last_write_at=MOMENT, updated_at=MOMENT)), items=17)
 

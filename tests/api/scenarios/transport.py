@@ -20,7 +20,7 @@ add("refusals_are_not_retried", fails(400, "", put({"id": 1, "x": 0.5}).but(clie
     fails(404, "", query(rank_by=["id", "asc"], limit=1).but(client={"through": "seen", **TRIES})), items=30)
 add("slow_answers_time_out", put({"id": 1}), raises("timeout", query(rank_by=["id", "asc"], limit=1).but(client={"through": "slow", "timeout": 0.4})),
     items=30)
-add("after_a_timeout_it_is_tried_again", put({"id": 1}).but(client={"through": "slow", "timeout": 0.6, **TRIES}), all_ids(1), items=30)
+add("after_a_timeout_it_is_tried_again", put({"id": 1}).but(client={"through": "slow", "timeout": 1.2, **TRIES}), all_ids(1), items=30)
 add("nobody_listens", raises("connection", query(rank_by=["id", "asc"], limit=1).but(client={"closed": True})),
     raises("connection", put({"id": 1}).but(client={"closed": True})), items=30)
 
@@ -91,3 +91,5 @@ add("prefer_changes_nothing", put({"id": 1}),
 add("answers_are_json", put({"id": 1}),
     http("GET", "/v2/namespaces/$a/metadata", Has(headers=headers(content_type="application/json"))),
     http("GET", "/v1/namespaces", Has(headers=headers(content_type="application/json"))), items=26)
+add("thirty_queries_at_once", put(*({"id": n, "vector": [n, 1]} for n in range(50)), distance_metric="euclidean_squared"),
+    together(*(ids([n, *([n - 1, n + 1] if n else [1, 2])], rank_by=["vector", "ANN", [n, 1]], limit=3) for n in range(30))), items=27)

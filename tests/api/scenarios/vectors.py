@@ -119,6 +119,17 @@ add("two_vector_queries_at_once", FILL_WIDE,
     multi([[{"id": 2, "$dist": 0}, {"id": 1, "$dist": 0.25}], [{"id": 1, "$dist": 0}]],
           {"rank_by": ["vector", "ANN", [0.5, 1.0]], "limit": 2}, {"rank_by": ["tiny", "ANN", [-128, 0, 127]], "limit": 1}), items=40)
 
+EIGHT = {f"v{n}": {"type": "[2]f32", "ann": True} for n in range(8)}
+add("eight_vector_columns", put({"id": 1, **{f"v{n}": [n, 1] for n in range(8)}}, schema=EIGHT, distance_metric="euclidean_squared"),
+    rows([{"id": 1, "$dist": 1}], rank_by=["v7", "ANN", [6, 1]], limit=1),
+    fails(400, "8", put({"id": 1, **{f"v{n}": [n, 1] for n in range(9)}}, ns="b", distance_metric="euclidean_squared",
+                        schema={**EIGHT, "v8": {"type": "[2]f32", "ann": True}})), items=40)
+add("sparse_of_1024", put({"id": 1, "w": {f"k{n}": 1 for n in range(1024)}}),
+    fails(400, "1024", put({"id": 2, "w": {f"k{n}": 1 for n in range(1025)}})), items=40)
+add("thousands_of_dimensions", put({"id": 1, "vector": [0.5] * 3073}, {"id": 2, "vector": [0.25] * 3073}, distance_metric="euclidean_squared"),
+    rows([{"id": 2, "$dist": 0}, {"id": 1, "$dist": 3073 / 16}], rank_by=["vector", "ANN", [0.25] * 3073], limit=2),
+    fails(400, "10752", put({"id": 1, "vector": [0.5] * 10753}, ns="b", distance_metric="euclidean_squared")), items=40)
+
 # Sparse vectors.
 sparse = group("sparse")
 WEIGHTS = {1: {"a": 1, "b": 0.5}, 2: {"b": 2, "c": 1}, 3: {}, 5: {"d": 1}}

@@ -1,5 +1,5 @@
 """Conditional writes, writes by filter, affected ids."""
-from dsl import ANY, Check, Has, all_ids, all_rows, fails, group, put, together, write
+from dsl import ANY, Check, Has, all_ids, all_rows, fails, group, put, race, write
 
 add = group("conditions")
 NEWER = ["version", "Lt", {"$ref_new": "version"}]
@@ -40,9 +40,17 @@ add("conditional_ids", put({"id": 1, "n": 1}, {"id": 2, "n": 2}, {"id": 3, "n": 
 add("counter", put({"id": 1, "n": 0}),
     *(write(patch_rows=[{"id": 1, "n": n + 1}], patch_condition=["n", "Eq", n], affected=1) for n in range(4)),
     write(patch_rows=[{"id": 1, "n": 9}], patch_condition=["n", "Eq", 2], affected=0), all_rows({"id": 1, "n": 4}))
-ONE_OF_FOUR = write(patch_rows=[{"id": 1, "n": 1}], patch_condition=["n", "Eq", 0], answer={"rows_affected": Check(lambda n: n in (0, 1), "0 or 1")})
-add("one_of_four_wins", put({"id": 1, "n": 0, "m": 0}), together(*[ONE_OF_FOUR] * 4), all_rows({"id": 1, "n": 1, "m": 0}),
-    write(patch_rows=[{"id": 1, "m": 1}], patch_condition=["n", "Eq", 1], affected=1))
+def affected(outcomes):
+    return sum(outcome["ok"]["rows_affected"] for outcome in outcomes)
+
+
+add("one_of_four_wins", put({"id": 1, "n": 0}),
+    *(race(lambda outcomes: affected(outcomes) == 1, "four answers, one of them of a change",
+           *(write(patch_rows=[{"id": 1, "n": n + 1, "by": by}], patch_condition=["n", "Eq", n]) for by in range(4))) for n in range(3)),
+    write(patch_rows=[{"id": 1, "by": None}], patch_condition=["n", "Eq", 3], affected=1), all_rows({"id": 1, "n": 3}))
+add("first_come", put({"id": 0}),
+    race(lambda outcomes: affected(outcomes) == 1, "four answers, one of them of an insertion",
+         *(write(upsert_rows=[{"id": 7, "by": by}], upsert_condition=["id", "Eq", None]) for by in range(4))), all_ids(0, 7))
 add("condition_refusals_write_nothing", put({"id": 1, "n": 1, "s": "x"}),
     write(upsert_rows=[{"id": 1, "n": 1, "s": "y"}], upsert_condition=["n", "Eq", 1], affected=1),
     fails(400, "", write(upsert_rows=[{"id": 1, "n": 2}], upsert_condition=["nothing", "Eq", 1])),

@@ -202,7 +202,8 @@ static const refusal refusals[] = {
     {R("[\"s\",\"BM25\",\"x\"]"), I,
      "rank_by field \"s\" is not enabled for full-text search; this requires a schema update"},
     {R("[\"id\",\"BM25\",\"x\"]"), I, "attribute `id` not found in schema"},
-    {R("[\"t\",\"BM25\",\"x\"]"), I, "BM25 is not supported by this version yet"},
+    {R("[\"t\",\"BM25\",[\"quick\",\"fish\"]]"), I,
+     "invalid input '[quick, fish]' for rank_by field \"t\", expecting string"},
     {R("[\"t\",\"BM25\",3]"), S, NO_RANK},
     {R("[\"t\",\"BM25\",\"x\",{\"y\":1}]"), S, NO_RANK},
     /* filters */
@@ -276,8 +277,10 @@ static const refusal refusals[] = {
      "attribute is not enabled for full-text search; this requires a schema update"},
     {F("[\"t\",\"ContainsAnyToken\",\"a\",{\"x\":1}]"), S, NO_FILTER},
     {F("[\"t\",\"ContainsAnyToken\",\"a\",{\"last_as_prefix\":1}]"), S, NO_FILTER},
-    {F("[\"t\",\"ContainsTokenSequence\",\"a\"]"), I,
-     "operator ContainsTokenSequence is not supported by this version yet"},
+    {F("[\"t\",\"ContainsTokenSequence\",\"a\",{\"last_as_prefix\":true}]"), I,
+     "filter error in key `t`: last_as_prefix is not available on ContainsTokenSequence"},
+    {F("[\"t\",\"ContainsAllTokens\",3]"), I,
+     "type mismatch, ContainsAllTokens expects string, but got 3"},
     /* compute_attributes */
     {C("[]"), S, PREFIX "compute_attributes: invalid type: sequence, expected a map"},
     {C("{\"c\":3}"), S,
@@ -303,8 +306,8 @@ static const refusal refusals[] = {
      "which is not enabled for full-text search; this requires a schema update"},
     {C("{\"c\":[\"Highlight\",\"t\"]}"), I,
      "cannot infer `rank_fragments_by` because the query `rank_by` has no BM25 clause over `t`"},
-    {C("{\"c\":[\"Highlight\",\"t\",{\"rank_fragments_by\":[\"$fragment\",\"BM25\",\"x\"]}]}"), I,
-     "Highlight is not supported by this version yet"},
+    {C("{\"c\":[\"Highlight\",\"t\",{\"rank_fragments_by\":[\"t\",\"BM25\",\"x\"]}]}"), I,
+     "attribute `t` not found in schema"},
     /* several at once */
     {"{\"queries\":{}}", S, "queries: invalid type: map, expected a sequence"},
     {"{\"queries\":[3]}", S, "expected struct QueryRequest"},
