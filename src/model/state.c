@@ -56,6 +56,14 @@ mola_state *mola_state_new(mola_heap *heap)
     return mola_state_with_room(heap, 0, 0);
 }
 
+void mola_state_set_parent(mola_state *state, mola_str parent)
+{
+    MOLA_ASSERT(parent.len <= sizeof state->parent);
+    state->parent_bytes = (uint8_t)parent.len;
+    if (parent.len)
+        memcpy(state->parent, parent.data, parent.len);
+}
+
 void mola_state_ref(mola_state *state)
 {
     mola_ref_take(&state->ref);
@@ -112,6 +120,7 @@ mola_state *mola_state_copy(mola_heap *heap, const mola_state *state, uint32_t m
     copy->read_only = state->read_only;
     copy->pinned_replicas = state->pinned_replicas;
     copy->shards = state->shards;
+    mola_state_set_parent(copy, mola_state_parent(state));
     copy->next_attr = state->next_attr;
     copy->attr_count = state->attr_count;
     for (uint32_t i = 0; i < state->attr_count; i++) {
@@ -234,7 +243,8 @@ bool mola_state_eq(const mola_state *a, const mola_state *b)
 {
     if (a->id_type != b->id_type || a->metric != b->metric || a->read_only != b->read_only ||
         a->pinned_replicas != b->pinned_replicas || a->shards != b->shards ||
-        a->next_attr != b->next_attr || a->attr_count != b->attr_count)
+        a->next_attr != b->next_attr || a->attr_count != b->attr_count ||
+        !mola_str_eq(mola_state_parent(a), mola_state_parent(b)))
         return false;
     for (uint32_t i = 0; i < a->attr_count; i++) {
         if (!attr_eq(&a->attrs[i], &b->attrs[i]))

@@ -218,7 +218,8 @@ mola_err mola_filter_run_ahead(mola_ctx *ctx, const mola_filter *filter,
                       .of = &f,
                       .visit = test_window,
                       .wanted = is_undecided,
-                      .reads = reads_attr};
+                      .reads = reads_attr,
+                      .ahead = true};
     return err ? err : mola_scan_windows(ctx, rows, &walk);
 }
 

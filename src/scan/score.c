@@ -442,8 +442,12 @@ static mola_err offer_all(ranking *r, const mola_rowset *rows)
     mola_attr_list_add(&attrs, MOLA_ATTR_ID);
     mola_score_reads(r->scorer.score, &attrs);
     add_postings(r->scorer.score, &attrs);
-    mola_walk walk = {
-        .attrs = &attrs, .of = r, .visit = offer_window, .reads = window_reads, .done = step_done};
+    mola_walk walk = {.attrs = &attrs,
+                      .of = r,
+                      .visit = offer_window,
+                      .reads = window_reads,
+                      .done = step_done,
+                      .ahead = true};
     return mola_scan_windows(r->heap.ctx, rows, &walk);
 }
 

@@ -101,8 +101,16 @@ TABLE = [
     ("a vector without ann", "POST", "/v2/namespaces/fresh", {**rows({"id": 2, "w": [1, 2]}), "schema": {"w": "[2]f32"}}, 400),
     ("columns of unequal length", "POST", WRITE, {"upsert_columns": {"id": [2, 3], "n": [1]}}, 400),
     ("columns without ids", "POST", WRITE, {"upsert_columns": {"n": [1]}}, 400),
-    ("a condition, not built yet", "POST", WRITE, {**rows({"id": 2}), "upsert_condition": ["n", "Lt", 5]}, 400),
-    ("a copy, not built yet", "POST", "/v2/namespaces/fresh", {"copy_from_namespace": "n"}, 400),
+    ("a condition on an unknown attribute", "POST", WRITE, {**rows({"id": 2}), "upsert_condition": ["nope", "Lt", 5]}, 400),
+    ("a condition without its operation", "POST", WRITE, {**rows({"id": 2}), "delete_condition": ["n", "Lt", 5]}, 400),
+    ("a reference to an unknown attribute", "POST", WRITE, {**rows({"id": 2}), "upsert_condition": ["n", "Lt", {"$ref_new": "m"}]}, 400),
+    ("a condition of 2,000 nodes", "POST", WRITE, {**rows({"id": 2}), "upsert_condition": ["Or", [["n", "Eq", 1]] * 2000]}, 400),
+    ("a deletion by no filter", "POST", WRITE, {"delete_by_filter": "n"}, 422),
+    ("a deletion by an unknown attribute", "POST", WRITE, {"delete_by_filter": ["nope", "Eq", 1]}, 400),
+    ("a patch by filter of the id", "POST", WRITE, {"patch_by_filter": {"filters": ["n", "Gte", 0], "patch": {"id": 9}}}, 400),
+    ("a patch by filter of another type", "POST", WRITE, {"patch_by_filter": {"filters": ["n", "Gte", 0], "patch": {"n": "x"}}}, 400),
+    ("a patch by filter of nothing", "POST", WRITE, {"patch_by_filter": {"filters": ["n", "Gte", 0]}}, 422),
+    ("a copy beside rows", "POST", "/v2/namespaces/fresh", {"copy_from_namespace": "n", **rows({"id": 2})}, 400),
     ("no limit", "POST", QUERY, {"rank_by": ["id", "asc"]}, 400),
     ("a limit of 0", "POST", QUERY, {"rank_by": ["id", "asc"], "limit": 0}, 400),
     ("a limit of 10,001", "POST", QUERY, {"rank_by": ["id", "asc"], "limit": 10001}, 400),
@@ -152,13 +160,14 @@ TABLE = [
 @pytest.fixture(scope="module")
 def busy(tmp_path_factory):
     from mola import Mola
-    server = Mola(f"file:{tmp_path_factory.mktemp('malformed')}/data")
+    server = Mola(f"file:{tmp_path_factory.mktemp('malformed')}/data").watched()
     assert server.ask("POST", WRITE, {"upsert_rows": [{"id": 1, "n": 5, "s": "text", "tags": ["a"], "rx": "text"}],
-                                         "schema": {"rx": {"type": "string", "regex": True, "fuzzy": True}}})[0] == 200
+                                          "schema": {"rx": {"type": "string", "regex": True, "fuzzy": True}}})[0] == 200
     assert server.ask("POST", "/v2/namespaces/v", {"upsert_rows": [{"id": 1, "vector": [1.0, 2.0]}],
                                                    "distance_metric": "euclidean_squared"})[0] == 200
     yield server
     assert server.process.poll() is None
+    server.unwatched()
     assert server.stop() == 0
 
 
