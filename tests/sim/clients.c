@@ -271,4 +271,6 @@ void sim_boot(void *argument)
     }
     if (node->index == 0)
         add_client(node, WORKERS * WRITERS, sim_admin);
+    if (limits.forks)
+        node_fiber(node, sim_forker, NULL);
 }
