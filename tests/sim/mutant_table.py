@@ -186,7 +186,7 @@ MUTANTS = [
     mutant("HASH_PAGE_KEPT_UNCHECKED", NAMESPACE + "page_make.c",
            "mola_err err = mola_segment_index_check(&w->segment->head, w->number, b->bytes);", "mola_err err = MOLA_OK;", profile="damage"),
     mutant("VIEW_NEVER_FOLLOWS", NAMESPACE + "open.c",
-           "(view->manifest_ver > m->ver || same_segments(view, m));", "view->nsid;", profile="margins"),
+           "(view->manifest_ver > m->ver || same_segments(view, m));", "(m->ver || same_segments(view, m));", profile="margins"),
     mutant("OLDEST_SEGMENT_DECIDES", NAMESPACE + "locate.c",
            "for (uint32_t p = l->view->segment_count; p-- > 0;) {", "for (uint32_t p = 0; p < l->view->segment_count; p++) {"),
 ]
