@@ -6,7 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 
-enum { TRY_SECONDS = 5 };
+enum { TRY_SECONDS = 15 }; /* most of it for networks that lose requests */
 static const uint64_t index_memory_min = 32 << 20;
 
 static mola_err log_level(mola_process *p)

@@ -58,6 +58,7 @@ static void print_trailer(request *r, mola_buf *out, const mola_view *view,
 typedef struct {
     mola_view *view;
     mola_query_result result;
+    mola_buf *plan; /* NULL: the query is answered; else it is explained, here */
     double log_ratio;
     uint64_t run_ns;
 } answer;
@@ -79,7 +80,13 @@ static mola_err run(request *r, const mola_query *query, answer *out)
             return err;
         out->log_ratio = log_ratio(r, out->view);
         uint64_t began_ns = mola_boot_ns(r->api->env);
-        err = mola_query_run(&r->ctx, out->view, r->api->config.kernel, query, &out->result);
+        const mola_kernel *kernel = r->api->config.kernel;
+        if (out->plan) {
+            out->plan->len = 0;
+            err = mola_query_explain(&r->ctx, out->view, kernel, query, out->plan);
+        } else {
+            err = mola_query_run(&r->ctx, out->view, kernel, query, &out->result);
+        }
         out->run_ns = mola_boot_ns(r->api->env) - began_ns;
         mola_view_release(&r->ctx, NULL);
         freshness = (mola_freshness){.level = MOLA_READ_STRONG};
@@ -91,6 +98,40 @@ static mola_err run(request *r, const mola_query *query, answer *out)
                      "the namespace changes faster than the query reads it");
 }
 
+/* Namespaces that are pinned have no limit (reference 1.11). */
+static bool is_limited(const request *r)
+{
+    mola_state *state = mola_namespace_guess_state(r->api->config.namespaces, request_name(r));
+    bool limited = !state || !state->pinned_replicas;
+    mola_state_unref(state);
+    return limited;
+}
+
+mola_err mola_request_enter(request *r, uint32_t weight)
+{
+    r->limited = is_limited(r);
+    if (!r->limited)
+        return MOLA_OK;
+    return mola_gate_enter(r->api->gate, r->ctx.job, request_name(r), weight, &r->why);
+}
+
+void mola_request_leave(request *r, uint32_t weight)
+{
+    if (r->limited)
+        mola_gate_leave(r->api->gate, request_name(r), weight);
+}
+
+static mola_err run_in_turn(request *r, const mola_query *query, answer *out)
+{
+    uint32_t weight = mola_query_weight(query);
+    mola_err err = mola_request_enter(r, weight);
+    if (err)
+        return err;
+    err = run(r, query, out);
+    mola_request_leave(r, weight);
+    return err;
+}
+
 handled mola_handle_query(request *r)
 {
     mola_count(r->api->env->metrics, MOLA_M_queries_total, 1);
@@ -99,10 +140,14 @@ handled mola_handle_query(request *r)
     answer a = {0};
     mola_buf_init(&a.result.members, r->api->env->heap);
     mola_query *query;
-    mola_err err = mola_query_parse(&r->ctx, r->body, &query);
+    mola_err err = r->legacy ? MOLA_OK : mola_legacy_query(r);
     if (!err)
-        err = run(r, query, &a);
-    if (!err) {
+        err = mola_query_parse(&r->ctx, r->body, &query);
+    if (!err)
+        err = run_in_turn(r, query, &a);
+    if (!err && r->legacy) {
+        err = mola_legacy_print(r, a.view, &a.result.members, &out);
+    } else if (!err) {
         mola_buf_add_char(&out, '{');
         mola_buf_add_str(&out, mola_buf_str(&a.result.members));
         out.failed |= a.result.members.failed;
@@ -110,6 +155,29 @@ handled mola_handle_query(request *r)
     }
     mola_view_release(&r->ctx, NULL); /* also what a failed read of the namespace left */
     mola_buf_free(&a.result.members);
+    handled done = finish(r, err, 200, &out, a.view);
+    if (a.view)
+        mola_view_unref(a.view);
+    return done;
+}
+
+handled mola_handle_explain(request *r)
+{
+    mola_buf out, plan;
+    mola_buf_init(&out, r->api->env->heap);
+    mola_buf_init(&plan, r->api->env->heap);
+    answer a = {.plan = &plan};
+    mola_query *query;
+    mola_err err = mola_query_parse(&r->ctx, r->body, &query);
+    if (!err)
+        err = run(r, query, &a);
+    if (!err) {
+        mola_buf_add_str(&out, MOLA_STR("{\"plan_text\":"));
+        mola_print_string(&out, mola_buf_str(&plan));
+        mola_buf_add_char(&out, '}');
+    }
+    mola_view_release(&r->ctx, NULL); /* also what a failed read of the namespace left */
+    mola_buf_free(&plan);
     handled done = finish(r, err, 200, &out, a.view);
     if (a.view)
         mola_view_unref(a.view);

@@ -5,23 +5,19 @@
 
 /* Where one value comes from. */
 typedef struct {
-    enum { ABSENT, COLUMN, RECORD, PAGE } kind;
-    const mola_column *column; /* COLUMN; of a pinned page that is made by the run: see `slot` */
-    mola_cached_page **slot;   /* COLUMN of a page: it is looked up after the run */
+    enum { ABSENT, COLUMN } kind;
+    const mola_column *column; /* NULL: of a page, see `slot` */
+    mola_cached_page **slot;   /* the page, which is pinned, at the latest after the run */
     uint32_t index;            /* of the column in that page */
-    uint32_t row;              /* of the column or, RECORD, of the segment */
-    const mola_segment_attr *attr;
-    size_t block; /* RECORD, PAGE */
-    uint32_t page;
+    uint32_t row;              /* of the column */
 } source;
 
 typedef struct {
     mola_loading load;
     const mola_row_at *at;
     uint32_t count;
-    uint32_t *order;      /* rows by part and row: neighbours share pages */
-    source *sources;      /* of one attribute after the other: [attribute * count + row] */
-    mola_column *decoded; /* PAGE blocks that were decoded, by block */
+    uint32_t *order; /* rows by part and row: neighbours share pages */
+    source *sources; /* of one attribute after the other: [attribute * count + row] */
 } gathering;
 
 static int by_row(const void *a, const void *b, void *argument)
@@ -47,48 +43,41 @@ static mola_err begin(gathering *g, uint32_t attr_count)
     return MOLA_OK;
 }
 
-/* A vector alone, unless its window is in memory. */
-static mola_err want_record(gathering *g, uint32_t part, const mola_segment_attr *a, uint32_t row,
+/* The window, if it is in memory. *out stays as it is when it is not. */
+static mola_err take_window(gathering *g, mola_segment *s, const mola_segment_attr *a, uint32_t row,
                             source *out)
+{
+    mola_want window = {.segment = s, .attr = a, .number = row / MOLA_WINDOW_ROWS};
+    mola_cached_page **slot = mola_want_slot(&window);
+    mola_cached_page *page = mola_pages_pin(&s->all->pages, slot);
+    if (!page)
+        return MOLA_OK;
+    *out = (source){.kind = COLUMN, .slot = slot, .row = row % MOLA_WINDOW_ROWS};
+    g->load.ctx->pages_hit++;
+    return mola_pin_page(g->load.ctx, &s->all->pages, page) ? MOLA_OK : MOLA_NO_MEMORY;
+}
+
+/* From the window where a window is one page or is in memory, else from a slice of it. */
+static mola_err want_value(gathering *g, uint32_t part, const mola_segment_attr *a, uint32_t row,
+                           const source *before, source *out)
 {
     mola_segment *s = g->load.view->parts[part].part->segment;
     if (a->present && !mola_bit(a->present, row))
         return MOLA_OK;
-    uint32_t rows = 1;
-    *out = (source){.kind = RECORD, .attr = a, .row = row};
-    mola_want window = {.segment = s, .attr = a, .number = row / MOLA_WINDOW_ROWS};
-    mola_cached_page **slot = mola_want_slot(&window);
-    mola_cached_page *page = mola_pages_pin(&s->all->pages, slot);
-    if (page) {
-        *out = (source){.kind = COLUMN, .slot = slot, .row = row % MOLA_WINDOW_ROWS};
-        g->load.ctx->pages_hit++;
-        return mola_pin_page(g->load.ctx, &s->all->pages, page) ? MOLA_OK : MOLA_NO_MEMORY;
+    mola_want want = {.segment = s, .attr = a, .number = row / MOLA_WINDOW_ROWS};
+    uint32_t first = want.number * MOLA_WINDOW_ROWS;
+    if (mola_segment_slices(s, a)) {
+        mola_err err = take_window(g, s, a, row, out);
+        if (err || out->kind == COLUMN)
+            return err;
+        want.kind = MOLA_WANT_SLICE;
+        want.number = mola_segment_slice_of(a, row);
+        (void)mola_segment_slice_rows(s, a, want.number, &first);
     }
-    mola_load_missed(g->load.ctx, s);
-    return mola_load_block(&g->load, part, mola_segment_records_at(a, row, &rows), &out->block);
-}
-
-static mola_err want_page(gathering *g, uint32_t part, const mola_segment_attr *a, uint32_t row,
-                          const source *before, source *out)
-{
-    mola_segment *s = g->load.view->parts[part].part->segment;
-    uint32_t window = row / MOLA_WINDOW_ROWS, first, last;
-    mola_segment_pages_of(s, a, window, &first, &last);
-    if (first == last) {
-        mola_want want = {.segment = s, .attr = a, .number = window};
-        *out =
-            (source){.kind = COLUMN, .slot = mola_want_slot(&want), .row = row % MOLA_WINDOW_ROWS};
-        if (before && before->slot == out->slot)
-            return MOLA_OK;
-        return mola_load_want(&g->load, MOLA_WANT_WINDOW, part, a, window);
-    }
-    uint32_t page = mola_segment_page_of(a, row); /* wide values: not the whole window */
-    *out = (source){.kind = PAGE, .attr = a, .row = row - a->pages[page].row_first, .page = page};
-    if (before && before->kind == PAGE && before->attr == a && before->page == page) {
-        out->block = before->block;
+    *out = (source){.kind = COLUMN, .slot = mola_want_slot(&want), .row = row - first};
+    if (before && before->slot == out->slot)
         return MOLA_OK;
-    }
-    return mola_load_block(&g->load, part, a->pages[page].at, &out->block);
+    return mola_load_want(&g->load, want.kind, part, a, want.number);
 }
 
 static mola_err want_group(gathering *g, uint32_t part, const mola_segment_attr *a, uint32_t row,
@@ -118,77 +107,17 @@ static mola_err want(gathering *g, uint32_t attr, const mola_row_at *at, const s
     const mola_segment_attr *a = mola_segment_find(&part->segment->head, attr);
     if (!a || !a->any_value)
         return MOLA_OK;
-    switch (a->layout) {
-    case MOLA_AS_VECTORS:
-        return want_record(g, at->part, a, at->row, out);
-    case MOLA_AS_PAGES:
-        return want_page(g, at->part, a, at->row, before, out);
-    default:
-        return want_group(g, at->part, a, at->row, out);
-    }
+    return a->layout == MOLA_AS_DOCUMENTS ? want_group(g, at->part, a, at->row, out)
+                                          : want_value(g, at->part, a, at->row, before, out);
 }
 
 /* ------------------------------------------------------------------ after the run */
-static mola_err add_record(gathering *g, const source *s, mola_column_builder *b)
+static mola_err add_value(const source *s, mola_column_builder *b)
 {
-    mola_segment_block *block = &g->load.blocks[s->block];
-    const mola_segment_head *head = &block->segment->head;
-    size_t bytes = mola_segment_record_bytes(s->attr) - MOLA_BLOCK_TRAILER_BYTES;
-    mola_arena scratch;
-    mola_arena_init(&scratch, g->load.ctx->env->heap, SIZE_MAX);
-    uint8_t *vector = mola_arena_alloc(&scratch, 1, bytes, 64);
-    mola_err err = vector ? MOLA_OK : MOLA_NO_MEMORY;
-    if (!err) {
-        err = mola_segment_records_decode(head, s->attr, s->row, 1, block->bytes, vector);
-        if (err == MOLA_CORRUPT) { /* I14: once more */
-            err = mola_segment_reread(&g->load.ask, block);
-            if (!err)
-                err = mola_segment_records_decode(head, s->attr, s->row, 1, block->bytes, vector);
-            err = mola_segment_fail(&g->load.ask, block, err);
-        }
-    }
-    if (!err) {
-        mola_column one = {.type = s->attr->type, .rows = 1, .data = vector};
-        err = mola_part_add_cell(b, &one, 0);
-    }
-    mola_arena_reset(&scratch);
-    return err;
-}
-
-static mola_err add_from_page(gathering *g, const source *s, mola_column_builder *b)
-{
-    mola_segment_block *block = &g->load.blocks[s->block];
-    const mola_segment_head *head = &block->segment->head;
-    mola_arena *arena = &g->load.ask.arena;
-    mola_column *column = &g->decoded[s->block];
-    if (column->rows == 0) {
-        mola_err err =
-            mola_segment_page_decode(head, s->attr, s->page, block->bytes, arena, column);
-        if (err == MOLA_CORRUPT) { /* I14: once more */
-            err = mola_segment_reread(&g->load.ask, block);
-            if (!err)
-                err = mola_segment_page_decode(head, s->attr, s->page, block->bytes, arena, column);
-        }
-        if (err)
-            return mola_segment_fail(&g->load.ask, block, err);
-    }
-    return mola_part_add_cell(b, column, s->row);
-}
-
-static mola_err add_value(gathering *g, const source *s, mola_column_builder *b)
-{
-    switch (s->kind) {
-    case COLUMN: {
-        const mola_column *column = s->slot ? &(*s->slot)->columns[s->index].column : s->column;
-        return mola_part_add_cell(b, column->rows ? column : NULL, s->row);
-    }
-    case RECORD:
-        return add_record(g, s, b);
-    case PAGE:
-        return add_from_page(g, s, b);
-    default:
+    if (s->kind == ABSENT)
         return mola_column_add_absent(b, 1);
-    }
+    const mola_column *column = s->slot ? &(*s->slot)->columns[s->index].column : s->column;
+    return mola_part_add_cell(b, column->rows ? column : NULL, s->row);
 }
 
 static mola_err build(gathering *g, uint32_t attr, const source *sources, mola_column *out)
@@ -204,7 +133,7 @@ static mola_err build(gathering *g, uint32_t attr, const source *sources, mola_c
         return MOLA_NO_MEMORY;
     bool any = false;
     for (uint32_t i = 0; i < g->count; i++) {
-        mola_err err = add_value(g, &sources[i], b);
+        mola_err err = add_value(&sources[i], b);
         if (err)
             return err;
         any = any || sources[i].kind != ABSENT;
@@ -229,10 +158,6 @@ static mola_err gather(gathering *g, const uint32_t *attrs, uint32_t attr_count,
     }
     if (!err)
         err = mola_load_run(&g->load);
-    if (!err) {
-        g->decoded = mola_new(&g->load.ask.arena, mola_column, g->load.block_count);
-        err = g->decoded ? MOLA_OK : MOLA_NO_MEMORY;
-    }
     for (uint32_t a = 0; a < attr_count && !err; a++)
         err = build(g, attrs[a], g->sources + (size_t)a * g->count, &columns[a]);
     return err;

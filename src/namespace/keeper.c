@@ -4,24 +4,25 @@
  * that no write waits for one. */
 #include "namespace/name.h"
 
-enum { BATCH = 16 };
+enum { BATCH = 16, LOOKS = 16 /* within W */ };
 
-/* Names used within W whose hold is older than W/8; the keeper looks every W/8, so no hold grows
- * much older than W/4. *active: some name is in use. Registry lock held. */
+/* Names used within W whose hold is W/4 old: it is read again once in that time, and well before it
+ * expires at W/2. A failed reading is repeated after W/16. *active: some name is in use. Registry
+ * lock held. */
 static uint32_t choose_due(mola_namespaces *all, mola_name *due[BATCH], bool *active)
 {
-    uint64_t now = mola_boot_ns(all->env), pace = all->fence_ns / 8;
+    uint64_t now = mola_boot_ns(all->env), age = all->fence_ns / 4;
     uint32_t count = 0;
     *active = false;
     for (mola_name *name = all->newest; name && count < BATCH; name = name->older) {
         if (now - name->used_ns > all->fence_ns)
             break;
         *active = true;
-        if (now - name->kept_ns < pace)
+        if (now - name->kept_ns < all->fence_ns / LOOKS)
             continue;
         mola_lock_take(&name->lock);
         bool old = name->have && !name->held->manifest.deleted && now > name->sent.boot_ns &&
-                   now - name->sent.boot_ns >= pace;
+                   now - name->sent.boot_ns >= age;
         mola_lock_give(&name->lock);
         if (old) {
             name->kept_ns = now;
@@ -69,7 +70,7 @@ void mola_keeper_run(void *argument)
             refresh(all, due, count);
             mola_lock_take(&all->lock);
         } else if (active) {
-            uint64_t next = mola_boot_ns(all->env) + all->fence_ns / 8;
+            uint64_t next = mola_boot_ns(all->env) + all->fence_ns / LOOKS;
             (void)mola_event_wait(&all->changed, &all->lock, next);
         } else {
             all->keeper_rests = true;

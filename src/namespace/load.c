@@ -22,15 +22,14 @@ static void *grow(mola_arena *arena, void *array, size_t count, size_t *room, si
     return grown;
 }
 
-mola_err mola_load_block(mola_loading *l, uint32_t part, mola_extent at, size_t *index)
+static mola_err add_block(mola_loading *l, uint32_t part, mola_extent at)
 {
     mola_segment_block *blocks =
         grow(&l->ask.arena, l->blocks, l->block_count, &l->block_room, sizeof *blocks);
     if (!blocks)
         return MOLA_NO_MEMORY;
     l->blocks = blocks;
-    *index = l->block_count++;
-    blocks[*index] =
+    blocks[l->block_count++] =
         (mola_segment_block){.part = part, .segment = l->view->parts[part].part->segment, .at = at};
     return MOLA_OK;
 }
@@ -41,6 +40,8 @@ mola_cached_page **mola_want_slot(const mola_want *w)
     switch (w->kind) {
     case MOLA_WANT_WINDOW:
         return &s->windows[mola_segment_attr_index(s, w->attr)][w->number];
+    case MOLA_WANT_SLICE:
+        return &s->slices[mola_segment_attr_index(s, w->attr)][w->number];
     case MOLA_WANT_GROUP:
         return &s->groups[w->number];
     case MOLA_WANT_INDEX:
@@ -60,7 +61,8 @@ static mola_err add_want(mola_loading *l, const mola_want *want)
     return MOLA_OK;
 }
 
-void mola_load_missed(mola_ctx *ctx, const mola_segment *segment)
+/* Counts something that is not in memory; what stands in the manifest is, all but decoded. */
+static void count_miss(mola_ctx *ctx, const mola_segment *segment)
 {
     if (segment->objects) {
         ctx->pages_hit++;
@@ -79,7 +81,7 @@ mola_err mola_load_want(mola_loading *l, mola_want_kind kind, uint32_t part,
         l->ctx->pages_hit++;
         return mola_pin_page(l->ctx, &s->all->pages, page) ? MOLA_OK : MOLA_NO_MEMORY;
     }
-    mola_load_missed(l->ctx, s);
+    count_miss(l->ctx, s);
     mola_err err = add_want(l, &want);
     if (err || kind != MOLA_WANT_WINDOW || attr->layout != MOLA_AS_DOCUMENTS)
         return err;
@@ -119,46 +121,70 @@ static void drop_repeated(mola_loading *l)
     l->want_count = kept;
 }
 
-static mola_err add_window_blocks(mola_loading *l, const mola_want *w)
+static mola_err add_record_blocks(mola_loading *l, const mola_want *w, uint32_t row, uint32_t left)
 {
-    uint32_t first, last, row = w->number * MOLA_WINDOW_ROWS;
-    mola_segment_pages_of(w->segment, w->attr, w->number, &first, &last);
-    uint32_t left = mola_segment_window_rows(w->segment, w->number);
     mola_err err = MOLA_OK;
-    for (uint32_t page = first; page <= last && !err; page++) {
-        mola_extent at = w->attr->pages[page].at;
-        if (w->attr->layout == MOLA_AS_VECTORS) {
-            uint32_t rows = left;
-            at = mola_segment_records_at(w->attr, row, &rows);
-            row += rows;
-            left -= rows;
-        }
-        size_t index;
-        err = mola_load_block(l, w->part, at, &index);
+    while (left && !err) { /* cut where a run of records ends */
+        uint32_t rows = left;
+        err = add_block(l, w->part, mola_segment_records_at(w->attr, row, &rows));
+        row += rows;
+        left -= rows;
     }
     return err;
+}
+
+static mola_err add_page_blocks(mola_loading *l, const mola_want *w, uint32_t first, uint32_t last)
+{
+    mola_err err = MOLA_OK;
+    for (uint32_t page = first; page <= last && !err; page++) {
+        err = add_block(l, w->part, w->attr->pages[page].at);
+    }
+    return err;
+}
+
+static mola_err add_window_blocks(mola_loading *l, const mola_want *w)
+{
+    uint32_t first, last;
+    switch (w->attr->layout) {
+    case MOLA_AS_VECTORS:
+        return add_record_blocks(l, w, w->number * MOLA_WINDOW_ROWS,
+                                 mola_segment_window_rows(w->segment, w->number));
+    case MOLA_AS_PAGES:
+        mola_segment_pages_of(w->segment, w->attr, w->number, &first, &last);
+        return add_page_blocks(l, w, first, last);
+    default: /* the groups are wanted by themselves */
+        return MOLA_OK;
+    }
+}
+
+static mola_err add_slice_blocks(mola_loading *l, const mola_want *w)
+{
+    uint32_t first, rows = mola_segment_slice_rows(w->segment, w->attr, w->number, &first);
+    return w->attr->layout == MOLA_AS_VECTORS ? add_record_blocks(l, w, first, rows)
+                                              : add_page_blocks(l, w, w->number, w->number);
 }
 
 static mola_err add_blocks(mola_loading *l, mola_want *w)
 {
     const mola_segment_head *head = &w->segment->head;
     mola_err err = MOLA_OK;
-    size_t index;
     w->block_first = l->block_count;
     switch (w->kind) {
     case MOLA_WANT_WINDOW:
-        if (w->attr->layout != MOLA_AS_DOCUMENTS)
-            err = add_window_blocks(l, w);
+        err = add_window_blocks(l, w);
+        break;
+    case MOLA_WANT_SLICE:
+        err = add_slice_blocks(l, w);
         break;
     case MOLA_WANT_GROUP:
-        err = mola_load_block(l, w->part, w->segment->documents->pages[w->number].at, &index);
+        err = add_block(l, w->part, w->segment->documents->pages[w->number].at);
         break;
     case MOLA_WANT_INDEX:
-        err = mola_load_block(l, w->part, mola_segment_index_at(head, w->number), &index);
+        err = add_block(l, w->part, mola_segment_index_at(head, w->number));
         break;
     case MOLA_WANT_BLOOM:
         for (uint32_t i = 0; i < head->bloom_block_count && !err; i++)
-            err = mola_load_block(l, w->part, head->bloom_blocks[i], &index);
+            err = add_block(l, w->part, head->bloom_blocks[i]);
         break;
     }
     w->block_count = l->block_count - w->block_first;

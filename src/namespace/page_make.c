@@ -13,16 +13,25 @@ static size_t vector_bytes(const mola_want *w)
     return mola_segment_record_bytes(w->attr) - MOLA_BLOCK_TRAILER_BYTES;
 }
 
+/* The rows [*first, *first + count) of a window or slice. */
+static uint32_t rows_of(const mola_want *w, uint32_t *first)
+{
+    if (w->kind == MOLA_WANT_SLICE)
+        return mola_segment_slice_rows(w->segment, w->attr, w->number, first);
+    *first = w->number * MOLA_WINDOW_ROWS;
+    return mola_segment_window_rows(w->segment, w->number);
+}
+
+/* A slice does not say which rows have a vector: nobody asks it for another. */
 static mola_err fill_vectors(mola_loading *l, const mola_want *w, mola_cached_page *page)
 {
-    uint32_t row = w->number * MOLA_WINDOW_ROWS;
-    uint32_t left = mola_segment_window_rows(w->segment, w->number);
+    uint32_t row, left = rows_of(w, &row);
+    bool masked = w->kind == MOLA_WANT_WINDOW && w->attr->present;
     char *out = page->block;
-    page->columns[0].column =
-        (mola_column){.type = w->attr->type,
-                      .rows = left,
-                      .present = w->attr->present ? w->attr->present + row / 64 : NULL,
-                      .data = page->block};
+    page->columns[0].column = (mola_column){.type = w->attr->type,
+                                            .rows = left,
+                                            .present = masked ? w->attr->present + row / 64 : NULL,
+                                            .data = page->block};
     for (size_t i = 0; i < w->block_count; i++) {
         uint32_t rows = left;
         (void)mola_segment_records_at(w->attr, row, &rows);
@@ -51,11 +60,12 @@ static mola_err add_page(const mola_loading *l, const mola_want *w, uint32_t pag
     return err;
 }
 
-static mola_err fill_window(mola_loading *l, const mola_want *w, mola_cached_page *page)
+static mola_err fill_from_pages(mola_loading *l, const mola_want *w, mola_cached_page *page)
 {
     mola_cached_column *c = &page->columns[0];
-    uint32_t first, last;
-    mola_segment_pages_of(w->segment, w->attr, w->number, &first, &last);
+    uint32_t first = w->number, last = w->number;
+    if (w->kind == MOLA_WANT_WINDOW)
+        mola_segment_pages_of(w->segment, w->attr, w->number, &first, &last);
     mola_column_builder_init(&c->builder, page->heap, w->attr->type);
     for (uint32_t i = first; i <= last; i++) {
         const mola_segment_block *b = block_of(l, w, i - first);
@@ -140,9 +150,10 @@ static mola_cached_page *new_page(const mola_want *w)
     mola_heap *heap = &w->segment->all->views.heap;
     const mola_segment_head *head = &w->segment->head;
     switch (w->kind) {
-    case MOLA_WANT_WINDOW: {
+    case MOLA_WANT_WINDOW:
+    case MOLA_WANT_SLICE: {
         bool vectors = w->attr->layout == MOLA_AS_VECTORS;
-        uint32_t rows = mola_segment_window_rows(w->segment, w->number);
+        uint32_t first, rows = rows_of(w, &first);
         return mola_cached_page_new(heap, 1, vectors ? rows * vector_bytes(w) : 0);
     }
     case MOLA_WANT_GROUP:
@@ -158,8 +169,9 @@ static mola_err fill(mola_loading *l, const mola_want *w, mola_cached_page *page
 {
     switch (w->kind) {
     case MOLA_WANT_WINDOW:
+    case MOLA_WANT_SLICE:
         return w->attr->layout == MOLA_AS_VECTORS ? fill_vectors(l, w, page)
-               : w->attr->layout == MOLA_AS_PAGES ? fill_window(l, w, page)
+               : w->attr->layout == MOLA_AS_PAGES ? fill_from_pages(l, w, page)
                                                   : fill_from_groups(w, page);
     case MOLA_WANT_GROUP:
         return fill_group(l, w, page);

@@ -310,14 +310,20 @@ mola_err mola_namespaces_open(const mola_namespaces_config *config, mola_namespa
     return MOLA_OK;
 }
 
-void mola_namespaces_close(mola_namespaces *all)
+void mola_namespaces_rest(mola_namespaces *all)
 {
-    mola_heap *heap = all->env->heap;
-    mola_lock_take(&all->lock);
+    MOLA_LOCKED(&all->lock);
     all->closing = true;
     mola_event_wake_all(&all->changed);
     while (!all->keeper_ended)
         (void)mola_event_wait(&all->changed, &all->lock, MOLA_NEVER);
+}
+
+void mola_namespaces_close(mola_namespaces *all)
+{
+    mola_heap *heap = all->env->heap;
+    mola_namespaces_rest(all);
+    mola_lock_take(&all->lock);
     while (all->oldest)
         forget_name(all, all->oldest);
     mola_lock_give(&all->lock);

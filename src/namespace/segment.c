@@ -16,22 +16,61 @@ uint32_t mola_segment_document_index(const mola_segment *segment, const mola_seg
     return index;
 }
 
+/* A power of two of vectors, about as many as one read of a disk or a store takes without being
+ * slower than for one of them. */
+static uint32_t vectors_of_slice(const mola_segment_attr *a)
+{
+    enum { SLICE_BYTES = 16 << 10 };
+    uint32_t rows = MOLA_WINDOW_ROWS;
+    while (rows > 1 && rows * mola_segment_record_bytes(a) > SLICE_BYTES)
+        rows /= 2;
+    return rows;
+}
+
+uint32_t mola_segment_slices(const mola_segment *s, const mola_segment_attr *a)
+{
+    if (a->layout == MOLA_AS_VECTORS)
+        return (s->head.rows + vectors_of_slice(a) - 1) / vectors_of_slice(a);
+    bool several = a->layout == MOLA_AS_PAGES && a->page_count > mola_windows(s->head.rows);
+    return several ? a->page_count : 0;
+}
+
+uint32_t mola_segment_slice_of(const mola_segment_attr *a, uint32_t row)
+{
+    return a->layout == MOLA_AS_VECTORS ? row / vectors_of_slice(a) : mola_segment_page_of(a, row);
+}
+
+uint32_t mola_segment_slice_rows(const mola_segment *s, const mola_segment_attr *a, uint32_t slice,
+                                 uint32_t *first)
+{
+    if (a->layout != MOLA_AS_VECTORS) {
+        *first = a->pages[slice].row_first;
+        return mola_segment_page_rows(&s->head, a, slice);
+    }
+    uint32_t rows = vectors_of_slice(a);
+    *first = slice * rows;
+    return s->head.rows - *first < rows ? s->head.rows - *first : rows;
+}
+
 /* Slots for everything that may be held of the segment. */
 static bool make_slots(mola_segment *s)
 {
     const mola_segment_head *head = &s->head;
     s->windows = mola_new(&s->arena, mola_cached_page **, head->attr_count);
+    s->slices = mola_new(&s->arena, mola_cached_page **, head->attr_count);
     s->index = mola_new(&s->arena, mola_cached_page *, head->index_page_count);
-    for (uint32_t i = 0; s->windows && i < head->attr_count; i++) {
+    for (uint32_t i = 0; s->windows && s->slices && i < head->attr_count; i++) {
+        uint32_t slices = mola_segment_slices(s, &head->attrs[i]);
         s->windows[i] = mola_new(&s->arena, mola_cached_page *, mola_windows(head->rows));
-        if (!s->windows[i])
+        s->slices[i] = mola_new(&s->arena, mola_cached_page *, slices);
+        if (!s->windows[i] || !s->slices[i])
             return false;
         if (head->attrs[i].layout == MOLA_AS_DOCUMENTS && head->attrs[i].page_count)
             s->documents = &head->attrs[i];
     }
     s->group_count = s->documents ? s->documents->page_count : 0;
     s->groups = mola_new(&s->arena, mola_cached_page *, s->group_count);
-    return s->windows && s->index && s->groups;
+    return s->windows && s->slices && s->index && s->groups;
 }
 
 static bool copy_objects(mola_segment *s, const mola_str *objects)
@@ -96,8 +135,10 @@ void mola_segment_close(mola_segment *segment)
 {
     mola_pages *pages = &segment->all->pages;
     const mola_segment_head *head = &segment->head;
-    for (uint32_t i = 0; i < head->attr_count; i++)
+    for (uint32_t i = 0; i < head->attr_count; i++) {
         mola_pages_drop(pages, segment->windows[i], mola_windows(head->rows));
+        mola_pages_drop(pages, segment->slices[i], mola_segment_slices(segment, &head->attrs[i]));
+    }
     mola_pages_drop(pages, segment->groups, segment->group_count);
     mola_pages_drop(pages, segment->index, head->index_page_count);
     mola_pages_drop(pages, &segment->bloom, 1);

@@ -11,6 +11,7 @@ typedef struct mola_segment {
     mola_segment_head head;
     mola_str *objects;           /* inline ones, by number; NULL: they have keys */
     mola_cached_page ***windows; /* [attribute of the head][window] */
+    mola_cached_page ***slices;  /* [attribute of the head][slice] */
     mola_cached_page **groups;   /* of documents */
     mola_cached_page **index;    /* hash pages */
     mola_cached_page *bloom;
@@ -56,13 +57,19 @@ mola_err mola_segment_fail(mola_ask *ask, const mola_segment_block *block, mola_
     } while (0)
 
 /* ---- load.c: from what a step wants to pinned pages, in one batch */
-typedef enum { MOLA_WANT_WINDOW, MOLA_WANT_GROUP, MOLA_WANT_INDEX, MOLA_WANT_BLOOM } mola_want_kind;
+typedef enum {
+    MOLA_WANT_WINDOW,
+    MOLA_WANT_SLICE,
+    MOLA_WANT_GROUP,
+    MOLA_WANT_INDEX,
+    MOLA_WANT_BLOOM
+} mola_want_kind;
 typedef struct {
     mola_want_kind kind;
     uint32_t part;
     mola_segment *segment;
-    const mola_segment_attr *attr; /* WINDOW */
-    uint32_t number;               /* of the window, group or hash page */
+    const mola_segment_attr *attr; /* WINDOW, SLICE */
+    uint32_t number;               /* of the window, slice, group or hash page */
     size_t block_first, block_count;
 } mola_want;
 typedef struct {
@@ -80,11 +87,6 @@ void mola_load_begin(mola_loading *l, mola_ctx *ctx, const mola_view *view);
  * kept with the documents wants its groups too. MOLA_NO_MEMORY. */
 mola_err mola_load_want(mola_loading *l, mola_want_kind kind, uint32_t part,
                         const mola_segment_attr *attr, uint32_t number) MOLA_NODISCARD;
-/* Counts something that is not in memory; what stands in the manifest is, all but decoded. */
-void mola_load_missed(mola_ctx *ctx, const mola_segment *segment);
-/* Bytes that are wanted as they are: l->blocks[*index].bytes after the run, until the end. */
-mola_err mola_load_block(mola_loading *l, uint32_t part, mola_extent at,
-                         size_t *index) MOLA_NODISCARD;
 /* Reads, makes and pins everything that is wanted. */
 mola_err mola_load_run(mola_loading *l) MOLA_NODISCARD;
 /* Gives `err` back, with words. After an error nothing stays pinned. */
@@ -101,6 +103,13 @@ static inline uint32_t mola_segment_window_rows(const mola_segment *s, uint32_t 
     uint32_t rest = s->head.rows - window * MOLA_WINDOW_ROWS;
     return rest < MOLA_WINDOW_ROWS ? rest : MOLA_WINDOW_ROWS;
 }
+/* Single rows of wide values are read and kept in slices, far smaller than windows: some
+ * neighbouring vectors, or one page where several make a window. 0: the attribute has none. */
+uint32_t mola_segment_slices(const mola_segment *s, const mola_segment_attr *a);
+uint32_t mola_segment_slice_of(const mola_segment_attr *a, uint32_t row);
+/* The rows [*first, *first + count) of a slice. */
+uint32_t mola_segment_slice_rows(const mola_segment *s, const mola_segment_attr *a, uint32_t slice,
+                                 uint32_t *first);
 /* The pages, groups or runs that hold rows of a window. */
 static inline void mola_segment_pages_of(const mola_segment *s, const mola_segment_attr *a,
                                          uint32_t window, uint32_t *first, uint32_t *last)

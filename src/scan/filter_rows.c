@@ -184,6 +184,7 @@ static mola_err test_window(void *of, const mola_window *window)
 {
     filtering *f = of;
     mola_span span = mola_span_of(f->rows->view, window);
+    span.ctx = f->ctx;
     mola_filter_window(f->filter, f->known, &span, window->bits, f->scratch);
     f->rows->count += mola_count_bits(window->bits, mola_words(window->rows));
     return MOLA_OK;
@@ -212,7 +213,8 @@ mola_err mola_filter_run_ahead(mola_ctx *ctx, const mola_filter *filter,
                       .of = &f,
                       .visit = test_window,
                       .wanted = is_undecided,
-                      .reads = reads_attr};
+                      .reads = reads_attr,
+                      .ahead = true};
     return err ? err : mola_scan_windows(ctx, rows, &walk);
 }
 
@@ -228,10 +230,11 @@ mola_err mola_filter_gathered(mola_ctx *ctx, const mola_filter *filter,
     if (!scratch)
         return mola_scan_no_memory(ctx);
     for (uint32_t first = 0; first < gathered->rows; first += MOLA_WINDOW_ROWS) {
-        mola_span span = {.gathered = gathered,
+        mola_span span = {.ctx = ctx,
+                          .gathered = gathered,
                           .first = first,
                           .rows = mola_window_rows(gathered->rows, first / MOLA_WINDOW_ROWS)};
         mola_filter_window(filter, NULL, &span, bits + first / 64, scratch);
     }
-    return MOLA_OK;
+    return mola_scan_check(ctx);
 }

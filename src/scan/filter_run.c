@@ -29,9 +29,14 @@ static bool value_passes(const mola_filter *leaf, const mola_value *v)
     case MOLA_TEST_SET:
         return mola_set_has(&leaf->set, v);
     case MOLA_TEST_GLOB:
-        return mola_glob_matches(leaf->glob, v->s);
+        return mola_glob_matches(leaf->glob, v->s, leaf->ctx);
+    case MOLA_TEST_REGEX:
+        return mola_regex_matches(leaf->regex, v->s, leaf->ctx);
+    case MOLA_TEST_FUZZY:
+        return mola_fuzzy_matches(leaf->fuzzy, v->s);
     case MOLA_TEST_NEVER:
     case MOLA_TEST_LIST:
+    case MOLA_TEST_TOKENS:
         break;
     }
     return false;
@@ -53,6 +58,8 @@ static bool list_passes(const mola_filter *leaf, const mola_column *c, uint32_t 
 /* The row has a value. */
 static bool row_passes(const mola_filter *leaf, const mola_column *c, uint32_t row)
 {
+    if (leaf->test == MOLA_TEST_TOKENS)
+        return mola_token_test_passes(leaf->tokens, c, row);
     if (c->type.form == MOLA_FORM_SCALAR) {
         mola_value v = mola_cell(c, row);
         return value_passes(leaf, &v);
@@ -81,6 +88,8 @@ static uint64_t test_each(const mola_filter *leaf, const mola_column *c, uint32_
     (void)rows;
     uint64_t pass = 0;
     for (uint64_t rest = asked; rest; rest &= rest - 1) {
+        if (leaf->ctx && mola_scan_late(leaf->ctx))
+            break; /* whoever walks looks at the clock next */
         if (row_passes(leaf, c, first + (uint32_t)__builtin_ctzll(rest)))
             pass |= rest & -rest;
     }
@@ -186,6 +195,11 @@ static void run_leaf(const mola_filter *leaf, const mola_span *span, uint64_t *m
         return;
     }
     MOLA_ASSERT(c.rows >= rows);
+    mola_filter timed = *leaf;
+    if (mola_leaf_is_slow(leaf)) {
+        timed.ctx = span->ctx;
+        leaf = &timed;
+    }
     word_test *wide = pick_test(leaf, &c);
     uint64_t nulls = leaf->null_matches ? UINT64_MAX : 0, turn = leaf->invert ? UINT64_MAX : 0;
     for (size_t w = 0; w < words; w++) {

@@ -136,6 +136,20 @@ static void score_sparse(const mola_score *s, const rows_asked *w, frame *out)
     }
 }
 
+static void score_text(const mola_score *s, const rows_asked *w, frame *out)
+{
+    mola_column c;
+    bool have = mola_span_column(&w->span, s->attr, &c);
+    match_none(w, out);
+    row_walk at = first_row(w);
+    for (uint32_t row; next_row(w, &at, &row);) {
+        out->scores[row] = 0;
+        if (have && mola_column_has(&c, row) &&
+            mola_bm25_score(s->text, &c, row, &out->scores[row]))
+            out->matched[row >> 6] |= (uint64_t)1 << (row & 63);
+    }
+}
+
 static void score_filter(const mola_score *s, const rows_asked *w, frame *out)
 {
     match_all(w, out);
@@ -234,6 +248,9 @@ static void score_window(const mola_score *s, const rows_asked *w, frame *out)
     case MOLA_SCORE_FILTER:
         score_filter(s, w, out);
         break;
+    case MOLA_SCORE_TEXT:
+        score_text(s, w, out);
+        break;
     case MOLA_SCORE_NUMBER:
         score_number(s, w, out);
         break;
@@ -290,7 +307,8 @@ mola_err mola_score_gathered(mola_ctx *ctx, const mola_score *score, const mola_
     if (err)
         return err;
     for (uint32_t first = 0; first < gathered->rows; first += MOLA_WINDOW_ROWS) {
-        mola_span span = {.gathered = gathered,
+        mola_span span = {.ctx = ctx,
+                          .gathered = gathered,
                           .first = first,
                           .rows = mola_window_rows(gathered->rows, first / MOLA_WINDOW_ROWS)};
         mola_bits_first(asked, span.rows);
@@ -298,7 +316,7 @@ mola_err mola_score_gathered(mola_ctx *ctx, const mola_score *score, const mola_
         for (uint32_t i = 0; i < span.rows; i++)
             out[first + i] = rounded(s.frames[0].scores[i]);
     }
-    return MOLA_OK;
+    return mola_scan_check(ctx);
 }
 
 /* ---- ranking ---- */
@@ -330,6 +348,7 @@ static mola_err offer_window(void *of, const mola_window *window)
     const frame *scored = r->scorer.frames;
     bool dense = r->scorer.score->dense;
     mola_span span = mola_span_of(r->view, window);
+    span.ctx = r->heap.ctx;
     mola_column ids;
     bool have = mola_span_column(&span, MOLA_ATTR_ID, &ids);
     MOLA_ASSERT(have);
@@ -368,7 +387,8 @@ static mola_err offer_all(ranking *r, const mola_rowset *rows)
     mola_attr_list attrs = {.arena = r->heap.ctx->arena};
     mola_attr_list_add(&attrs, MOLA_ATTR_ID);
     mola_score_reads(r->scorer.score, &attrs);
-    mola_walk walk = {.attrs = &attrs, .of = r, .visit = offer_window, .done = step_done};
+    mola_walk walk = {
+        .attrs = &attrs, .of = r, .visit = offer_window, .done = step_done, .ahead = true};
     return mola_scan_windows(r->heap.ctx, rows, &walk);
 }
 
@@ -413,7 +433,7 @@ mola_err mola_score_run(mola_ctx *ctx, const mola_rowset *rows, const mola_score
 void mola_score_reads(const mola_score *score, mola_attr_list *attrs)
 {
     if (score->kind == MOLA_SCORE_ATTRIBUTE || score->kind == MOLA_SCORE_DIST ||
-        score->kind == MOLA_SCORE_SPARSE)
+        score->kind == MOLA_SCORE_SPARSE || score->kind == MOLA_SCORE_TEXT)
         mola_attr_list_add(attrs, score->attr);
     if (score->kind == MOLA_SCORE_FILTER)
         mola_filter_reads(score->filter, attrs);

@@ -8,12 +8,15 @@ enum {
     WRITERS = 8,
     KEYS = 6, /* raced for at once: a store that loses a race does so now and then */
     RACERS = WRITERS * KEYS,
-    FOLDER_BYTES = 64,
-    NAME_BYTES = FOLDER_BYTES + 32,
+    ATTEMPTS_MAX = 20, /* of one check */
+    FOLDER_BYTES = 32, /* of all attempts */
+    ATTEMPT_BYTES = FOLDER_BYTES + 16,
+    NAME_BYTES = ATTEMPT_BYTES + 32,
     BODY_BYTES = 64,
     ARENA_BYTES = 8 << 20
 };
 static const uint64_t cleanup_ns = 2 * MOLA_SECOND;
+static const uint64_t rest_ns = 20 * MOLA_MILLISECOND; /* between two attempts */
 
 /* One check, in a thread of its own: one after the other they would take too long on a store that
  * is not near. */
@@ -23,11 +26,13 @@ typedef struct flight {
     mola_store *store;
     mola_arena arena;
     mola_ctx its_ctx, *ctx;
-    const char *folder;
+    char folder[ATTEMPT_BYTES];   /* of the attempt at hand */
     char names[KEYS][NAME_BYTES]; /* of the race at hand */
     char bodies[RACERS][BODY_BYTES];
     mola_store_op ops[RACERS];
     mola_why detail, why; /* what was seen instead; what an operation said */
+    bool troubled;        /* an operation of this attempt had no clear outcome */
+    bool two_won;         /* a race was lost, whatever the network did */
     mola_err err;
     uint64_t took_ns, put_ns, get_ns;
 } flight;
@@ -51,6 +56,11 @@ static mola_str key_of(flight *f, const char *name)
     return ok ? key : MOLA_STR(""); /* which the store refuses */
 }
 
+static bool is_verdict(mola_err err)
+{
+    return err == MOLA_OK || err == MOLA_NOT_FOUND || err == MOLA_CONFLICT;
+}
+
 static mola_err run(flight *f, mola_store_op *op)
 {
     uint64_t from = mola_boot_ns(f->ctx->env);
@@ -60,12 +70,8 @@ static mola_err run(flight *f, mola_store_op *op)
     bool counts = op->err == MOLA_OK && (op->verb == MOLA_PUT || op->verb == MOLA_GET);
     if (counts && (*best == 0 || took < *best))
         *best = took;
+    f->troubled |= !is_verdict(op->err);
     return op->err;
-}
-
-static bool is_verdict(mola_err err)
-{
-    return err == MOLA_OK || err == MOLA_NOT_FOUND || err == MOLA_CONFLICT;
 }
 
 /* MOLA_CONFLICT: a check failed; other errors are those of operations that should have had an
@@ -109,12 +115,15 @@ static mola_err expect_absent(flight *f, mola_str key)
     return expect(f, &op, MOLA_NOT_FOUND, "a key is there that must not be");
 }
 
-static mola_err swap(flight *f, mola_str key, mola_str body, const mola_etag *etag,
-                     mola_err expected, const char *else_seen)
+static mola_err expect_no_swap(flight *f, mola_str key, const mola_etag *etag,
+                               const char *else_seen)
 {
-    mola_store_op op = {
-        .verb = MOLA_PUT, .key = key, .body = body, .when = MOLA_PUT_IF_MATCH, .etag = *etag};
-    return expect(f, &op, expected, else_seen);
+    mola_store_op op = {.verb = MOLA_PUT,
+                        .key = key,
+                        .body = MOLA_STR("never"),
+                        .when = MOLA_PUT_IF_MATCH,
+                        .etag = *etag};
+    return expect(f, &op, MOLA_CONFLICT, else_seen);
 }
 
 /* --- Races --- */
@@ -134,30 +143,30 @@ static void set_race(flight *f, const char *name, mola_put_when when, const mola
     }
 }
 
-/* Who won key `k`, by the answers: at most one, or two said so. An UNKNOWN is nobody's word: the
- * object itself tells then. */
+/* Who won key `k`, by the answers: at most one, or two said so. An UNKNOWN is nobody's word, and a
+ * refusal may speak of the second copy of a request whose first one won: the object itself tells
+ * then, as it tells whoever reads a refusal back. */
 static mola_err judge_race(flight *f, size_t k, const mola_store_op *now)
 {
     const mola_store_op *of = &f->ops[k * WRITERS];
-    size_t winners = 0, unknown = 0;
+    size_t winners = 0;
     bool holds_loser = false, holds_any = false;
     for (size_t i = 0; i < WRITERS; i++) {
         bool held = mola_str_eq(of[i].body, now->bytes);
         winners += of[i].err == MOLA_OK;
-        unknown += of[i].err == MOLA_UNKNOWN;
-        holds_any |= held && of[i].err != MOLA_CONFLICT;
-        holds_loser |= held && of[i].err == MOLA_CONFLICT;
+        holds_any |= held;
+        holds_loser |= held && of[i].err != MOLA_OK;
+        f->troubled |= !is_verdict(of[i].err);
         if (!is_verdict(of[i].err) && of[i].err != MOLA_UNKNOWN)
             return of[i].err;
     }
+    f->two_won |= winners > 1;
     if (winners > 1) {
         return mola_fail(&f->detail, MOLA_CONFLICT, "%zu of %d writers were told that they won",
                          winners, WRITERS);
     }
-    if (holds_loser)
-        return wrong(f, "the object holds what was refused");
-    if (winners + unknown == 0)
-        return wrong(f, "nobody won");
+    if (winners && holds_loser)
+        return wrong(f, "one writer was told that it won, and the object holds another's bytes");
     return holds_any ? MOLA_OK : wrong(f, "the object does not hold what the winner put");
 }
 
@@ -169,6 +178,7 @@ static mola_err race(flight *f, mola_etag *etags)
         now[k] = (mola_store_op){.verb = MOLA_GET, .key = mola_str_of(f->names[k])};
     mola_store_run(f->store, f->ctx, now, KEYS);
     for (size_t k = 0; k < KEYS; k++) {
+        f->troubled |= !is_verdict(now[k].err);
         mola_err err = now[k].err == MOLA_NOT_FOUND ? wrong(f, "nobody won") : now[k].err;
         if (!err)
             err = judge_race(f, k, &now[k]);
@@ -197,6 +207,7 @@ static mola_err check_swap_once(flight *f)
     }
     mola_store_run(f->store, f->ctx, before, KEYS);
     for (size_t k = 0; k < KEYS; k++) {
+        f->troubled |= !is_verdict(before[k].err);
         if (before[k].err)
             return before[k].err;
         if (before[k].new_etag.len == 0)
@@ -236,8 +247,13 @@ static mola_err check_swap_current(flight *f)
     mola_str key = key_of(f, "current");
     mola_etag etag = {.len = 0};
     mola_err err = put(f, key, MOLA_STR("one"), &etag);
-    if (!err)
-        err = swap(f, key, MOLA_STR("two"), &etag, MOLA_OK, "it was refused");
+    mola_store_op replace = {.verb = MOLA_PUT,
+                             .key = key,
+                             .body = MOLA_STR("two"),
+                             .when = MOLA_PUT_IF_MATCH,
+                             .etag = etag};
+    if (!err) /* a refusal may be that of a second copy: the object tells */
+        err = run(f, &replace) == MOLA_CONFLICT ? MOLA_OK : replace.err;
     mola_store_op op = {.verb = MOLA_GET, .key = key};
     if (!err)
         err = expect(f, &op, MOLA_OK, "the object is gone");
@@ -254,10 +270,8 @@ static mola_err check_swap_stale(flight *f)
     mola_err err = put(f, key, MOLA_STR("one"), &stale);
     if (!err)
         err = put(f, key, MOLA_STR("two"), &etag);
-    if (!err) {
-        err = swap(f, key, MOLA_STR("three"), &stale, MOLA_CONFLICT,
-                   "it was overwritten: If-Match is ignored");
-    }
+    if (!err)
+        err = expect_no_swap(f, key, &stale, "it was overwritten: If-Match is ignored");
     return err ? err : expect_body(f, key, MOLA_STR("two"));
 }
 
@@ -266,10 +280,8 @@ static mola_err check_swap_absent(flight *f)
     mola_str key = key_of(f, "absent");
     mola_etag etag = {.len = 0};
     mola_err err = put(f, key_of(f, "other"), MOLA_STR("one"), &etag);
-    if (!err) {
-        err = swap(f, key, MOLA_STR("two"), &etag, MOLA_CONFLICT,
-                   "it was created: If-Match is ignored");
-    }
+    if (!err)
+        err = expect_no_swap(f, key, &etag, "it was created: If-Match is ignored");
     return err ? err : expect_absent(f, key);
 }
 
@@ -354,12 +366,31 @@ const char *mola_check_text(mola_check check)
     return rows[check].text;
 }
 
+/* A network may lose, repeat and delay. What was seen while it did is no verdict about the store:
+ * the check begins anew with other keys, as long as there is time. Two winners are a verdict
+ * always. */
+static void try_until_clear(flight *f)
+{
+    for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+        (void)snprintf(f->folder, sizeof f->folder, "%s/%d", f->all->folder, attempt);
+        f->troubled = false;
+        mola_why_clear(&f->detail);
+        f->err = rows[f->check].run(f);
+        bool clear = !f->err || f->err == MOLA_INVALID || !f->troubled || f->two_won;
+        if (clear || mola_boot_ns(f->ctx->env) + rest_ns >= f->ctx->deadline_ns)
+            break;
+        mola_sleep_ns(f->ctx->env, rest_ns);
+    }
+    if (f->err == MOLA_CONFLICT && f->troubled && !f->two_won)
+        f->err = MOLA_UNAVAILABLE;
+}
+
 static void fly(void *argument)
 {
     flight *f = argument;
     preflight *all = f->all;
     uint64_t from = mola_boot_ns(all->env);
-    f->err = rows[f->check].run(f);
+    try_until_clear(f);
     f->took_ns = mola_boot_ns(all->env) - from;
     mola_arena_reset(&f->arena);
     MOLA_LOCKED(&all->lock);
@@ -375,7 +406,6 @@ static void fly_all(preflight *all, mola_store *store, const mola_ctx *ctx)
         f->all = all;
         f->check = (mola_check)i;
         f->store = store;
-        f->folder = all->folder;
         mola_arena_init(&f->arena, all->env->heap, ARENA_BYTES);
         f->its_ctx = (mola_ctx){
             .env = all->env, .arena = &f->arena, .why = &f->why, .deadline_ns = ctx->deadline_ns};

@@ -107,7 +107,8 @@ static void answer_members(round_of *r)
         r->commit->first = write->next;
         mola_write_answer *answer = &write->answer;
         any_refused |= answer->err != MOLA_OK;
-        if (write->kind == MOLA_WRITE_DELETE && !answer->err) {
+        bool ends = write->kind == MOLA_WRITE_DELETE || write->kind == MOLA_WRITE_DELETE_EMPTY;
+        if (ends && !answer->err) {
             answer->epoch = r->after->epoch;
             answer->seq = r->after->seq;
         } else {
@@ -164,7 +165,8 @@ static mola_err run_round(round_of *r)
         return err;
     }
     mola_why_clear(&r->why);
-    mola_write_draft_open(&r->draft, &r->ctx, commit->env->heap, commit->group_bytes_max, r->on);
+    mola_write_draft_open(&r->draft, &r->ctx, commit->env->heap, commit->group_bytes_max,
+                          commit->limits, r->on);
     evaluate(r);
     if (r->draft.is_outrun) { /* the collector was faster than this view's lookups */
         mola_log_lost(commit->name);

@@ -122,7 +122,7 @@ def test_two_servers_on_one_directory_share_a_namespace(store, indexing):
     seed = random.randrange(2**32)
     print("seed", seed)
     servers = [Mola(store, *indexing), Mola(store, *indexing)]
-    positions, problems = [], []
+    positions, problems, unknown = [], [], []
     lock = threading.Lock()
 
     def work(me):
@@ -130,6 +130,11 @@ def test_two_servers_on_one_directory_share_a_namespace(store, indexing):
         for n in range(40):
             row = {"id": me * 1000 + n, "n": n}
             status, body, fields = servers[me].ask("POST", "/v2/namespaces/shared", {"upsert_rows": [row]})
+            if status == 503 and "outcome unknown" in body["error"]:
+                # With a fence of a second, a disk that stalls for half of it: the entry may have been indexed and
+                # collected before its writer could prove that it stands. Clients repeat, as they are told.
+                unknown.append(row["id"])
+                status, body, fields = servers[me].ask("POST", "/v2/namespaces/shared", {"upsert_rows": [row]})
             with lock:
                 if status != 200:
                     problems.append((status, body))
@@ -151,7 +156,8 @@ def test_two_servers_on_one_directory_share_a_namespace(store, indexing):
     rows, last = export(servers[0], "shared")
     assert sorted(row["id"] for row in rows) == [w * 1000 + n for w in (0, 1) for n in range(40)]
     assert export(servers[1], "shared")[0] == rows
-    assert sorted(set(positions)) == list(range(1, last + 1)), "the sequence has a gap"
+    gaps = set(range(1, last + 1)) - set(positions)
+    assert max(positions) <= last and len(gaps) <= len(unknown) <= 8, f"{gaps} are missing of {last}, {unknown} are unknown"
     # a deletion through one is seen by the other at once
     assert servers[0].ask("DELETE", "/v2/namespaces/shared")[0] == 200
     assert servers[1].ask("GET", "/v1/namespaces/shared/schema")[0] == 404
@@ -168,16 +174,18 @@ def test_a_group_answers_each_member_for_itself(server):
 
     assert server.ask("POST", "/v2/namespaces/group", {"upsert_rows": [{"id": 1000, "n": 1}]})[0] == 200
     threads = [threading.Thread(target=one, args=(i,)) for i in range(200)]
+    began = time.monotonic()
     for t in threads:
         t.start()
     for t in threads:
         t.join(60)
+    windows = (time.monotonic() - began) / 0.1  # of group commit: a slow machine takes more of them
     for i, (status, body, _) in enumerate(results):
         assert status == (400 if i % 10 == 3 else 200), body
         assert status == 200 or "attribute 'n' expects int, got string" in body["error"]
     rows, seq = export(server, "group")
     assert len(rows) == 181
-    assert seq <= 12, f"{seq} log entries for 200 concurrent writes"
+    assert seq <= 4 + windows and seq < 100, f"{seq} log entries for 200 concurrent writes in {windows:.0f} windows"
 
 
 def test_large_writes_go_out_of_line_and_survive(server, store):
@@ -218,13 +226,13 @@ def test_a_namespace_larger_than_the_memory_for_views_is_served(store):
     schema = {"schema": {"v": {"type": "[1024]f32", "ann": True}}, "distance_metric": "euclidean_squared"}
     for start in range(0, 20000, 500):  # 80 MB
         rows = [{"id": start + i, "v": [float(start + i)] * 1024} for i in range(500)]
-        for _ in range(100):
+        deadline = time.monotonic() + 60
+        while True:
             status, body, _ = server.ask("POST", "/v2/namespaces/big", {"upsert_rows": rows, **schema})
             if status == 200:
                 break
-            assert status == 503 and "does not fit" in body["error"]
+            assert status == 503 and "does not fit" in body["error"] and time.monotonic() < deadline
             time.sleep(0.1)
-        assert status == 200
     for _ in range(2):
         ask = lambda body: server.ask("POST", "/v2/namespaces/big/query", body)[1]
         assert ask({"aggregate_by": {"n": ["Count"]}})["aggregations"]["n"] == 20000

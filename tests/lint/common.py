@@ -9,7 +9,7 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 C_FILES = ('.c', '.h', '.cc', '.cpp')
-SKIPPED = re.compile(r'(^|/)(build[^/]*|\.git|\.venv[^/]*|node_modules|__pycache__|mola-data)(/|$)')
+SKIPPED = re.compile(r'(^|/)(build[^/]*|\.git|\.venv[^/]*|node_modules|java_modules|__pycache__|mola-data)(/|$)')
 
 
 def tracked_files():

@@ -13,7 +13,8 @@ Before that, the shape: {"shape": {"GET": [63, 78, 118], "PUT": [100, 195, 274]}
 has these p50, p99 and p99.9 in milliseconds. {"cut": true} refuses everything, as a store that is gone.
 
 Control port: POST / with such JSON changes settings (unnamed ones stay), GET / answers the counts:
-{"requests": {"GET": 3, ...}, "faults": {...}, "connections": 7, "by_key": {...}}; POST {"reset": true} zeroes them.
+{"requests": {"GET": 3, ...}, "faults": {...}, "connections": 7, "by_key": {"GET /bucket/key": 2, ...}}; POST
+{"reset": true} zeroes them.
 """
 import argparse
 import asyncio
@@ -32,6 +33,7 @@ from http11 import make_answer, read_answer, read_head, read_body, read_request
 
 STALL_SECONDS = 3.0
 ZOMBIE_SECONDS = 2.0
+STALE_SECONDS = 5.0
 
 
 class Cut(Exception):
@@ -52,7 +54,7 @@ class Proxy:
         self.mix, self.shape, self.is_cut = {}, {}, False
         self.zombie_seconds = ZOMBIE_SECONDS
         self.keyed = {}          # (part, key) -> requests that met it
-        self.listings = {}       # target -> an older answer
+        self.answers = {}        # target -> an older answer
         self.late = set()        # tasks that deliver zombies
         self.reset()
 
@@ -199,13 +201,25 @@ class Proxy:
         task.add_done_callback(self.late.discard)
         raise Cut
 
-    async def do_stale_list(self, request):
-        old = self.listings.get(request.target)
-        if old and time.monotonic() - old[0] < 5:
+    async def answer_old(self, request):
+        old = self.answers.get(request.target)
+        if old and time.monotonic() - old[0] < STALE_SECONDS:
             return old[1]
         answer = await self.forward(request)
-        self.listings[request.target] = (time.monotonic(), answer)
+        self.answers[request.target] = (time.monotonic(), answer)
         return answer
+
+    async def do_stale_list(self, request):
+        is_list = request.method == "GET" and "list-type" in request.target
+        return await (self.answer_old(request) if is_list else self.forward(request))
+
+    async def do_stale_log_list(self, request):
+        """Of logs alone: other LISTs must show completed writes."""
+        return await (self.do_stale_list(request) if "%2Fw%2F" in request.target else self.forward(request))
+
+    async def do_stale_get(self, request):
+        """A store that breaks its promise: reads do not see completed writes."""
+        return await (self.answer_old(request) if request.method == "GET" else self.forward(request))
 
     async def do_unconditional(self, request):
         """A store that does not know the conditions."""
@@ -265,7 +279,8 @@ class Proxy:
     async def serve_one(self, request):
         self.requests[request.method] = self.requests.get(request.method, 0) + 1
         key = urllib.parse.unquote(request.target.split("?")[0])
-        self.by_key[key] = self.by_key.get(key, 0) + 1
+        asked = f"{request.method} {key}"
+        self.by_key[asked] = self.by_key.get(asked, 0) + 1
         if self.is_cut:
             raise Cut
         began = time.monotonic()

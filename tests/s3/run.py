@@ -8,12 +8,14 @@ SERVER is minio or versitygw. The command finds in its environment
     MOLA_TEST_S3_CONTROL  the proxy's control port
 and its exit status is ours.
 """
+import json
 import os
 import pathlib
 import socket
 import subprocess
 import sys
 import tempfile
+import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 TOOL = HERE.parents[1] / "scripts" / "test-s3"
@@ -58,10 +60,25 @@ class Server:
         subprocess.run([TOOL, "stop", self.folder.name], check=True)
         self.folder.cleanup()
 
+    def set_proxy(self, **settings):
+        """Changes settings of the proxy (proxy.py tells which); its counts from before."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.control}/", json.dumps(settings).encode())
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+
     def environment(self):
         return {**os.environ, "MOLA_TEST_STORES": store_url(self.port, self.keys),
                 "MOLA_TEST_S3_FAULTS": store_url(self.front, self.keys),
                 "MOLA_TEST_S3_CONTROL": str(self.control)}
+
+
+def start_node(server, binary, prefix, *flags, straight=False):
+    """`mola serve` (tests/api/mola.py) on a prefix of the bucket, behind the proxy unless `straight`."""
+    sys.path.insert(0, str(HERE.parent / "api"))
+    import mola
+    mola.BINARY = str(binary)
+    url = store_url(server.port if straight else server.front, server.keys).replace("/t?", f"/{prefix}?")
+    return mola.Mola(url, *flags)
 
 
 if __name__ == "__main__":

@@ -43,6 +43,8 @@ typedef struct {
     uint8_t x;                          /* carried by the marker row */
     bool read_only;                     /* OP_READ_ONLY: the value to set */
     bool must_exist;                    /* create_namespace: false */
+    bool newer;    /* conditions: only over what older requests wrote, by their numbers */
+    int64_t sweep; /* deletes by filter what requests before this one wrote; 0: does not */
     /* what became of it */
     op_outcome outcome;
     mola_err err;

@@ -42,6 +42,8 @@ MUTANTS = [
            "        if (now && !now->sealed && now->seq > on->seq && mola_same_nsid(now->nsid, on->nsid))\n"
            "            return mola_log_append(ctx, name, now, change, after);\n    }\n"
            "    return err == MOLA_UNKNOWN ? answer_unknown(ctx, name) : err;"),
+    mutant("CONDITION_BEFORE_GROUP", WRITE + "evaluate.c",
+           "e->view = draft->seen ? draft->seen : draft->view;", "e->view = draft->view;"),
     # I2, I8: births and deaths
     mutant("MANIFEST_BLIND", NAMESPACE + "publish.c",
            ".when = old->etag.len ? MOLA_PUT_IF_MATCH : MOLA_PUT_IF_ABSENT,", ".when = MOLA_PUT_ALWAYS,"),
@@ -90,8 +92,8 @@ MUTANTS = [
     # groups
     mutant("GROUP_HALF_ANSWERED", WRITE + "commit.c",
            "fail_until(r->commit, r->end, MOLA_UNKNOWN,", "fail_until(r->commit, r->end, MOLA_UNAVAILABLE,"),
-    mutant("BLIND_TO_ITS_OWN_GROUP", WRITE + "draft.c",
-           "if (place)\n        return place->rows->ops[place->row] != MOLA_OP_DELETE;\n", ""),
+    mutant("BLIND_TO_ITS_OWN_GROUP", WRITE + "evaluate.c",
+           "if (place)\n            return place->rows->ops[place->row] != MOLA_OP_DELETE;\n", ""),
     # I3: the floor of a living log
     mutant("FLOOR_OURS_ONLY", NAMESPACE + "log.c",
            "if (!mola_hold_settle(&ask->ctx, name, on->nsid, on->seq + 1, seen))",

@@ -1,6 +1,7 @@
 /* schema.h - the JSON side of a state: definitions in, views out, inference (reference 5, 4.6). */
 #pragma once
 #include "mola/model/state.h"
+#include "mola/text/text.h"
 
 /* Shape of a `schema` member or of the body of POST /schema: MOLA_SHAPE (or MOLA_INVALID for a
  * wrong `drop`). Needs no namespace. `path`: "schema" or "". */
@@ -33,9 +34,8 @@ const char *mola_metric_name(mola_metric_kind metric);
 mola_err mola_metric_from_json(mola_json json, const char *path, mola_metric_kind *out,
                                mola_why *why) MOLA_NODISCARD;
 
-/* Names of what mola_fts.tokenizer and .language count; NULL beyond the last. The language of
- * pre-tokenized text says nothing and is shown as null. */
-enum { MOLA_TOKENIZER_WORD_V4 = 4, MOLA_TOKENIZER_PRE_TOKENIZED = 5, MOLA_LANGUAGE_ENGLISH = 3 };
+/* Names of mola_fts.tokenizer and .language (mola/text/text.h); NULL beyond the last. The language
+ * of pre-tokenized text says nothing and is shown as null. */
 const char *mola_tokenizer_name(uint8_t tokenizer);
 const char *mola_language_name(uint8_t language);
 

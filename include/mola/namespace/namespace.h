@@ -26,6 +26,10 @@ mola_err mola_namespaces_open(const mola_namespaces_config *config,
                               mola_namespaces **out) MOLA_NODISCARD;
 /* After the last request, and after its views were given back. */
 void mola_namespaces_close(mola_namespaces *all);
+/* Ends what happens in the background, and waits for it: from here on `unindexed` is called by
+ * nobody but readers and writers. For whoever closes what that callback needs; no hint is put any
+ * more. Once or more, before close. */
+void mola_namespaces_rest(mola_namespaces *all);
 
 typedef enum { MOLA_READ_STRONG, MOLA_READ_EVENTUAL } mola_consistency;
 typedef struct {
@@ -40,6 +44,10 @@ enum { MOLA_STALENESS_SECONDS = 10 }; /* when an eventual read does not say */
  * MOLA_NO_MEMORY, MOLA_CORRUPT with words. */
 mola_err mola_namespace_read(mola_ctx *ctx, mola_namespaces *all, mola_str text,
                              const mola_freshness *freshness, mola_view **out) MOLA_NODISCARD;
+
+/* Makes a namespace cold on this node: caches in memory and on disk forget it. Errors as a strong
+ * read. */
+mola_err mola_namespace_purge(mola_ctx *ctx, mola_namespaces *all, mola_str text) MOLA_NODISCARD;
 
 /* The cached state of a name, whatever its age, for decoding ahead; NULL: none. One reference to
  * the caller. */

@@ -32,7 +32,8 @@ typedef struct {
 typedef struct {
     mola_ref ref;
     mola_heap *heap;
-    size_t bytes; /* of this block; parts are accounted by themselves */
+    size_t bytes;      /* of this block; parts are accounted by themselves */
+    size_t memory_max; /* what views, parts and pages of segments share: steps are a part of it */
     uint8_t nsid[16];
     uint64_t epoch, seq;                         /* position in the history of the name */
     uint64_t chain;                              /* of entry seq */

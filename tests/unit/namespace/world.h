@@ -21,7 +21,8 @@ typedef enum {
 
 typedef struct world world;
 /* Decides about one operation before it is sent; may do anything meanwhile (other nodes act in it).
- */
+ * Called by whichever thread sends: what it keeps in its argument is atomic where there are
+ * several. */
 typedef fate (*judge)(world *w, const mola_store_op *op, void *argument);
 
 struct world {
@@ -32,14 +33,14 @@ struct world {
     const mola_env_ops *real;
     mola_store *store; /* the real one */
     mola_store faulty;
-    judge judge;
-    void *argument;
-    bool judging; /* operations of the judge itself pass */
+    _Atomic(judge) judge; /* both may be changed while threads run */
+    void *_Atomic argument;
     _Atomic uint64_t boot_ahead_ns;
     _Atomic int64_t wall_ahead_us;
     _Atomic uint64_t gets, puts, lists, batches;
     mola_state *state;
 };
+static _Thread_local bool world_judging; /* operations of the judge itself pass */
 static world *the_world; /* one at a time: the hooks of an env carry no pointer of ours */
 
 static inline uint64_t world_boot_ns(mola_env *env)
@@ -96,10 +97,11 @@ static inline void world_run(mola_store *store, mola_ctx *ctx, mola_store_op *op
         w->puts += ops[i].verb == MOLA_PUT;
         w->lists += ops[i].verb == MOLA_LIST;
         fate f = PASS;
-        if (w->judge && !w->judging) {
-            w->judging = true;
-            f = w->judge(w, &ops[i], w->argument);
-            w->judging = false;
+        judge decide = w->judge;
+        if (decide && !world_judging) {
+            world_judging = true;
+            f = decide(w, &ops[i], w->argument);
+            world_judging = false;
         }
         world_one(w, ctx, &ops[i], f);
     }

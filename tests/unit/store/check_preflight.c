@@ -25,6 +25,7 @@ typedef struct {
     mola_store store;
     mola_store *real;
     fault fault;
+    bool hostile; /* the network on the way: loses, repeats, cuts */
 } liar;
 
 static void lie_about_put(liar *l, mola_ctx *ctx, mola_store_op *op)
@@ -66,11 +67,28 @@ static void lie_about_get(liar *l, mola_ctx *ctx, mola_store_op *op)
         op->new_etag = (mola_etag){.len = 1, .bytes = "e"};
 }
 
+/* A PUT over a bad network: true, it is over. */
+static bool lose_put(liar *l, mola_ctx *ctx, mola_store_op *op)
+{
+    uint64_t draw = mola_chance_below(env, 100);
+    if (draw < 10) /* its first copy arrives, the answer to the second one comes back */
+        lie_about_put(l, ctx, op);
+    if (draw >= 20)
+        return false;
+    if (draw >= 15 || draw < 10)
+        lie_about_put(l, ctx, op);
+    if (draw >= 10)
+        op->err = MOLA_UNKNOWN;
+    return true;
+}
+
 static void lie(mola_store *its_store, mola_ctx *ctx, mola_store_op *ops, size_t count)
 {
     liar *l = (liar *)its_store;
     for (size_t i = 0; i < count; i++) {
         mola_store_op *op = &ops[i];
+        if (l->hostile && op->verb == MOLA_PUT && lose_put(l, ctx, op))
+            continue;
         if (l->fault == NEVER_ANSWERS)
             op->err = op->verb == MOLA_PUT ? MOLA_UNKNOWN : MOLA_UNAVAILABLE;
         else if (op->verb == MOLA_PUT)
@@ -86,12 +104,17 @@ static void lie(mola_store *its_store, mola_ctx *ctx, mola_store_op *ops, size_t
     }
 }
 
-static mola_err fly(fault what, mola_preflight *out)
+static mola_err fly_over(bool hostile, fault what, mola_preflight *out)
 {
     static const mola_store_driver driver = {.scheme = "liar", .run = lie};
-    liar l = {.store = {&driver}, .real = store, .fault = what};
+    liar l = {.store = {&driver}, .real = store, .fault = what, .hostile = hostile};
     mola_why_clear(&me.why);
     return mola_store_preflight(&l.store, &me.ctx, out);
+}
+
+static mola_err fly(fault what, mola_preflight *out)
+{
+    return fly_over(false, what, out);
 }
 
 START_TEST(a_safe_store_passes_and_is_left_clean)
@@ -167,6 +190,29 @@ START_TEST(a_silent_store_is_not_called_unsafe)
 }
 END_TEST
 
+START_TEST(a_bad_network_is_not_called_an_unsafe_store)
+{
+    for (int i = 0; i < 20; i++) {
+        mola_preflight out;
+        open_fresh("mem:");
+        me.ctx.deadline_ns = mola_boot_ns(env) + 20 * MOLA_SECOND;
+        ck_err(fly_over(true, KEEPS_ALL, &out), MOLA_OK);
+        close_fresh();
+    }
+}
+END_TEST
+
+START_TEST(nor_does_it_hide_one)
+{
+    mola_preflight out;
+    open_fresh("mem:");
+    me.ctx.deadline_ns = mola_boot_ns(env) + 20 * MOLA_SECOND;
+    ck_err(fly_over(true, broken[_i].fault, &out), MOLA_INVALID);
+    ck_assert_int_eq(out.checks[broken[_i].finds], MOLA_CHECK_FAILED);
+    close_fresh();
+}
+END_TEST
+
 int main(void)
 {
     read_url_table();
@@ -178,6 +224,8 @@ int main(void)
     tcase_add_test(each, an_etag_that_never_changes_is_found);
     tcase_add_test(each, a_store_that_refuses_conditions_is_refused);
     tcase_add_test(each, a_silent_store_is_not_called_unsafe);
+    tcase_add_test(each, a_bad_network_is_not_called_an_unsafe_store);
+    tcase_add_loop_test(each, nor_does_it_hide_one, 0, sizeof broken / sizeof *broken);
     suite_add_tcase(suite, each);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
