@@ -13,6 +13,7 @@ import os
 import pathlib
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -63,12 +64,12 @@ def run(root, build, mutant, folder):
     profile = ["--profile", mutant["profile"]] if "profile" in mutant else []
     done = subprocess.run([program, *profile, "--until-caught", "--count", str(mutant.get("seeds", SEEDS))],
                           capture_output=True, text=True)
-    if done.returncode == 2:
-        raise SystemExit(f"{program}: {done.stderr}")
+    crashed = done.returncode in (3, -signal.SIGABRT, -signal.SIGSEGV)
+    if done.returncode not in (0, 1) and not crashed:
+        raise SystemExit(f"{mutant['name']}: exit {done.returncode}: {done.stderr}")
     found = re.search(r"^seed (\d+): VIOLATION (.*)$", done.stdout, re.M)
     if found:  # the judge must be content with that seed when nothing is wrong
         subprocess.run([build / "tests/sim/simulator", *profile, "--seed", found[1]], check=True, stdout=subprocess.DEVNULL)
-    crashed = done.returncode not in (0, 1)
     return mutant["name"], found, f"exit {done.returncode}: {done.stderr.strip()[-200:]}" if crashed else ""
 
 
