@@ -364,6 +364,7 @@ void judge_read(uint32_t name, const mola_view *view, const sim_row rows[ROWS], 
                 uint64_t began_at)
 {
     history.counts.reads++;
+    history.counts.healthy_reads += began_at >= history.rules.healthy_at;
     if (!view) {
         history.counts.absent_reads++;
         if (!was_absent(name, began_at, sim_now()))
@@ -371,7 +372,6 @@ void judge_read(uint32_t name, const mola_view *view, const sim_row rows[ROWS], 
         return;
     }
     sim_trace(view->seq << 20 ^ view->epoch ^ sim_now());
-    history.counts.healthy_reads += began_at >= history.rules.healthy_at;
     if (!judge_content(name, view, rows))
         return;
     if (history_position(view->epoch, view->seq) < newest)
