@@ -60,6 +60,7 @@ typedef struct {                 /* what the seed promises, and what it is held 
     uint64_t fence_ns, lease_ns; /* W and L of the protocol */
     uint64_t healed_at;          /* no more faults from here on */
     uint64_t healthy_at;         /* requests made later must be done or refused, but for a few */
+    bool cramped;                /* the names do not fit in a node's memory together */
     bool intact;                 /* nothing damages bytes but ill paths */
     uint64_t floor_age_us;       /* of a version before gc_floor may follow it; 0: any */
     /* At the end of the seed: within how long must ... (0: it need not) */

@@ -66,6 +66,7 @@ static void judge_promises(void)
         clocks_agree = clocks_agree && !machine_node(i)->wall_sleeps;
     judge_rules rules = {.fence_ns = limits.fence_ns,
                          .lease_ns = limits.lease_ns,
+                         .cramped = limits.view_bytes_max < 1 << 20,
                          .intact = limits.intact,
                          .healed_at = limits.heal_at + SECONDS(5),
                          .healthy_at = limits.heal_at + SECONDS(20)};
