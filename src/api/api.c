@@ -173,7 +173,19 @@ static void run(mola_job *job)
     (void)r->match.route->handle(r);
 }
 
-enum { REQUEST_SECONDS = 30 };
+enum { REQUEST_SECONDS = 30, READ_SECONDS = 9 };
+
+mola_err mola_request_read(request *r, const mola_freshness *freshness, mola_view **out)
+{
+    mola_ctx ctx = r->ctx;
+    uint64_t until = mola_boot_ns(ctx.env) + READ_SECONDS * MOLA_SECOND;
+    ctx.deadline_ns = until < ctx.deadline_ns ? until : ctx.deadline_ns;
+    mola_err err =
+        mola_namespace_read(&ctx, r->api->config.namespaces, request_name(r), freshness, out);
+    ctx.deadline_ns = r->ctx.deadline_ns;
+    r->ctx = ctx;
+    return err;
+}
 
 static void refuse_call(mola_api_call *call, mola_api *api, const char *words)
 {

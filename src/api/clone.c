@@ -56,11 +56,12 @@ handled mola_answer_started(request *r, mola_err err, int status,
     mola_buf_init(&out, r->api->env->heap);
     if (!err)
         mola_buf_print(&out, "{\"token\":\"%.*s\"}", MOLA_TOKEN_BYTES, token);
-    if (!err && status == 202) /* the path alone: clients compare hosts byte by byte */
+    if (!err && status == 202) { /* the path alone: clients compare hosts byte by byte */
         mola_reply_field(&r->call->reply,
                          "Preference-Applied: respond-async\r\n"
                          "Location: /v1/namespaces/%.*s/operations/%.*s\r\n",
                          MOLA_ARG(request_name(r)), MOLA_TOKEN_BYTES, token);
+    }
     return finish(r, err, status, &out, NULL);
 }
 

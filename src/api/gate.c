@@ -76,6 +76,7 @@ static entry *find_or_add(mola_gate *gate, mola_str name)
 static void drop_unused(mola_gate *gate, mola_str name)
 {
     entry **at = slot_of(gate, name), *e = *at;
+    MOLA_ASSERT(e != NULL);
     if (e->used || e->first)
         return;
     *at = e->next;

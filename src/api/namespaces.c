@@ -7,7 +7,7 @@
 static mola_err newest_view(request *r, mola_view **view)
 {
     static const mola_freshness strong = {.level = MOLA_READ_STRONG};
-    return mola_namespace_read(&r->ctx, r->api->config.namespaces, request_name(r), &strong, view);
+    return mola_request_read(r, &strong, view);
 }
 
 static void print_time(mola_buf *out, const char *label, uint64_t us)
@@ -71,9 +71,10 @@ void mola_print_metadata(mola_buf *out, const mola_view *view, uint8_t version)
         mola_timestamp_print(out, view->updated_us);
         mola_buf_add_str(out, MOLA_STR("\"}}"));
     }
-    if (state->parent_bytes)
+    if (state->parent_bytes) {
         mola_buf_print(out, ",\"branching\":{\"parent\":\"%.*s\"}",
                        MOLA_ARG(mola_state_parent(state)));
+    }
     if (state->shards)
         mola_buf_print(out, ",\"sharding\":{\"num_shards\":%u}", state->shards);
     if (state->read_only)
@@ -186,9 +187,10 @@ handled mola_handle_warm_now(request *r)
     mola_err err = newest_view(r, &view);
     if (!err) {
         err = mola_view_warm(&r->ctx, view, view->heap->limit / 2);
-        if (err == MOLA_CONFLICT) /* the collector was faster: there is another one to warm */
+        if (err == MOLA_CONFLICT) { /* the collector was faster: there is another one to warm */
             err =
                 mola_fail(&r->why, MOLA_UNAVAILABLE, "the namespace changes faster than it warms");
+        }
         mola_view_release(&r->ctx, NULL);
         mola_view_unref(view);
     }

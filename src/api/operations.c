@@ -11,6 +11,7 @@ enum {
     BACK_OFF_STEPS = 5,
     ROUNDS_MAX = 8,
     WATCH_SECONDS = 3600, /* between two looks at all operations */
+    RETRY_SECONDS = 60,
     KEPT_SECONDS = 172800 /* finished ones: two days, where one is promised */
 };
 
@@ -285,7 +286,7 @@ static void print_hex(const uint8_t bytes[16], char token[MOLA_TOKEN_BYTES])
  * to any node, finds the first one. */
 static mola_err choose_token(request *r, const mola_task *task, char token[MOLA_TOKEN_BYTES])
 {
-    uint8_t sum[16];
+    uint8_t sum[16] = {0};
     if (task->kind != MOLA_OPERATION_COPY) {
         mola_chance(r->api->env, sum, sizeof sum);
         print_hex(sum, token);
@@ -301,10 +302,11 @@ static mola_err choose_token(request *r, const mola_task *task, char token[MOLA_
         bool made =
             mola_arena_print(&r->arena, &text, "copy into %.*s at %llu", MOLA_ARG(task->name),
                              (unsigned long long)mola_held_manifest(held)->ver);
-        if (made)
+        if (made) {
             mola_sum128(text, sum);
-        else
+        } else {
             err = mola_fail(&r->why, MOLA_NO_MEMORY, "not enough memory to start the operation");
+        }
         mola_held_unref(held);
     }
     mola_name_close(name);
@@ -382,10 +384,11 @@ static void print(mola_buf *out, const mola_operation *o)
     if (!going_on) {
         print_time(out, "finish_time", o->finished_us);
         mola_buf_add_str(out, MOLA_STR(",\"result\":{"));
-        if (failed)
+        if (failed) {
             mola_buf_print(out, "\"error\":{\"status_code\":%u,\"detail\":", o->status);
-        else
+        } else {
             mola_buf_add_str(out, MOLA_STR("\"success\":"));
+        }
         mola_buf_add_str(out, o->result);
         mola_buf_add_str(out, failed ? MOLA_STR("}}") : MOLA_STR("}"));
     }
@@ -454,6 +457,10 @@ static void look_at_all(mola_operations *all, uint64_t *next_ns)
                             .keys_max = 100};
         mola_store_run(all->env->store, &ctx, &op, 1);
         more = op.err == MOLA_OK && op.truncated && op.entry_count;
+        if (op.err) { /* the store is away */
+            uint64_t again_ns = mola_boot_ns(all->env) + RETRY_SECONDS * MOLA_SECOND;
+            *next_ns = again_ns < *next_ns ? again_ns : *next_ns;
+        }
         for (uint32_t i = 0; op.err == MOLA_OK && i < op.entry_count && !is_closing(all); i++) {
             mola_str token = mola_str_from(op.entries[i].key, prefix.len);
             mola_why_clear(&why);

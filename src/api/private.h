@@ -114,6 +114,11 @@ static inline mola_str request_name(const request *r)
     return (mola_str){r->match.name, r->match.name_len};
 }
 
+/* The view that the request is to see. A store that does not answer is reported after some seconds,
+ * whatever time the request has left; what was read of a long log stays, so that the next try gets
+ * further. */
+mola_err mola_request_read(request *r, const mola_freshness *freshness, mola_view **out);
+
 /* The answer of a request: `status`, or the one of `err` (r->refused_status, when set) with r->why
  * for its words. Sets content and fields, gzips when asked, calls done, frees the request. `body`
  * is taken over (may be NULL for errors). */
@@ -166,9 +171,11 @@ handled mola_handle_schema(request *r);
 handled mola_handle_warm(request *r);
 handled mola_handle_warm_now(request *r);
 handled mola_handle_purge(request *r);
-/* Its turn among the queries of its namespace; mola_request_leave when it was MOLA_OK. */
-mola_err mola_request_enter(request *r, uint32_t weight) MOLA_NODISCARD;
-void mola_request_leave(request *r, uint32_t weight);
+/* A turn among the queries of a namespace, for one that has read `view` of it; those that are
+ * pinned have no limit (reference 1.11). After MOLA_OK it ends with mola_turn_end. */
+mola_err mola_turn_begin(mola_ctx *ctx, mola_api *api, mola_str name, const mola_view *view,
+                         uint32_t weight, bool *counted) MOLA_NODISCARD;
+void mola_turn_end(mola_api *api, mola_str name, uint32_t weight, bool counted);
 /* Appends the answer to a recall; *seen: the view it is about, one reference, or NULL. */
 mola_err mola_recall_answer(mola_ctx *ctx, mola_api *api, mola_str name, mola_json body,
                             mola_buf *out, mola_view **seen) MOLA_NODISCARD;

@@ -17,9 +17,10 @@ void mola_answer_probe(mola_api *api, const mola_api_route *route, mola_api_repl
     } else if (mola_str_eq(route->tail, MOLA_STR("/openapi.yaml"))) {
         reply->content_type = "application/yaml";
         mola_buf_add_str(&reply->body, mola_openapi_text);
-        if (!reply->body.failed)
+        if (!reply->body.failed) {
             mola_reply_field(reply, "Cache-Control: public, max-age=3600\r\nETag: \"%s\"\r\n",
                              mola_openapi_tag);
+        }
     } else {
         reply->content_type = "application/json";
         mola_buf_add_str(&reply->body, MOLA_STR("{\"status\":\"OK\"}"));

@@ -63,6 +63,40 @@ typedef struct {
     uint64_t run_ns;
 } answer;
 
+mola_err mola_turn_begin(mola_ctx *ctx, mola_api *api, mola_str name, const mola_view *view,
+                         uint32_t weight, bool *counted)
+{
+    *counted = view->state->pinned_replicas == 0;
+    return *counted ? mola_gate_enter(api->gate, ctx->job, name, weight, ctx->why) : MOLA_OK;
+}
+
+void mola_turn_end(mola_api *api, mola_str name, uint32_t weight, bool counted)
+{
+    if (counted)
+        mola_gate_leave(api->gate, name, weight);
+}
+
+/* On the view that was read: who waits for the log of a namespace holds no slot of it. */
+static mola_err run_in_turn(request *r, const mola_query *query, answer *out)
+{
+    uint32_t weight = mola_query_weight(query);
+    const mola_kernel *kernel = r->api->config.kernel;
+    bool counted;
+    mola_err err = mola_turn_begin(&r->ctx, r->api, request_name(r), out->view, weight, &counted);
+    if (err)
+        return err;
+    uint64_t began_ns = mola_boot_ns(r->api->env);
+    if (out->plan) {
+        out->plan->len = 0;
+        err = mola_query_explain(&r->ctx, out->view, kernel, query, out->plan);
+    } else {
+        err = mola_query_run(&r->ctx, out->view, kernel, query, &out->result);
+    }
+    out->run_ns = mola_boot_ns(r->api->env) - began_ns;
+    mola_turn_end(r->api, request_name(r), weight, counted);
+    return err;
+}
+
 /* Reads the namespace and runs the query. When the collector outran the view, a newer one is asked
  * for: a view may read for L (protocol) after its manifest was, so it takes a very slow query. */
 static mola_err run(request *r, const mola_query *query, answer *out)
@@ -74,20 +108,11 @@ static mola_err run(request *r, const mola_query *query, answer *out)
         if (out->view)
             mola_view_unref(out->view);
         out->view = NULL;
-        err = mola_namespace_read(&r->ctx, r->api->config.namespaces, request_name(r), &freshness,
-                                  &out->view);
+        err = mola_request_read(r, &freshness, &out->view);
         if (err)
             return err;
         out->log_ratio = log_ratio(r, out->view);
-        uint64_t began_ns = mola_boot_ns(r->api->env);
-        const mola_kernel *kernel = r->api->config.kernel;
-        if (out->plan) {
-            out->plan->len = 0;
-            err = mola_query_explain(&r->ctx, out->view, kernel, query, out->plan);
-        } else {
-            err = mola_query_run(&r->ctx, out->view, kernel, query, &out->result);
-        }
-        out->run_ns = mola_boot_ns(r->api->env) - began_ns;
+        err = run_in_turn(r, query, out);
         mola_view_release(&r->ctx, NULL);
         freshness = (mola_freshness){.level = MOLA_READ_STRONG};
     }
@@ -96,40 +121,6 @@ static mola_err run(request *r, const mola_query *query, answer *out)
     mola_why_clear(&r->why);
     return mola_fail(&r->why, MOLA_UNAVAILABLE,
                      "the namespace changes faster than the query reads it");
-}
-
-/* Namespaces that are pinned have no limit (reference 1.11). */
-static bool is_limited(const request *r)
-{
-    mola_state *state = mola_namespace_guess_state(r->api->config.namespaces, request_name(r));
-    bool limited = !state || !state->pinned_replicas;
-    mola_state_unref(state);
-    return limited;
-}
-
-mola_err mola_request_enter(request *r, uint32_t weight)
-{
-    r->limited = is_limited(r);
-    if (!r->limited)
-        return MOLA_OK;
-    return mola_gate_enter(r->api->gate, r->ctx.job, request_name(r), weight, &r->why);
-}
-
-void mola_request_leave(request *r, uint32_t weight)
-{
-    if (r->limited)
-        mola_gate_leave(r->api->gate, request_name(r), weight);
-}
-
-static mola_err run_in_turn(request *r, const mola_query *query, answer *out)
-{
-    uint32_t weight = mola_query_weight(query);
-    mola_err err = mola_request_enter(r, weight);
-    if (err)
-        return err;
-    err = run(r, query, out);
-    mola_request_leave(r, weight);
-    return err;
 }
 
 handled mola_handle_query(request *r)
@@ -144,7 +135,7 @@ handled mola_handle_query(request *r)
     if (!err)
         err = mola_query_parse(&r->ctx, r->body, &query);
     if (!err)
-        err = run_in_turn(r, query, &a);
+        err = run(r, query, &a);
     if (!err && r->legacy) {
         err = mola_legacy_print(r, a.view, &a.result.members, &out);
     } else if (!err) {

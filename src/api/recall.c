@@ -22,7 +22,12 @@ mola_err mola_recall_answer(mola_ctx *ctx, mola_api *api, mola_str name, mola_js
         if (err)
             break;
         out->len = 0;
+        bool counted;
+        err = mola_turn_begin(ctx, api, name, *seen, WEIGHT, &counted);
+        if (err)
+            break;
         err = mola_recall_run(ctx, *seen, api->config.kernel, recall, out);
+        mola_turn_end(api, name, WEIGHT, counted);
         mola_view_release(ctx, NULL);
     }
     if (err != MOLA_CONFLICT)
@@ -54,11 +59,7 @@ handled mola_handle_recall(request *r)
     mola_buf out;
     mola_buf_init(&out, r->api->env->heap);
     mola_view *view = NULL;
-    mola_err err = mola_request_enter(r, WEIGHT);
-    if (!err) {
-        err = mola_recall_answer(&r->ctx, r->api, request_name(r), r->body, &out, &view);
-        mola_request_leave(r, WEIGHT);
-    }
+    mola_err err = mola_recall_answer(&r->ctx, r->api, request_name(r), r->body, &out, &view);
     mola_view_release(&r->ctx, NULL);
     handled done = finish(r, err, 200, &out, view);
     if (view)

@@ -80,12 +80,20 @@ mola_err mola_log_open(mola_ctx *ctx, mola_name *name, mola_view **view)
                      (int)name->len, name->text);
 }
 
+/* Whoever needs the newest state reads the log first. */
+static void leave_tail(mola_name *name)
+{
+    MOLA_LOCKED(&name->lock);
+    name->at_tail = false;
+}
+
+/* I5: never reported as failed, never cleaned up. The view stays what it is, the state of an
+ * earlier entry: eventual reads go on with it while the store is away. */
 static mola_err answer_unknown(mola_ctx *ctx, mola_name *name)
 {
     mola_count(ctx->env->metrics, MOLA_M_write_unknown_total, 1);
     mola_hold_drop(name);
-    mola_view_forget(name); /* I5: never reported as failed, never cleaned up; whoever comes next
-                               reads the log */
+    leave_tail(name);
     return mola_fail(ctx->why, MOLA_UNKNOWN,
                      "outcome unknown: the write may or may not have been applied");
 }
@@ -104,9 +112,7 @@ static void apply_theirs(mola_ask *ask, mola_name *name, const mola_view *on, mo
     }
     if (applied && ++name->lost_in_a_row < LOST_BEFORE_CATCHING_UP)
         return;
-    mola_lock_take(&name->lock);
-    name->at_tail = false;
-    mola_lock_give(&name->lock);
+    leave_tail(name);
 }
 
 /* The draft against its slot, and what that means once it is settled. */

@@ -118,7 +118,7 @@ mola_err mola_fail_room(mola_name *name, mola_why *why);
 void mola_view_install(mola_name *name, mola_view *view, bool at_tail);
 /* The cached view, one reference; NULL: none. */
 mola_view *mola_view_cached(mola_name *name);
-/* Forgets the view; registry.c, and writers that have lost track (I5). */
+/* Forgets the view: the next request opens it anew. */
 void mola_view_forget(mola_name *name);
 static inline bool mola_same_nsid(const uint8_t a[16], const uint8_t b[16])
 {

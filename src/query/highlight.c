@@ -385,6 +385,10 @@ static mola_err print_row(mola_ctx *ctx, const mola_highlight *h, const mola_col
         if (!cut(&f, i))
             return mola_query_no_memory(ctx);
     }
+    if (f.count == 0) {
+        mola_buf_add_str(out, MOLA_STR("[]"));
+        return MOLA_OK;
+    }
     ranked *best;
     uint32_t count;
     mola_err err = rank(ctx, &f, &best, &count);
@@ -399,7 +403,7 @@ static mola_err print_row(mola_ctx *ctx, const mola_highlight *h, const mola_col
         print_fragment(&f, &f.all[best[i].index], first, out);
     }
     mola_buf_add_char(out, ']');
-    return out->failed ? mola_query_no_memory(ctx) : MOLA_OK;
+    return MOLA_OK;
 }
 
 mola_err mola_highlight_print(mola_ctx *ctx, const mola_highlight *h, const mola_column *column,
@@ -412,5 +416,5 @@ mola_err mola_highlight_print(mola_ctx *ctx, const mola_highlight *h, const mola
     inner.arena = &arena;
     mola_err err = print_row(&inner, h, column, row, out);
     mola_arena_reset(&arena);
-    return err;
+    return err || !out->failed ? err : mola_query_no_memory(ctx);
 }

@@ -57,7 +57,7 @@ mola_err mola_recall_parse(mola_ctx *ctx, mola_json body, mola_recall **out)
         err = mola_parse_rank(ctx, rank_by, &r->rank);
     r->has_num = member(body, "num").doc;
     r->has_rank = rank_by.doc;
-    r->shows_truth = truth.doc && mola_json_bool(truth);
+    r->shows_truth = !err && truth.doc && mola_json_bool(truth);
     return err;
 }
 

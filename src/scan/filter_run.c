@@ -189,6 +189,8 @@ static void run_leaf(const mola_filter *leaf, const mola_span *span, uint64_t *m
         memset(mask, 0, words * sizeof *mask);
         return;
     }
+    if (leaf->test == MOLA_TEST_TOKENS && mola_token_test_window(leaf->tokens, span, mask))
+        return;
     if (!mola_span_column(span, leaf->attr, &c)) {
         if (leaf->null_matches == leaf->invert)
             memset(mask, 0, words * sizeof *mask);
@@ -233,6 +235,46 @@ static void run_or(const mola_filter *node, const mola_filter *known, const mola
     }
     for (size_t w = 0; w < words; w++)
         mask[w] &= ~rest[w];
+}
+
+void mola_filter_add_postings(const mola_filter *filter, mola_attr_list *attrs)
+{
+    if (filter->kind == MOLA_NODE_LEAF && filter->test == MOLA_TEST_TOKENS)
+        mola_attr_list_add(attrs, mola_token_test_postings(filter->tokens)->column);
+    for (uint32_t i = 0; i < filter->child_count; i++)
+        mola_filter_add_postings(filter->children[i], attrs);
+}
+
+bool mola_leaf_reads_of(const mola_filter *leaf, const mola_span *span, uint32_t attr)
+{
+    if (leaf->test == MOLA_TEST_TOKENS)
+        return mola_text_reads(span, mola_token_test_postings(leaf->tokens), attr);
+    return attr == leaf->attr;
+}
+
+bool mola_filter_reads_of(const mola_filter *filter, const mola_span *span, uint32_t attr)
+{
+    if (filter->kind == MOLA_NODE_LEAF)
+        return mola_leaf_reads_of(filter, span, attr);
+    for (uint32_t i = 0; i < filter->child_count; i++) {
+        if (mola_filter_reads_of(filter->children[i], span, attr))
+            return true;
+    }
+    return false;
+}
+
+mola_err mola_filter_check(mola_ctx *ctx, const mola_filter *filter, const mola_span *span)
+{
+    mola_err err = MOLA_OK;
+    if (filter->kind == MOLA_NODE_LEAF && filter->test == MOLA_TEST_TOKENS) {
+        const mola_postings_of *of = mola_token_test_postings(filter->tokens);
+        bool read =
+            mola_span_has_postings(span, of) && mola_leaf_decided(filter, span) == MOLA_MATCH_MIXED;
+        return read ? mola_postings_check(ctx, span, of) : MOLA_OK;
+    }
+    for (uint32_t i = 0; i < filter->child_count && !err; i++)
+        err = mola_filter_check(ctx, filter->children[i], span);
+    return err;
 }
 
 void mola_filter_window(const mola_filter *filter, const mola_filter *known, const mola_span *span,

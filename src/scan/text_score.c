@@ -1,10 +1,11 @@
+#include "scan/text_score.h"
 #include "mola/scan/windows.h"
-#include "scan/scan.h"
 #include "scan/text_terms.h"
 #include <math.h>
 
 struct mola_bm25 {
     uint32_t attr;
+    mola_postings_of postings;
     double k1, b, k3;
     mola_analyzer *analyzer;
     mola_text_terms terms;
@@ -43,6 +44,7 @@ mola_bm25 *mola_bm25_new(mola_ctx *ctx, const mola_attr *attr, const mola_str *t
     if (!q)
         return NULL;
     q->attr = attr->id;
+    q->postings = mola_postings_of_attr(attr);
     q->k1 = (double)attr->fts.k1;
     q->b = (double)attr->fts.b;
     q->k3 = (double)attr->fts.k3;
@@ -179,6 +181,34 @@ static void count_row(const counter *c, uint32_t first, const mola_column *colum
     }
 }
 
+/* The same from the postings of a window. */
+static mola_err count_postings(mola_bm25 *q, const mola_span *span, const uint64_t *live)
+{
+    mola_postings_walk walk;
+    mola_err err = MOLA_OK;
+    bool more = mola_postings_walk_begin(span, &q->postings, &walk);
+    while (more && !err) {
+        err = mola_postings_walk_next(&walk, &q->postings, &more);
+        for (uint32_t row = 0; more && row < walk.image.rows; row++) {
+            uint32_t length = mola_postings_length(&walk.image, row);
+            if (length == 0 || !mola_bit(live, walk.first + row))
+                continue;
+            q->documents++;
+            q->tokens += length;
+        }
+        for (uint32_t i = 0; more && i < q->terms.count; i++) {
+            mola_posting_walk list;
+            uint32_t term;
+            if (!mola_postings_find(&walk.image, q->terms.terms[i], &term))
+                continue;
+            mola_posting_walk_begin(&walk.image, term, &list);
+            while (mola_posting_next(&list))
+                q->rows_with[i] += mola_bit(live, walk.first + list.row);
+        }
+    }
+    return err;
+}
+
 enum { ROWS_UNCHECKED = 256 }; /* texts are long, and a window has many */
 static mola_err count_window(void *of, const mola_window *window)
 {
@@ -186,6 +216,12 @@ static mola_err count_window(void *of, const mola_window *window)
     mola_span span = mola_span_of(c->view, window);
     for (uint32_t i = 0; i < c->count; i++) {
         mola_column column;
+        if (mola_span_has_postings(&span, &c->clauses[i]->postings)) {
+            mola_err err = count_postings(c->clauses[i], &span, window->bits);
+            if (err)
+                return mola_fail(c->ctx->why, err, "postings of a segment are damaged");
+            continue;
+        }
         if (!is_first_of_attr(c, i) || !mola_span_column(&span, c->clauses[i]->attr, &column))
             continue;
         for (uint32_t row = 0; row < window->rows; row++) {
@@ -199,6 +235,27 @@ static mola_err count_window(void *of, const mola_window *window)
     return MOLA_OK;
 }
 
+bool mola_bm25_reads(const mola_bm25 *q, const mola_span *span, uint32_t attr)
+{
+    return mola_text_reads(span, &q->postings, attr);
+}
+
+uint32_t mola_bm25_postings_attr(const mola_bm25 *q)
+{
+    return q->postings.column;
+}
+
+static bool is_counted(void *of, const mola_window *window, uint32_t attr)
+{
+    const counter *c = of;
+    mola_span span = mola_span_of(c->view, window);
+    for (uint32_t i = 0; i < c->count; i++) {
+        if (mola_bm25_reads(c->clauses[i], &span, attr))
+            return true;
+    }
+    return false;
+}
+
 mola_err mola_bm25_bind(mola_ctx *ctx, const mola_view *view, mola_bm25 *const *clauses,
                         uint32_t count)
 {
@@ -209,10 +266,11 @@ mola_err mola_bm25_bind(mola_ctx *ctx, const mola_view *view, mola_bm25 *const *
         return MOLA_OK;
     for (uint32_t i = 0; i < count; i++) {
         mola_attr_list_add(&attrs, clauses[i]->attr);
+        mola_attr_list_add(&attrs, clauses[i]->postings.column);
         begin_counting(clauses[i]);
     }
     mola_err err = mola_rowset_live(ctx, view, &live);
-    mola_walk walk = {.attrs = &attrs, .of = &c, .visit = count_window};
+    mola_walk walk = {.attrs = &attrs, .of = &c, .visit = count_window, .reads = is_counted};
     if (!err)
         err = mola_scan_windows(ctx, &live, &walk);
     for (uint32_t i = 0; i < count && !err; i++)
@@ -233,6 +291,12 @@ void mola_bm25_bind_column(mola_bm25 *clause, const mola_column *column)
 
 /* ---- scores ---- */
 
+static inline double term_score(const mola_bm25 *q, uint32_t term, double times, uint32_t length)
+{
+    double norm = q->k1 * (1 - q->b + q->b * length / q->average);
+    return q->weight[term] * times / (times + norm) * q->query_weight[term];
+}
+
 bool mola_bm25_score(mola_bm25 *q, const mola_column *column, uint32_t row, double *score)
 {
     mola_value_tokens tokens;
@@ -244,13 +308,55 @@ bool mola_bm25_score(mola_bm25 *q, const mola_column *column, uint32_t row, doub
         add_token(q, token.term);
     *score = 0;
     for (uint32_t i = 0; q->any_found && i < q->terms.count; i++) {
-        double times = q->times[i];
-        if (times == 0)
-            continue;
-        double norm = q->k1 * (1 - q->b + q->b * q->length / q->average);
-        *score += q->weight[i] * times / (times + norm) * q->query_weight[i];
+        if (q->times[i])
+            *score += term_score(q, i, q->times[i], q->length);
     }
     if (q->prefix_found)
         *score += 1;
     return q->any_found || q->prefix_found;
+}
+
+/* Term after term, so that each row is added up in the order in which a value is. */
+static void score_image(const mola_bm25 *q, const mola_postings_walk *walk, const uint64_t *asked,
+                        double *scores, uint64_t *matched)
+{
+    for (uint32_t i = 0; i < q->terms.count; i++) {
+        mola_posting_walk list;
+        uint32_t term;
+        if (!mola_postings_find(&walk->image, q->terms.terms[i], &term))
+            continue;
+        mola_posting_walk_begin(&walk->image, term, &list);
+        while (mola_posting_next(&list)) {
+            uint32_t row = walk->first + list.row;
+            if (!mola_bit(asked, row))
+                continue;
+            scores[row] +=
+                term_score(q, i, list.times, mola_postings_length(&walk->image, list.row));
+            matched[row >> 6] |= (uint64_t)1 << (row & 63);
+        }
+    }
+}
+
+bool mola_bm25_score_window(const mola_bm25 *q, const mola_span *span, const uint64_t *asked,
+                            double *scores, uint64_t *matched)
+{
+    uint64_t begun[MOLA_WINDOW_WORDS] = {0};
+    mola_postings_walk walk;
+    bool more;
+    if (!mola_span_has_postings(span, &q->postings))
+        return false;
+    MOLA_ASSERT(q->bound);
+    more = mola_postings_walk_begin(span, &q->postings, &walk);
+    while (more && mola_postings_walk_next(&walk, &q->postings, &more) == MOLA_OK && more) {
+        score_image(q, &walk, asked, scores, matched);
+        if (q->has_prefix)
+            mola_postings_mark_prefix(&walk, q->prefix, begun);
+    }
+    for (size_t w = 0; q->has_prefix && w < mola_words(span->rows); w++) {
+        uint64_t rows = begun[w] & asked[w];
+        matched[w] |= rows;
+        for (; rows; rows &= rows - 1)
+            scores[w * 64 + (size_t)__builtin_ctzll(rows)] += 1;
+    }
+    return true;
 }

@@ -121,17 +121,12 @@ static bool add_needs(const walker *w, step *s, const mola_window *window)
     return true;
 }
 
-static bool reads_ahead(const walker *w)
-{
-    return w->walk->ahead && w->ctx->job;
-}
-
 /* Puts one step together: what the windows from `from` on need, as many as there is room for.
  * *until: behind the last of them. *windows: how many. */
 static mola_err collect(const walker *w, step *s, const cursor *from, cursor *until,
                         size_t *windows)
 {
-    uint64_t room = mola_step_bytes(w->rows->view) / (reads_ahead(w) ? 2 : 1);
+    uint64_t room = mola_step_bytes(w->rows->view);
     cursor at = *from;
     mola_window window;
     s->count = 0;
@@ -207,6 +202,11 @@ static mola_err fetch_step(walker *w)
         mola_ahead_end(ctx, ahead);
     }
     return err;
+}
+
+static bool reads_ahead(const walker *w)
+{
+    return w->walk->ahead && w->ctx->job;
 }
 
 /* Begins to fetch what the windows from `from` on need. */

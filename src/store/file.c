@@ -35,6 +35,22 @@ static mola_err parse_location(mola_str place, mola_file_location *out, mola_why
 
 /* --- The driver --- */
 
+/* Read and put: a link would share the tag, which must be new. */
+static mola_err copy(mola_file_store *file, const mola_ctx *outer, const mola_store_op *op)
+{
+    mola_arena arena;
+    mola_arena_init(&arena, file->env->heap, SIZE_MAX);
+    mola_ctx ctx = *outer;
+    ctx.arena = &arena;
+    mola_store_op from = {.verb = MOLA_GET, .key = op->source};
+    mola_err err = mola_file_get(file, &ctx, &from);
+    mola_store_op to = {.verb = MOLA_PUT, .key = op->key, .body = from.bytes};
+    if (!err)
+        err = mola_file_put(file, &ctx, &to);
+    mola_arena_reset(&arena);
+    return err;
+}
+
 static mola_err run_one(mola_file_store *file, mola_ctx *ctx, mola_store_op *op)
 {
     switch (op->verb) {
@@ -46,6 +62,8 @@ static mola_err run_one(mola_file_store *file, mola_ctx *ctx, mola_store_op *op)
         return mola_file_delete(file, ctx, op->key);
     case MOLA_LIST:
         return mola_file_list(file, ctx, op);
+    case MOLA_COPY:
+        return copy(file, ctx, op);
     }
     return MOLA_INVALID;
 }

@@ -345,6 +345,7 @@ void mola_http_attempt_end(mola_http_attempt *a, CURLcode code)
     if (code != CURLE_OK) {
         if (reply->end == MOLA_HTTP_ANSWERED)
             reply->end = MOLA_HTTP_BROKEN;
+        reply->untrusted = code == CURLE_PEER_FAILED_VERIFICATION;
         const char *words = a->error[0] ? a->error : curl_easy_strerror(code);
         (void)snprintf(reply->words, sizeof reply->words, "%s", words);
         return;

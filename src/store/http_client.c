@@ -9,6 +9,7 @@
 enum {
     SENDINGS_MAX = 3, /* of one exchange, hedges not counted */
     OTHERS_MAX = 8,   /* changes of the question */
+    PATIENCE_MAX = 2,
     AT_ONCE_MAX = 512 /* reads, and as many writes */
 };
 static const uint64_t rest_ns = 50 * MOLA_MILLISECOND; /* before the first retry; doubles */
@@ -136,6 +137,15 @@ static void finish_broken(mola_http_client *c, mola_http_exchange *x, const char
     finish(c, x);
 }
 
+/* An attempt that shows nothing for so long is stalled. Longer with each sending, while two are
+ * under way, and when it cannot be sent again: the answer of a slow store would else be thrown away
+ * just before it comes. */
+static uint64_t stall_limit_ns(const mola_http_exchange *x)
+{
+    bool two = x->own.running[0] && x->own.running[1];
+    return x->stall_ns << (x->sendings - 1 + two + x->own.patience);
+}
+
 /* When something is to be done about it next; MOLA_NEVER is not among the answers. */
 static uint64_t due_ns(const mola_http_exchange *x)
 {
@@ -146,9 +156,9 @@ static uint64_t due_ns(const mola_http_exchange *x)
         return due;
     if (x->own.hedge_at_ns < due)
         due = x->own.hedge_at_ns;
+    uint64_t stall = stall_limit_ns(x);
     for (size_t i = 0; i < 2; i++) {
         const mola_http_attempt *a = x->own.running[i];
-        uint64_t stall = x->stall_ns << (x->sendings - 1);
         if (a && stall && a->progress_ns + stall < due)
             due = a->progress_ns + stall;
     }
@@ -206,6 +216,7 @@ static mola_http_verdict judge(mola_http_exchange *x, const mola_http_reply *rep
     case MOLA_HTTP_ANSWERED:
         return x->judge ? x->judge(x, reply) : MOLA_HTTP_DONE;
     case MOLA_HTTP_BROKEN:
+        return reply->untrusted ? MOLA_HTTP_DONE : MOLA_HTTP_AGAIN;
     case MOLA_HTTP_MALFORMED:
         return MOLA_HTTP_AGAIN;
     case MOLA_HTTP_NO_ROOM:
@@ -260,13 +271,38 @@ static void attempt_over(mola_http_client *c, mola_http_attempt *a, CURLcode cod
 
 /* --- Moments --- */
 
+static bool has_head(const mola_http_exchange *x)
+{
+    return (x->own.running[0] && x->own.running[0]->head_seen) ||
+           (x->own.running[1] && x->own.running[1]->head_seen);
+}
+
+/* What is alone, stalled and without a head is sent again beside that attempt, which may still be
+ * answered; or is given more time when it may not be sent again now. false: neither. */
+static bool send_beside(mola_http_client *c, mola_http_exchange *x, uint64_t now)
+{
+    const mola_http_attempt *a = x->own.running[x->own.running[0] ? 0 : 1];
+    bool alone = !x->own.running[0] != !x->own.running[1];
+    if (!alone || now < a->progress_ns + stall_limit_ns(x) || has_head(x) || !x->repeatable ||
+        x->sendings >= SENDINGS_MAX)
+        return false;
+    if (!mola_http_pace_retry(&c->pace))
+        return ++x->own.patience <= PATIENCE_MAX;
+    x->sendings++;
+    x->own.hedge_at_ns = MOLA_NEVER;
+    mola_count(c->env->metrics, MOLA_M_store_retries_total, 1);
+    return send_one(c, x);
+}
+
 static void give_up_stalled(mola_http_client *c, mola_http_exchange *x, uint64_t now)
 {
-    uint64_t stall = x->stall_ns << (x->sendings - 1);
+    uint64_t stall = stall_limit_ns(x);
     bool had_any = false;
+    if (!stall || send_beside(c, x, now))
+        return;
     for (size_t i = 0; i < 2; i++) {
         mola_http_attempt *a = x->own.running[i];
-        if (!a || !stall || now < a->progress_ns + stall)
+        if (!a || now < a->progress_ns + stall)
             continue;
         learn(c, a);
         drop_attempt(c, a);
@@ -278,12 +314,6 @@ static void give_up_stalled(mola_http_client *c, mola_http_exchange *x, uint64_t
     x->reply = (mola_http_reply){.end = MOLA_HTTP_BROKEN, .words = "no answer for too long"};
     if (!retry_later(c, x))
         finish(c, x);
-}
-
-static bool has_head(const mola_http_exchange *x)
-{
-    return (x->own.running[0] && x->own.running[0]->head_seen) ||
-           (x->own.running[1] && x->own.running[1]->head_seen);
 }
 
 static void hedge(mola_http_client *c, mola_http_exchange *x)

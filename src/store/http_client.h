@@ -38,6 +38,7 @@ typedef struct {
     mola_str bytes;                                /* body of a 200 or 206, in the arena */
     mola_buf text;                                 /* any other body */
     char words[MOLA_HTTP_WORDS];                   /* of libcurl, when it is not ANSWERED */
+    bool untrusted; /* BROKEN: the certificate; asking again is of no use */
 } mola_http_reply;
 
 typedef enum {
@@ -57,8 +58,8 @@ struct mola_http_exchange {
     mola_arena *arena;   /* for the body of a 200 or 206; NULL: it goes to `text` like all others */
     uint64_t bytes_max;  /* of the body of a 2xx */
     uint64_t deadline_ns;
-    uint64_t stall_ns; /* repeatable ones are given up when no byte comes for this long; doubles
-                          with each sending. 0: never */
+    uint64_t stall_ns; /* repeatable ones are sent again when no byte comes for this long, and given
+                          up after twice as long; doubles with each sending. 0: never */
     /* Both run in the client's thread, while the caller waits. */
     void (*headers)(mola_http_exchange *x, mola_buf *lines); /* mola_http_line() for each */
     mola_http_verdict (*judge)(mola_http_exchange *x, const mola_http_reply *reply);
@@ -74,8 +75,9 @@ struct mola_http_exchange {
         struct mola_http_attempt *running[2];
         enum { MOLA_HTTP_WAITING, MOLA_HTTP_RUNNING, MOLA_HTTP_RESTING } state;
         uint64_t rest_until_ns, hedge_at_ns;
-        uint32_t others; /* verdicts OTHER so far */
-        char *spare;     /* of the arena: room that an earlier sending has taken */
+        uint32_t others;   /* verdicts OTHER so far */
+        uint32_t patience; /* more time was given so often */
+        char *spare;       /* of the arena: room that an earlier sending has taken */
         uint64_t spare_bytes;
     } own;
 };

@@ -58,17 +58,21 @@ static bool found_at(const mem_store *mem, size_t at, mola_str key)
     return at < mem->count && mola_str_eq(key_of(mem->objects[at]), key);
 }
 
+static object *take_object(mem_store *mem, mola_str key)
+{
+    MOLA_LOCKED(&mem->lock);
+    size_t at = find(mem, key);
+    if (!found_at(mem, at, key))
+        return NULL;
+    mola_ref_take(&mem->objects[at]->ref);
+    return mem->objects[at];
+}
+
 static mola_err get(mem_store *mem, mola_ctx *ctx, mola_store_op *op)
 {
-    object *o = NULL;
-    {
-        MOLA_LOCKED(&mem->lock);
-        size_t at = find(mem, op->key);
-        if (!found_at(mem, at, op->key))
-            return MOLA_NOT_FOUND;
-        o = mem->objects[at];
-        mola_ref_take(&o->ref);
-    }
+    object *o = take_object(mem, op->key);
+    if (!o)
+        return MOLA_NOT_FOUND;
     mola_err err = MOLA_OK;
     op->new_etag = o->etag;
     op->object_size = o->body_len;
@@ -155,6 +159,17 @@ static mola_err put(mem_store *mem, mola_store_op *op)
     return err;
 }
 
+static mola_err copy(mem_store *mem, const mola_store_op *op)
+{
+    object *from = take_object(mem, op->source);
+    if (!from)
+        return MOLA_NOT_FOUND;
+    mola_store_op to = {.verb = MOLA_PUT, .key = op->key, .body = body_of(from)};
+    mola_err err = put(mem, &to);
+    drop(mem, from);
+    return err;
+}
+
 static void delete_key(mem_store *mem, mola_str key)
 {
     object *old = NULL;
@@ -196,6 +211,8 @@ static mola_err run_one(mem_store *mem, mola_ctx *ctx, mola_store_op *op)
         return MOLA_OK;
     case MOLA_LIST:
         return list(mem, ctx, op);
+    case MOLA_COPY:
+        return copy(mem, op);
     }
     return MOLA_INVALID;
 }

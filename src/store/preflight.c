@@ -9,6 +9,7 @@ enum {
     KEYS = 6, /* raced for at once: a store that loses a race does so now and then */
     RACERS = WRITERS * KEYS,
     ATTEMPTS_MAX = 20, /* of one check */
+    SILENT_MAX = 3,    /* of those, in which no operation had an answer: nobody is there */
     FOLDER_BYTES = 32, /* of all attempts */
     ATTEMPT_BYTES = FOLDER_BYTES + 16,
     NAME_BYTES = ATTEMPT_BYTES + 32,
@@ -16,6 +17,7 @@ enum {
     ARENA_BYTES = 8 << 20
 };
 static const uint64_t cleanup_ns = 2 * MOLA_SECOND;
+static const uint64_t silence_ns = MOLA_SECOND;        /* without any answer: nobody is there */
 static const uint64_t rest_ns = 20 * MOLA_MILLISECOND; /* between two attempts */
 
 /* One check, in a thread of its own: one after the other they would take too long on a store that
@@ -32,6 +34,7 @@ typedef struct flight {
     mola_store_op ops[RACERS];
     mola_why detail, why; /* what was seen instead; what an operation said */
     bool troubled;        /* an operation of this attempt had no clear outcome */
+    bool heard;           /* an operation of this attempt had one */
     bool two_won;         /* a race was lost, whatever the network did */
     mola_err err;
     uint64_t took_ns, put_ns, get_ns;
@@ -71,6 +74,7 @@ static mola_err run(flight *f, mola_store_op *op)
     if (counts && (*best == 0 || took < *best))
         *best = took;
     f->troubled |= !is_verdict(op->err);
+    f->heard |= is_verdict(op->err);
     return op->err;
 }
 
@@ -179,6 +183,7 @@ static mola_err race(flight *f, mola_etag *etags)
     mola_store_run(f->store, f->ctx, now, KEYS);
     for (size_t k = 0; k < KEYS; k++) {
         f->troubled |= !is_verdict(now[k].err);
+        f->heard |= is_verdict(now[k].err);
         mola_err err = now[k].err == MOLA_NOT_FOUND ? wrong(f, "nobody won") : now[k].err;
         if (!err)
             err = judge_race(f, k, &now[k]);
@@ -208,6 +213,7 @@ static mola_err check_swap_once(flight *f)
     mola_store_run(f->store, f->ctx, before, KEYS);
     for (size_t k = 0; k < KEYS; k++) {
         f->troubled |= !is_verdict(before[k].err);
+        f->heard |= is_verdict(before[k].err);
         if (before[k].err)
             return before[k].err;
         if (before[k].new_etag.len == 0)
@@ -371,11 +377,14 @@ const char *mola_check_text(mola_check check)
  * always. */
 static void try_until_clear(flight *f)
 {
-    for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    for (int attempt = 0, silent = 0; attempt < ATTEMPTS_MAX && silent < SILENT_MAX; attempt++) {
         (void)snprintf(f->folder, sizeof f->folder, "%s/%d", f->all->folder, attempt);
-        f->troubled = false;
+        f->troubled = f->heard = false;
         mola_why_clear(&f->detail);
+        uint64_t began = mola_boot_ns(f->ctx->env);
         f->err = rows[f->check].run(f);
+        bool long_enough = mola_boot_ns(f->ctx->env) - began > silence_ns;
+        silent = f->heard ? 0 : long_enough ? SILENT_MAX : silent + 1;
         bool clear = !f->err || f->err == MOLA_INVALID || !f->troubled || f->two_won;
         if (clear || mola_boot_ns(f->ctx->env) + rest_ns >= f->ctx->deadline_ns)
             break;

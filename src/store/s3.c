@@ -22,7 +22,9 @@ static bool can_have_keys(mola_str prefix)
 
 static bool too_long(const mola_s3 *s3, const mola_store_op *op)
 {
-    return strlen(s3->settings.prefix) + 1 + op->key.len > MOLA_KEY_BYTES_MAX;
+    size_t prefix = strlen(s3->settings.prefix) + 1;
+    return prefix + op->key.len > MOLA_KEY_BYTES_MAX ||
+           (op->verb == MOLA_COPY && prefix + op->source.len > MOLA_KEY_BYTES_MAX);
 }
 
 static bool is_large(const mola_store_op *op)

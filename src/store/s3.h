@@ -174,6 +174,7 @@ typedef struct {
     mola_store_op *op; /* NULL: none of the contract's operations */
     mola_s3_keys *keys;
     mola_buf url;                     /* ends in NUL */
+    mola_buf source;                  /* COPY: /bucket/key, encoded */
     mola_str path, query;             /* in url */
     mola_s3_range range;              /* GET */
     uint64_t range_first, range_last; /* what was asked last; last UINT64_MAX: to the end */
@@ -184,7 +185,7 @@ typedef struct {
  * and encoded. false: no memory. Freed by mola_s3_call_free in any case. */
 bool mola_s3_call_make(mola_s3 *s3, mola_ctx *ctx, mola_s3_call *call, const char *method,
                        mola_str key, mola_str query) MOLA_NODISCARD;
-/* The call of a GET, PUT or DELETE of the contract. */
+/* The call of a GET, PUT, DELETE or COPY of the contract. */
 bool mola_s3_call_of(mola_s3 *s3, mola_ctx *ctx, mola_s3_call *call,
                      mola_store_op *op) MOLA_NODISCARD;
 /* The call of a LIST, from where `token` says when it is not empty. */

@@ -72,6 +72,8 @@ static void add_all(signed_headers *h, mola_s3_call *call)
         add_range(h, call);
     mola_s3_date(stores_time_s(call->s3), h->date);
     add(h, "x-amz-content-sha256", mola_str_of(call->payload_hash));
+    if (call->source.len)
+        add(h, "x-amz-copy-source", mola_buf_str(&call->source));
     add(h, "x-amz-date", mola_str_of(h->date));
     if (call->keys->session_token[0])
         add(h, "x-amz-security-token", mola_str_of(call->keys->session_token));
@@ -107,19 +109,23 @@ static void print_headers(mola_http_exchange *x, mola_buf *lines)
 
 /* --- The URL --- */
 
-static void print_path(const mola_s3_settings *s, mola_str key, mola_buf *out)
+static void print_key(const mola_s3_settings *s, mola_str key, mola_buf *out)
 {
-    mola_buf_add_str(out, mola_str_of(s->base_path));
-    if (key.len == 0) {
-        if (!s->base_path[0])
-            mola_buf_add_char(out, '/');
-        return;
-    }
     mola_buf_add_char(out, '/');
     mola_s3_encode(out, mola_str_of(s->prefix), MOLA_S3_ENCODE_PATH);
     if (s->prefix[0])
         mola_buf_add_char(out, '/');
     mola_s3_encode(out, key, MOLA_S3_ENCODE_PATH);
+}
+
+static void print_path(const mola_s3_settings *s, mola_str key, mola_buf *out)
+{
+    mola_buf_add_str(out, mola_str_of(s->base_path));
+    if (key.len) {
+        print_key(s, key, out);
+    } else if (!s->base_path[0]) {
+        mola_buf_add_char(out, '/');
+    }
 }
 
 static bool make_url(mola_s3_call *call, mola_str key, mola_str query)
@@ -151,6 +157,7 @@ bool mola_s3_call_make(mola_s3 *s3, mola_ctx *ctx, mola_s3_call *call, const cha
 {
     *call = (mola_s3_call){.s3 = s3, .ctx = ctx};
     mola_buf_init(&call->url, s3->env->heap);
+    mola_buf_init(&call->source, s3->env->heap);
     bool is_get = strcmp(method, "GET") == 0;
     call->http = (mola_http_exchange){
         .method = method,
@@ -170,7 +177,7 @@ bool mola_s3_call_make(mola_s3 *s3, mola_ctx *ctx, mola_s3_call *call, const cha
 bool mola_s3_call_of(mola_s3 *s3, mola_ctx *ctx, mola_s3_call *call, mola_store_op *op)
 {
     static const char *const methods[] = {
-        [MOLA_GET] = "GET", [MOLA_PUT] = "PUT", [MOLA_DELETE] = "DELETE"};
+        [MOLA_GET] = "GET", [MOLA_PUT] = "PUT", [MOLA_DELETE] = "DELETE", [MOLA_COPY] = "PUT"};
     MOLA_ASSERT(op->verb != MOLA_LIST);
     bool ok = mola_s3_call_make(s3, ctx, call, methods[op->verb], op->key, MOLA_STR(""));
     call->op = op;
@@ -186,6 +193,13 @@ bool mola_s3_call_of(mola_s3 *s3, mola_ctx *ctx, mola_s3_call *call, mola_store_
         call->http.stall_ns = 0;
         call->http.body = op->body;
         mola_s3_hash(op->body, call->payload_hash);
+    } else if (op->verb == MOLA_COPY) {
+        call->http.repeatable = false;
+        call->http.stall_ns = 0; /* the store copies as long as it copies */
+        mola_buf_add_char(&call->source, '/');
+        mola_buf_add_str(&call->source, mola_str_of(s3->settings.bucket));
+        print_key(&s3->settings, op->source, &call->source);
+        ok = ok && !call->source.failed;
     }
     return ok;
 }
@@ -197,6 +211,7 @@ void mola_s3_call_free(mola_s3_call *call)
     mola_s3_keys_drop(call->s3->env, call->keys);
     mola_http_free(&call->http);
     mola_buf_free(&call->url);
+    mola_buf_free(&call->source);
 }
 
 mola_err mola_s3_calls_run(mola_s3 *s3, mola_ctx *ctx, mola_s3_call **calls, size_t count)

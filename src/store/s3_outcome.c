@@ -140,10 +140,21 @@ static mola_err refusal(const mola_s3_call *call, mola_err err)
     return call->http.copies > 1 ? MOLA_UNKNOWN : err;
 }
 
+/* A 200 was sent before the copying ended; only its body tells how that went. */
+static mola_err settle_copied(const mola_http_reply *r)
+{
+    char etag[MOLA_S3_CODE_BYTES * 2];
+    bool done = mola_s3_element(mola_buf_str(&r->text), "ETag", etag, sizeof etag);
+    return done ? MOLA_OK : MOLA_UNKNOWN;
+}
+
 static mola_err settle_write(mola_s3_call *call, const mola_http_reply *r, const mola_s3_error *e)
 {
     mola_store_op *op = call->op;
     bool is_put = op->verb == MOLA_PUT, conditional = is_put && op->when != MOLA_PUT_ALWAYS;
+    bool is_copy = op->verb == MOLA_COPY;
+    if (is_copy && r->status == 200)
+        return settle_copied(r);
     if (r->status == 200 || r->status == 204) {
         if (is_put)
             op->new_etag = r->etag;
@@ -151,6 +162,8 @@ static mola_err settle_write(mola_s3_call *call, const mola_http_reply *r, const
     }
     if (conditional && r->status == 412)
         return MOLA_CONFLICT;
+    if (is_copy && is_absent(r, e)) /* before a byte of it was written */
+        return MOLA_NOT_FOUND;
     if (is_absent(r, e)) {
         if (!is_put)
             return MOLA_OK;
@@ -179,7 +192,7 @@ void mola_s3_settle(mola_s3_call *call)
     const mola_http_reply *r = &call->http.reply;
     mola_store_op *op = call->op;
     mola_s3_error e = {0};
-    bool is_write = op->verb == MOLA_PUT || op->verb == MOLA_DELETE;
+    bool is_write = op->verb != MOLA_GET;
     if (r->end != MOLA_HTTP_ANSWERED) {
         op->err = settle_failure(call, is_write);
     } else {

@@ -32,6 +32,8 @@ static bool well_formed(const mola_store_op *op)
         return op->key.len <= MOLA_KEY_BYTES_MAX && printable(op->key);
     if (op->verb == MOLA_PUT && op->when == MOLA_PUT_IF_MATCH && op->etag.len == 0)
         return false;
+    if (op->verb == MOLA_COPY && !mola_store_key_ok(op->source))
+        return false;
     return mola_store_key_ok(op->key);
 }
 
@@ -52,7 +54,8 @@ static void feed_metrics(mola_metrics *metrics, const mola_store_op *op)
     static const mola_metric sent[] = {[MOLA_GET] = MOLA_M_store_get_total,
                                        [MOLA_PUT] = MOLA_M_store_put_total,
                                        [MOLA_DELETE] = MOLA_M_store_delete_total,
-                                       [MOLA_LIST] = MOLA_M_store_list_total};
+                                       [MOLA_LIST] = MOLA_M_store_list_total,
+                                       [MOLA_COPY] = MOLA_M_store_copy_total};
     if (op->err == MOLA_INVALID)
         return;
     mola_count(metrics, sent[op->verb], 1);
@@ -74,7 +77,8 @@ void mola_store_run(mola_store *store, mola_ctx *ctx, mola_store_op *ops, size_t
     mola_job_resume(ctx->job);
     for (size_t i = 0; i < count; i++) {
         /* A driver that reports a missing key for a DELETE breaks its callers' retries. */
-        MOLA_IMPLIES(ops[i].err == MOLA_NOT_FOUND, ops[i].verb == MOLA_GET);
+        MOLA_IMPLIES(ops[i].err == MOLA_NOT_FOUND,
+                     ops[i].verb == MOLA_GET || ops[i].verb == MOLA_COPY);
         MOLA_IMPLIES(ops[i].err == MOLA_CONFLICT, ops[i].verb == MOLA_PUT);
         feed_metrics(ctx->env->metrics, &ops[i]);
     }

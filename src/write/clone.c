@@ -127,9 +127,10 @@ static mola_err check_destination(mola_ctx *ctx, mola_str name, const mola_view 
                                   mola_json body)
 {
     mola_json create = mola_write_member(body, "create_namespace");
-    if (!view && create.doc && !mola_json_bool(create))
+    if (!view && create.doc && !mola_json_bool(create)) {
         return mola_fail(ctx->why, MOLA_NOT_FOUND, "namespace '%.*s' was not found",
                          MOLA_ARG(name));
+    }
     if (view && view->state->read_only) {
         return mola_fail(ctx->why, MOLA_INVALID,
                          "Writes not permitted. This namespace is read-only.");

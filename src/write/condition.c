@@ -1,5 +1,6 @@
 #include "write/condition.h"
 #include "mola/base/check.h"
+#include <stdlib.h>
 
 /* Documents that are fetched at once. */
 enum { STEP_ROWS = 1024 };
@@ -38,7 +39,7 @@ typedef struct {
     const mola_rows *fresh;
     const mola_attr_list *reads;
     mola_row_at at[STEP_ROWS];
-    uint32_t rows[STEP_ROWS]; /* of `fresh` */
+    const uint32_t *rows; /* of `fresh` */
     uint32_t count;
     uint64_t *keep;
 } checking;
@@ -57,8 +58,37 @@ static mola_err check_step(checking *c)
             c->keep[c->rows[i] / 64] &= ~((uint64_t)1 << c->rows[i] % 64);
     }
     mola_view_release(c->ctx, mark);
-    c->count = 0;
     return err;
+}
+
+/* Where the documents of rows are stored. */
+typedef struct {
+    const mola_row_at *at;
+} places;
+
+static int by_place(const void *left, const void *right, void *argument)
+{
+    const places *p = argument;
+    const mola_row_at *a = &p->at[*(const uint32_t *)left], *b = &p->at[*(const uint32_t *)right];
+    if (a->part != b->part)
+        return a->part < b->part ? -1 : 1;
+    return (a->row > b->row) - (a->row < b->row);
+}
+
+/* The rows whose document is stored, in the order in which the view holds them: a step of
+ * neighbours reads few pages. NULL: no memory. */
+static uint32_t *stored_rows(mola_arena *arena, uint32_t from, uint32_t until,
+                             const mola_row_at *at, uint32_t *count)
+{
+    uint32_t *rows = mola_new(arena, uint32_t, until - from);
+    *count = 0;
+    for (uint32_t row = from; rows && row < until; row++) {
+        if (at[row].part != MOLA_NOWHERE)
+            rows[(*count)++] = row;
+    }
+    if (rows && *count)
+        qsort_r(rows, *count, sizeof *rows, by_place, &(places){.at = at});
+    return rows;
 }
 
 mola_err mola_write_check_condition(mola_ctx *ctx, const mola_view *view,
@@ -66,11 +96,13 @@ mola_err mola_write_check_condition(mola_ctx *ctx, const mola_view *view,
                                     uint32_t from, uint32_t until, const mola_row_at *at,
                                     uint64_t *keep)
 {
+    uint32_t count;
+    const uint32_t *rows = stored_rows(ctx->arena, from, until, at, &count);
+    checking *c = mola_new(ctx->arena, checking, 1);
+    if (!rows || !c)
+        return MOLA_NO_MEMORY;
     mola_attr_list reads = {.arena = ctx->arena};
     mola_filter_reads(condition, &reads);
-    checking *c = mola_new(ctx->arena, checking, 1);
-    if (!c)
-        return MOLA_NO_MEMORY;
     c->ctx = ctx;
     c->view = view;
     c->condition = condition;
@@ -78,13 +110,12 @@ mola_err mola_write_check_condition(mola_ctx *ctx, const mola_view *view,
     c->reads = &reads;
     c->keep = keep;
     mola_err err = MOLA_OK;
-    for (uint32_t row = from; row < until && !err; row++) {
-        if (at[row].part == MOLA_NOWHERE)
-            continue;
-        c->at[c->count] = at[row];
-        c->rows[c->count++] = row;
-        if (c->count == STEP_ROWS)
-            err = check_step(c);
+    for (uint32_t done = 0; done < count && !err; done += c->count) {
+        c->rows = rows + done;
+        c->count = count - done < STEP_ROWS ? count - done : STEP_ROWS;
+        for (uint32_t i = 0; i < c->count; i++)
+            c->at[i] = at[c->rows[i]];
+        err = check_step(c);
     }
-    return err || c->count == 0 ? err : check_step(c);
+    return err;
 }

@@ -346,10 +346,8 @@ mola_err mola_write_evaluate(mola_write_draft *draft, mola_write *write,
     e.ctx.arena = &arena;
     e.ctx.why = why;
     e.ctx.pins = NULL;
-    if (e.looks) { /* half of what is left of the group's time: the rest is for the log */
-        uint64_t now = mola_boot_ns(e.ctx.env), end = e.ctx.deadline_ns;
-        e.ctx.deadline_ns = end > now ? now + (end - now) / 2 : end;
-    }
+    if (e.looks) /* filters may take as long as their client waits */
+        e.ctx.deadline_ns = write->deadline_ns;
     mola_write_effect_clear(&e.plan->effect);
     write->answer.had_query = e.looks;
     mola_err err = evaluate(&e);

@@ -326,6 +326,7 @@ void mola_writer_submit(mola_writer *w, mola_job *job, mola_write *write)
 {
     (void)job; /* nothing here waits */
     write->next = NULL;
+    write->joined_ns = mola_boot_ns(w->config.env);
     write->plan = NULL;
     write->answer = (mola_write_answer){0};
     mola_why *why = &write->answer.why;

@@ -4,9 +4,9 @@ from mola import RESTLESS, Mola
 # What these modules show must also hold while the indexer turns the log into segments all the time.
 ALSO_INDEXED = ("test_python_sdk", "test_other_sdks", "test_durability")
 
-
 # All that these say to mola, and hear of it, is held against openapi.yaml.
-WATCHED = ("test_openapi", "test_ecosystem", "test_python_sdk", "test_other_sdks", "test_readme", "test_settings", "test_malformed", "test_indexing")
+WATCHED = ("test_admin", "test_conditions", "test_ecosystem", "test_indexing", "test_malformed", "test_openapi", "test_other_sdks",
+           "test_python_sdk", "test_readme", "test_settings")
 
 
 def pytest_generate_tests(metafunc):

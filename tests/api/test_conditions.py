@@ -153,12 +153,15 @@ def test_read_only_is_ordered_with_the_writes_of_the_other_server(pair):
 
 
 def test_limits_of_operations_by_filter_and_what_is_left(store):
-    server = Mola(store, *QUICK, "--patch-by-filter-max", "3", "--delete-by-filter-max", "4")
+    server = Mola(store, *QUICK, "--patch-by-filter-max", "3", "--delete-by-filter-max", "4", "--request-bytes-max", "200K")
     client = Client(server)
     assert client.write("n", upsert_rows=[{"id": i, "a": 1, "b": i % 2} for i in range(11)])[0] == 200
     patch = {"filters": ["a", "Eq", 1], "patch": {"a": 2}}
     status, answer, _ = client.write("n", patch_by_filter=patch)
     assert status == 400 and answer["error"] == "the filter matches 11 documents, more than the limit of 3"
+    large = {"filters": ["a", "Eq", 1], "patch": {"text": "x" * 90000}}
+    status, answer, _ = client.write("n", patch_by_filter=large, schema={"text": {"type": "string", "filterable": False}})
+    assert status == 400 and answer["error"].endswith("more than the limit of 2"), "what is written fits into one request"
     ids, remaining = [], True
     while remaining:
         status, answer, _ = client.write("n", patch_by_filter=patch, patch_by_filter_allow_partial=True, return_affected_ids=True)

@@ -5,6 +5,7 @@ import json
 import pytest
 from mola import export
 
+RECALL = "/v1/namespaces/v/_debug/recall"
 WRITE, QUERY, SCHEMA, META = "/v2/namespaces/n", "/v2/namespaces/n/query", "/v1/namespaces/n/schema", "/v1/namespaces/n/metadata"
 DEEP = "[" * 200 + "]" * 200
 HUGE_ID = "x" * 65
@@ -111,6 +112,13 @@ TABLE = [
     ("a patch by filter of another type", "POST", WRITE, {"patch_by_filter": {"filters": ["n", "Gte", 0], "patch": {"n": "x"}}}, 400),
     ("a patch by filter of nothing", "POST", WRITE, {"patch_by_filter": {"filters": ["n", "Gte", 0]}}, 422),
     ("a copy beside rows", "POST", "/v2/namespaces/fresh", {"copy_from_namespace": "n", **rows({"id": 2})}, 400),
+    ("a copy that may create, in words", "POST", "/v2/namespaces/fresh", {"copy_from_namespace": "n", "create_namespace": "no"}, 422),
+    ("a recall that shows in words", "POST", RECALL, {"include_ground_truth": "yes"}, 422),
+    ("a recall that shows in words, later", "POST", "/v2/namespaces/v/_debug/recall", {"filters": ["n", "Eqq", 1], "include_ground_truth": 1}, 422),
+    ("a recall of half a search", "POST", RECALL, {"num": 1.5}, 422),
+    ("a recall of no search", "POST", RECALL, {"num": 0}, 400),
+    ("a recall of 1,001 rows", "POST", RECALL, {"top_k": 1001}, 400),
+    ("a recall in an order", "POST", RECALL, {"num": 1, "rank_by": ["id", "asc"]}, 400),
     ("no limit", "POST", QUERY, {"rank_by": ["id", "asc"]}, 400),
     ("a limit of 0", "POST", QUERY, {"rank_by": ["id", "asc"], "limit": 0}, 400),
     ("a limit of 10,001", "POST", QUERY, {"rank_by": ["id", "asc"], "limit": 10001}, 400),

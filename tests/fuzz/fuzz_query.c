@@ -59,6 +59,27 @@ static void ask_with_little_memory(const char *body, size_t size)
     fixture_close(&f);
 }
 
+/* The same JSON as a recall: refused with words, or answered. */
+static void recall(const char *body, size_t size)
+{
+    fixture f;
+    world w;
+    fixture_open(&f);
+    world_open(&w, &f, schema, rows, MOLA_METRIC_COSINE, NULL, 0);
+    mola_json_doc *doc = parse_text(&f, body, size);
+    mola_recall *asked;
+    mola_buf out;
+    mola_buf_init(&out, &f.heap);
+    mola_err err = mola_recall_parse(&f.ctx, mola_json_root(doc), &asked);
+    if (!err)
+        err = mola_recall_run(&f.ctx, w.view, mola_kernel_select(NULL), asked, &out);
+    FUZZ_CHECK(err ? f.why.len > 0 : out.len > 0 && !out.failed);
+    mola_buf_free(&out);
+    mola_json_free(doc);
+    world_close(&w);
+    fixture_close(&f);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const cut halves[] = {{1, 0}, {2, 1}};
@@ -75,6 +96,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         FUZZ_CHECK(whole.err == MOLA_OK || whole.err == MOLA_SHAPE || whole.err == MOLA_INVALID);
         FUZZ_CHECK(whole.text[0] != '\0');
         ask_with_little_memory(text, size);
+        recall(text, size);
         if (!whole.err) { /* the members of a JSON object */
             mola_str body = {0};
             FUZZ_CHECK(mola_arena_print(&f.arena, &body, "{%s}", whole.text));

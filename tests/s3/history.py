@@ -16,7 +16,7 @@ import dataclasses
 import itertools
 
 KEYS = 12
-BRANCHES_MAX, UNPLACED_MAX = 20000, 12
+BRANCHES_MAX, PLACINGS_MAX = 20000, 200000
 
 
 @dataclasses.dataclass
@@ -63,21 +63,70 @@ def touched(write):
     return write.upsert + write.patch + write.delete
 
 
-def apply_group(state, members):
-    """Every state that some order of the members makes."""
-    keys = [key for write in members for key in touched(write)]
-    if len(keys) == len(set(keys)):
-        members = [members]  # any order is as good
-    else:
-        members = itertools.permutations(members)
-    found = set()
-    for order in members:
-        after = state
-        for write in order:
-            after = after and apply(after, write)
-        if after:
-            found.add(after)
-    return found
+# What a row must be, seen backwards from a read: a row or None, exactly; (by, ANYTHING); EXISTS; ANYTHING.
+ANYTHING, EXISTS = "anything", "exists"
+
+
+def fits(wanted, row):
+    if wanted in (ANYTHING, EXISTS):
+        return wanted == ANYTHING or row is not None
+    return wanted == row or bool(wanted and row and wanted[1] == ANYTHING and wanted[0] == row[0])
+
+
+def before_patch(wanted, write, key):
+    """What the row must have been before; False: it cannot have been the last to touch it."""
+    if write.outcome == "ok" and key not in write.patched:
+        return None if wanted in (ANYTHING, None) else False
+    if wanted == ANYTHING:
+        return EXISTS if write.outcome == "ok" else ANYTHING
+    if wanted == EXISTS:
+        return EXISTS
+    if wanted is None:
+        return False if write.outcome == "ok" else None
+    return (wanted[0], ANYTHING) if wanted[1] in (ANYTHING, write.number) else False
+
+
+def undo(wanted, write):
+    """What the rows must have been before `write`, if it came last; None: it did not."""
+    rows = list(wanted)
+    for key in write.upsert:
+        if not fits(rows[key], (write.number, 0)):
+            return None
+        rows[key] = ANYTHING
+    for key in write.delete:
+        if not fits(rows[key], None):
+            return None
+        rows[key] = ANYTHING
+    for key in write.patch:
+        rows[key] = before_patch(rows[key], write, key)
+        if rows[key] is False:
+            return None
+    return tuple(rows)
+
+
+def is_free(write, wanted, group):
+    """If there is an order at all, there is one in which it comes last: no other answer depends on it, nor its own on
+    what is not known yet."""
+    if write.patch:
+        return write.outcome != "ok" or all(wanted[key] != ANYTHING for key in write.patch)
+    return not any(other.outcome == "ok" and set(other.patch) & set(touched(write)) for other in group)
+
+
+def explains(state, groups, wanted):
+    """Is there an order of the writes within their groups that makes `wanted` of `state`? It is sought from the end."""
+    groups = [list(group) for group in groups if group]
+    while groups:
+        last = [(write, undo(wanted, write)) for write in groups[-1]]
+        last = [(write, rows) for write, rows in last if rows]
+        free = [(write, rows) for write, rows in last if is_free(write, wanted, groups[-1])]
+        if not free:
+            return any(explains(state, groups[:-1] + [[w for w in groups[-1] if w is not write]], rows)
+                       for write, rows in last)
+        write, wanted = free[0]
+        groups[-1] = [w for w in groups[-1] if w is not write]
+        if not groups[-1]:
+            groups.pop()
+    return all(fits(want, row) for want, row in zip(wanted, state))
 
 
 class History:
@@ -124,13 +173,17 @@ class History:
         bounds = {number: [self.seen_before(op.start), self.last] for number, op in self.unknown.items()}
         landed = set()
         numbers = sorted(self.acked)
+        earliest = list(itertools.accumulate((self.acked[n].seq for n in reversed(numbers)), min))[::-1] + [self.last + 1]
         unknowns = sorted(self.unknown)
         for read in self.reads:
             strange = read.marks - self.acked.keys() - self.unknown.keys()
             if strange:
                 raise Violation(f"marks {strange} in {read}: "
                                 f"{'refused writes' if strange & self.refused else 'writes that nobody sent'}")
-            for number in numbers[bisect.bisect_right(numbers, read.marks_above):]:
+            newest = bisect.bisect_right(numbers, max(read.marks, default=read.marks_above))
+            while earliest[newest] <= read.seq:  # behind the last mark that was read there must be none
+                newest += 1
+            for number in numbers[bisect.bisect_right(numbers, read.marks_above):newest]:
                 if (number in read.marks) != (self.acked[number].seq <= read.seq):
                     raise Violation(f"{self.acked[number]} is {'' if number in read.marks else 'not '}there in {read}")
             for number in {*unknowns[bisect.bisect_right(unknowns, read.marks_above):], *read.marks_asked}:
@@ -146,42 +199,49 @@ class History:
 
     # --- States ---
 
-    def choices(self, seq, members, free):
-        """Which unknown writes may stand in an entry beside these members."""
-        must = [n for n, until in free if until == seq]
-        may = [n for n, until in free if until != seq]
-        if len(may) > UNPLACED_MAX:
-            raise Violation(f"entry {seq}: too many places for unknown writes: {free}")
-        for count in range(len(may) + 1):
-            for some in itertools.combinations(may, count):
-                group = members + [self.unknown[n] for n in (*must, *some)]
-                if group and len({op.node for op in group}) == 1:
-                    yield (*must, *some), group
+    def placings(self, entries, first, last, chosen, places):
+        """Every way to put the chosen unknown writes into the entries first..last."""
+        def options(number):
+            after, until = places[number]
+            node = self.unknown[number].node
+            return [seq for seq in range(max(first, after + 1), min(last, until) + 1)
+                    if all(op.node == node for op in entries.get(seq, ()))]
+        for tried, seqs in enumerate(itertools.product(*map(options, chosen))):
+            if tried == PLACINGS_MAX:
+                raise Violation(f"entries {first}..{last}: too many places for unknown writes {chosen}")
+            groups = [list(entries.get(seq, ())) for seq in range(first, last + 1)]
+            for number, seq in zip(chosen, seqs):
+                groups[seq - first].append(self.unknown[number])
+            if all(group and len({op.node for op in group}) == 1 for group in groups):
+                yield groups
 
     def check_states(self, places):
-        entries, views = self.entries(), {}
+        """From read to read: the writes between them must make the one's state of the other's."""
+        entries, views = self.entries(), {0: ((None,) * KEYS, 0)}
         for read in self.reads:
-            views.setdefault(read.seq, set()).add((read.rows, read.mark_count))
-        branches, acked = {((None,) * KEYS, frozenset())}, 0
-        for seq in range(1, self.last + 1):
-            members = entries.get(seq, [])
-            acked += len(members)
-            near = [(n, until) for n, (after, until) in places.items() if after < seq <= until]
+            view = views.setdefault(read.seq, (read.rows, read.mark_count))
+            if view != (read.rows, read.mark_count):
+                raise Violation(f"two states of {read.seq}: {view}, {read}")
+        seqs, branches = sorted(views), {frozenset()}  # unknown writes with a place so far
+        for before, seq in zip(seqs, seqs[1:]):
+            acked = sum(len(entries.get(s, ())) for s in range(before + 1, seq + 1))
+            count = views[seq][1] - views[before][1] - acked
+            near = [n for n, (after, until) in places.items() if after < seq and until > before]
             grown = set()
-            for state, placed in branches:
-                free = [(n, until) for n, until in near if n not in placed]
-                for some, group in self.choices(seq, members, free):
-                    grown |= {(after, placed.union(some)) for after in apply_group(state, group)}
-            # Forget which of them stood where, once all of them must stand somewhere.
-            over = {n for n, _ in near if places[n][1] <= seq}
-            count = acked + sum(until <= seq for _, until in places.values())
-            branches = {(state, placed - over) for state, placed in grown
-                        if all(view == (state, count + len(placed - over)) for view in views.get(seq, ()))}
-            if not branches:
-                raise Violation(f"entry {seq}: no order of {members or 'nobody known'} with {near or 'no unknown ones'} "
-                                f"makes what was read: {views.get(seq)}; without reads: {list(grown)[:3]}")
-            if len(branches) > BRANCHES_MAX:
-                raise Violation(f"entry {seq}: too many orders are possible to check them")
+            for placed in branches:
+                must = [n for n in near if n not in placed and places[n][1] <= seq]
+                may = [n for n in near if n not in placed and places[n][1] > seq]
+                for some in itertools.combinations(may, count - len(must)) if count >= len(must) else ():
+                    if any(explains(views[before][0], groups, views[seq][0])
+                           for groups in self.placings(entries, before + 1, seq, [*must, *some], places)):
+                        grown.add(placed.union(must, some))
+            if not grown:
+                raise Violation(f"entries {before + 1}..{seq}: no order of "
+                                f"{[op for s in range(before + 1, seq + 1) for op in entries.get(s, ())]} with {count} "
+                                f"unknown ones of {near} makes {views[seq]} of {views[before]}")
+            if len(grown) > BRANCHES_MAX:
+                raise Violation(f"entry {seq}: too many places for unknown writes")
+            branches = grown
 
 
 def check(operations):

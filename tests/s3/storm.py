@@ -1,13 +1,14 @@
 """Clients on three `mola serve` on one bucket, behind a proxy that fails, while servers are killed, stopped and started.
 Then history.py judges what they saw.
 
-    storm.py SERVER MOLA [--seconds 60] [--fence 4] [--long-stop] [--seed N] [--calm] [--mix JSON] [--shape JSON]
-             [--lie FAULT] [--log FILE]
+    storm.py SERVER MOLA [--seconds 60] [--fence 4] [--long-stop] [--seed N] [--calm] [--settled] [--one-writer]
+             [--mix JSON] [--shape JSON] [--lie FAULT] [--log FILE]
 
 Writers upsert, patch and delete rows of one namespace, several at a time; readers read all of it, strongly and
 eventually. The nemesis kills servers (SIGKILL), stops them for longer than the fence (SIGSTOP), restarts them and cuts
 the store off; --long-stop stops one for three minutes; --calm: none of this. --lie: the proxy does this to requests once
-the servers run; then the run succeeds when the checker objects. Collection is as eager as it can be.
+the servers run; then the run succeeds when the checker objects. Indexing and collection are as eager as they can be,
+but with --settled as they are by default; with --one-writer only the first server's clients write.
 """
 import argparse
 import dataclasses
@@ -39,9 +40,9 @@ class Storm:
         self.lock = threading.Lock()  # guards the next three
         self.numbers, self.operations, self.unknown = 0, [], []
         self.words, self.events, self.ending = {}, {}, False
-        self.flags = ("--fence-seconds", options.fence, "--flush-rows", "50", "--flush-age-ms", "300", "--merge-fan-in", "2",
-                      "--retention-seconds", "0", "--gc-floor-age-seconds", "0", "--inline-bytes-max", "8K",
-                      "--sweep-seconds", 10 * options.fence)
+        self.flags = ("--fence-seconds", options.fence) + (() if options.settled else (
+            "--flush-rows", "50", "--flush-age-ms", "300", "--merge-fan-in", "2", "--retention-seconds", "0",
+            "--gc-floor-age-seconds", "0", "--inline-bytes-max", "8K", "--sweep-seconds", 10 * options.fence))
         self.nodes = [start_node(server, binary, "storm", *self.flags) for _ in range(NODES)]
 
     # --- Operations ---
@@ -213,7 +214,8 @@ class Storm:
         self.write(0, random.Random(0))
         shape = json.loads(options.shape)
         self.server.set_proxy(mix={options.lie: 0.5} if options.lie else json.loads(options.mix), shape=shape, reset=True)
-        work = [threading.Thread(target=self.client, args=(at, f"{options.seed} {at} {i}", i < WRITERS))
+        work = [threading.Thread(target=self.client, args=(at, f"{options.seed} {at} {i}",
+                                                                   i < WRITERS and not (at and options.one_writer)))
                 for at in range(NODES) for i in range(WRITERS + READERS)]
         if not options.calm and not options.lie:
             work.append(threading.Thread(target=self.nemesis, args=([0, 1] if options.long_stop else [0, 1, 2],)))
@@ -260,6 +262,8 @@ def main():
     parser.add_argument("--shape", default="{}")
     parser.add_argument("--long-stop", action="store_true")
     parser.add_argument("--calm", action="store_true")
+    parser.add_argument("--settled", action="store_true")
+    parser.add_argument("--one-writer", action="store_true")
     parser.add_argument("--lie")
     parser.add_argument("--log")
     options = parser.parse_args()

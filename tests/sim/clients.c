@@ -322,4 +322,6 @@ void sim_boot(void *argument)
     node_fiber(node, sim_watcher, NULL);
     if (node->index == 0 && !brief)
         add_client(node, WORKERS * WRITERS, sim_admin);
+    if (limits.forks)
+        node_fiber(node, sim_forker, NULL);
 }

@@ -95,6 +95,8 @@ void judge_borrow(uint32_t name, const uint8_t child[16], uint64_t cond_ver,
                   const mola_manifest *born);
 /* What this node takes for the newest version of ns/{name}: it only moves forward (I14). */
 void judge_known(const sim_node *node, uint32_t name, uint64_t ver);
+/* What became of a branch that the production code was to make, as incarnation `child`. */
+void judge_forked(const uint8_t child[16], mola_err err);
 /* A read on this node that began then has failed. */
 void judge_unread(const sim_node *node, uint64_t began_at, mola_err err);
 /* A view whose objects are gone, although its lease is not over. */
@@ -109,6 +111,6 @@ void judge_violation(const char *format, ...) __attribute__((format(printf, 1, 2
 typedef struct {
     uint64_t done, refused, failed, unknown, reads, absent_reads, eventual_reads, entries, births,
         deaths, healthy, healthy_unclear, healthy_reads, healthy_unread, flushes, merges,
-        collections, deleted_entries, deleted_objects, branches;
+        collections, deleted_entries, deleted_objects, branches, forks;
 } judge_counts;
 judge_counts judge_totals(void);

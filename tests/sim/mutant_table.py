@@ -3,7 +3,8 @@
 Not here, because no seed of a few minutes shows them: holders listed once instead of twice (I10), where a grandchild
 must come while the collector reads its parent, which has then waited 2 L; an incarnation without a CREATE entry taken for
 dead although it was born after the names were listed, and names taken for read that could not be (I11): check_sweep.c
-makes both happen. Garbage chosen by the age of an object cannot be written down: a LIST gives no age.
+makes both happen. A branch that reads its source before its holders are there (I10): check_branch.c. Garbage chosen by
+the age of an object cannot be written down: a LIST gives no age.
 
 `profile`: seeds of that kind alone (sim.h); else all kinds, as the number of the seed says.
 """
@@ -191,4 +192,16 @@ MUTANTS = [
            "(view->manifest_ver > m->ver || same_segments(view, m));", "(m->ver || same_segments(view, m));", profile="margins"),
     mutant("OLDEST_SEGMENT_DECIDES", NAMESPACE + "locate.c",
            "for (uint32_t p = l->view->segment_count; p-- > 0;) {", "for (uint32_t p = 0; p < l->view->segment_count; p++) {"),
+    # branches, made by the production code
+    mutant("BRANCH_WITHOUT_HOLDERS", NAMESPACE + "branch.c",
+           "err = put_all(b, ops, count);\n    mola_buf_free(&image);", "err = MOLA_OK;\n    mola_buf_free(&image);"),
+    mutant("BRANCH_FORGETS_LINEAGE", NAMESPACE + "branch.c",
+           "if (m->lineage[i].last_seq > m->indexed_seq)", "if (false)"),
+    mutant("BRANCH_SHARES_DELETES", NAMESPACE + "branch.c",
+           "if (!err)\n        err = copy_all_deletes(b);", ""),
+    mutant("BRANCH_OF_ANOTHER_LIFE", NAMESPACE + "branch.c",
+           "if (mola_same_nsid(b->point->nsid, b->from->manifest.nsid))", "if (b->point)"),
+    mutant("BIRTH_LOST_IS_DONE", NAMESPACE + "birth.c",
+           "case MOLA_CAS_LOST:\n        MOLA_SOMETIMES(create_race_lost);\n        return MOLA_CONFLICT;",
+           "case MOLA_CAS_LOST:\n        return MOLA_OK;"),
 ]

@@ -237,6 +237,7 @@ void sim_pick_limits(sim_profile profile, world_faults *faults, world_pace *pace
         faults->torn = faults->flip = 0;
         pick_deserted();
     }
+    limits.forks = limits.branches && sim_below(2);
     limits.lease_ns = 10 * limits.fence_ns;
     pace->pause_ns = 3 * limits.fence_ns;
     pace->stale_ns = limits.fence_ns;

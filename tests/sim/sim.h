@@ -28,6 +28,7 @@ typedef struct {
     bool restless; /* names are deleted and made again all the time */
     bool calm;     /* names live long */
     bool branches;
+    bool forks; /* some of them by the production code */
     bool crowd; /* all want the same name */
     bool lulls; /* now and then nobody writes: all of the log gets indexed and collected */
     sim_profile profile;
@@ -79,6 +80,7 @@ void sim_reader(void *client);
 void sim_watcher(void *unused);     /* looks at what the node knows */
 void sim_slow_reader(void *client); /* keeps a view as long as its lease */
 void sim_brancher(void *unused);    /* of a node that nothing happens to */
+void sim_forker(void *client);      /* the production code makes branches */
 void sim_boot(void *node);          /* starts the engine, the indexer, the clients */
 
 /* Crashes, pauses, cuts, ill paths, clock steps, lulls: until the faults stop. */

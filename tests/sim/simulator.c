@@ -172,6 +172,7 @@ static void add_counts(judge_counts *sum, const judge_counts *one)
     sum->deleted_entries += one->deleted_entries;
     sum->deleted_objects += one->deleted_objects;
     sum->branches += one->branches;
+    sum->forks += one->forks;
     sum->healthy += one->healthy;
     sum->healthy_unclear += one->healthy_unclear;
     sum->healthy_reads += one->healthy_reads;
@@ -193,7 +194,8 @@ static void report(uint64_t seeds, const judge_counts *c)
     SHOW(c->eventual_reads, "eventual;");
     SHOW(c->births, "births,");
     SHOW(c->deaths, "deaths,");
-    SHOW(c->branches, "branches;");
+    SHOW(c->branches, "branches,");
+    SHOW(c->forks, "by the production code;");
     SHOW(c->flushes, "flushes,");
     SHOW(c->merges, "merges,");
     SHOW(c->collections, "other versions,");

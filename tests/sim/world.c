@@ -419,6 +419,9 @@ static void apply(const request *q, response *r)
         if (o)
             apply_delete(o);
         return;
+    case MOLA_COPY: /* nobody copies yet */
+        MOLA_ASSERT(false);
+        return;
     }
 }
 

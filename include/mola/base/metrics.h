@@ -20,6 +20,7 @@
     X(counter, store_put_total, "PUT operations sent to the store")                                \
     X(counter, store_list_total, "LIST operations sent to the store")                              \
     X(counter, store_delete_total, "DELETE operations sent to the store")                          \
+    X(counter, store_copy_total, "copies made by the store itself")                                \
     X(counter, store_put_unknown_total, "PUTs whose outcome could not be established")             \
     X(counter, store_corrupt_total, "objects that failed their checksum")                          \
     X(counter, store_requests_total, "HTTP requests sent to the store, repeated ones included")    \

@@ -14,6 +14,9 @@ enum {
     MOLA_VECTOR_ATTRS_MAX = 8,
     MOLA_PARENT_BYTES_MAX = 128
 };
+/* Ids with this bit are no attributes but columns that were made from one, in segments
+ * (format/postings.h). */
+#define MOLA_ATTR_DERIVED UINT32_C(0x80000000)
 typedef enum {
     MOLA_METRIC_NONE = 0,
     MOLA_METRIC_COSINE = 1,

@@ -39,7 +39,7 @@ typedef struct {
     const mola_window_at *order; /* the windows in the order wanted; NULL: all, as they stand */
     size_t order_count;
     /* All windows will be visited, or nearly: the next step is fetched while this one is computed
-     * on, each of them half as large. */
+     * on, so two of them are pinned. */
     bool ahead;
 } mola_walk;
 

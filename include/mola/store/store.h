@@ -2,18 +2,19 @@
  *
  * Everything is a batch: the operations of one batch run at once, the caller waits once. Outcomes
  * are exact; what each mola_err means for an operation: MOLA_OK           done (also DELETE of a
- * missing key) MOLA_NOT_FOUND    GET: absent MOLA_CONFLICT     the condition did not hold (HTTP
- * 412) - which may be the work of an earlier copy of the same request: read the key back before
- * believing in a loss MOLA_UNAVAILABLE  definite: nothing happened, the same operation may be sent
- * again MOLA_UNKNOWN      PUT, DELETE: sent, answer not known; it may have landed and may still
- * land MOLA_INVALID      definite: refused by configuration or by a bad key; report it MOLA_CORRUPT
- * GET: the stored bytes are damaged MOLA_NO_MEMORY    the answer does not fit the arena's budget
+ * missing key) MOLA_NOT_FOUND    GET, COPY: absent MOLA_CONFLICT     the condition did not hold
+ * (HTTP 412) - which may be the work of an earlier copy of the same request: read the key back
+ * before believing in a loss MOLA_UNAVAILABLE  definite: nothing happened, the same operation may
+ * be sent again MOLA_UNKNOWN      PUT, DELETE, COPY: sent, answer not known; it may have landed and
+ * may still land MOLA_INVALID      definite: refused by configuration or by a bad key; report it
+ * MOLA_CORRUPT GET: the stored bytes are damaged MOLA_NO_MEMORY    the answer does not fit the
+ * arena's budget
  *
  * Threads: any; a batch is used by one thread at a time. Keys: see mola_store_key_ok. */
 #pragma once
 #include "mola/base/ctx.h"
 
-typedef enum { MOLA_GET, MOLA_PUT, MOLA_DELETE, MOLA_LIST } mola_store_verb;
+typedef enum { MOLA_GET, MOLA_PUT, MOLA_DELETE, MOLA_LIST, MOLA_COPY } mola_store_verb;
 typedef enum { MOLA_PUT_ALWAYS, MOLA_PUT_IF_ABSENT, MOLA_PUT_IF_MATCH } mola_put_when;
 
 /* An ETag: opaque bytes that change with every PUT of a key. len 0: none. */
@@ -32,13 +33,15 @@ typedef struct {
 typedef struct {
     /* what is asked; the views must live until the batch is done */
     mola_store_verb verb;
-    mola_str key;         /* LIST: the prefix, may be empty */
-    uint64_t offset;      /* GET: first byte */
-    uint64_t length;      /* GET: bytes; 0 = to the end. A range beyond the end is cut short */
-    bool immutable;       /* GET: the object never changes: a cache may answer (cache.h) */
-    mola_str body;        /* PUT */
-    mola_put_when when;   /* PUT */
-    mola_etag etag;       /* PUT IF_MATCH: the expected one. GET: len > 0 = If-None-Match */
+    mola_str key;       /* LIST: the prefix, may be empty */
+    uint64_t offset;    /* GET: first byte */
+    uint64_t length;    /* GET: bytes; 0 = to the end. A range beyond the end is cut short */
+    bool immutable;     /* GET: the object never changes: a cache may answer (cache.h) */
+    mola_str body;      /* PUT */
+    mola_put_when when; /* PUT */
+    mola_str source; /* COPY: the key whose object, of 5 GB at most, `key` is to hold from now on;
+                        its bytes do not pass through here */
+    mola_etag etag;  /* PUT IF_MATCH: the expected one. GET: len > 0 = If-None-Match */
     mola_str start_after; /* LIST: keys (and prefixes) strictly after this one */
     char delimiter;       /* LIST: 0 = none */
     uint32_t keys_max;    /* LIST: 0 = MOLA_LIST_KEYS_MAX, which is also the most */

@@ -46,6 +46,7 @@ struct mola_write { /* owned by the caller, alive until done() */
     mola_write_answer answer;        /* valid in done(); mola_write_answer_free afterwards */
     /* write/'s own */
     mola_write *next;
+    uint64_t joined_ns;
     struct mola_write_plan *plan;
 };
 void mola_write_answer_free(mola_write_answer *answer);

@@ -1,5 +1,5 @@
 """Copies, branches, operations, plans, cache calls, and what old clients speak."""
-from dsl import (ANY, MOMENT, TEXT, Check, Has, Rows, all_ids, all_rows, delete_all, exists, fails, found, group, http, ids, op, put, query,
+from dsl import (ANY, MOMENT, TEXT, Check, Has, all_ids, all_rows, delete_all, exists, fails, found, group, http, ids, op, put, query,
                  write)
 
 copy = group("copy")
@@ -14,7 +14,8 @@ copy("copies_are_apart", FILL, write(copy_from_namespace={"source_namespace": "$
      ids([4, 3], rank_by=["vector", "ANN", [4, 1]], limit=2, ns="b"), items=13)
 copy("copy_of_an_indexed_one", FILL, op("settle", ANY), write(deletes=[2]), write(copy_from_namespace="$a", ns="b", affected=3),
      op("settle", ANY, ns="b"), all_rows(FOUR[0], *FOUR[2:], ns="b"), items=13)
-copy("copy_into_an_empty_one", FILL, put({"id": 9}, ns="b"), write(deletes=[9], ns="b"), write(copy_from_namespace="$a", ns="b", affected=4),
+copy("copy_into_an_empty_one", FILL, put({"id": 9}, ns="b"), write(deletes=[9], ns="b"),
+    write(copy_from_namespace="$a", ns="b", affected=4),
      all_rows(*FOUR, ns="b"), items=13)
 copy("copy_refusals", FILL, put({"id": 1}, ns="b"), fails(409, "", write(copy_from_namespace="$a", ns="b")),
      fails(404, "was not found", write(copy_from_namespace="$z", ns="c")), exists(False, ns="c"),
@@ -30,7 +31,8 @@ copy("copy_keeps_the_last_write", FILL, op("metadata", Has(last_write_at=MOMENT)
 
 branch = group("branch")
 branch("branch_by_name", FILL, write(branch_from_namespace="$a", ns="b"), all_rows(*FOUR, ns="b"),
-       op("metadata", Has(branching={"parent": "$a"}), ns="b"), op("metadata", Check(lambda m: "branching" not in m, "no branching")), items=32)
+       op("metadata", Has(branching={"parent": "$a"}), ns="b"), op("metadata", Check(lambda m: "branching" not in m, "no branching")),
+       items=32)
 branch("branch_by_method", FILL, op("branch_from", Has(status="OK"), source_namespace="$a", ns="b"), all_rows(*FOUR, ns="b"), items=32)
 branch("branches_are_apart", FILL, write(branch_from_namespace="$a", ns="b"), put({"id": 1, "vector": [9, 9]}, ns="b"), write(deletes=[2]),
        write(branch_from_namespace={"source_namespace": "$b"}, ns="c"), write(deletes=[3], ns="c"), all_rows(FOUR[0], *FOUR[2:]),
@@ -51,7 +53,8 @@ later = group("async_copy")
 later("started_and_polled", FILL, op("start_copy_from", {"token": TEXT}, source_namespace="$a", ns="b").but(save={"token": "token"}),
       op("poll", {"status": "finished", "start_time": MOMENT, "finish_time": MOMENT,
                   "result": {"success": Has(status="OK", rows_affected=4, message=TEXT, billing=ANY)}}, ns="b").but(token="@token"),
-      all_rows(*FOUR, ns="b"), op("poll", Has(status="finished", result=Has(success=Has(rows_affected=4))), ns="b").but(token="@token"), items=36)
+      all_rows(*FOUR, ns="b"), op("poll", Has(status="finished", result=Has(success=Has(rows_affected=4))), ns="b").but(token="@token"),
+      items=36)
 later("started_twice", FILL, op("start_copy_from", {"token": TEXT}, source_namespace="$a", ns="b").but(save={"token": "token"}),
       op("poll", Has(status="finished"), ns="b").but(token="@token"),
       fails(409, "", op("start_copy_from", ANY, source_namespace="$a", ns="b")), all_rows(*FOUR, ns="b"),
@@ -71,11 +74,14 @@ explain = group("explain")
 explain("plans", FILL, *(op("explain_query", {"plan_text": TEXT}, request) for request in (
     {"rank_by": ["vector", "ANN", [1, 1]], "limit": 2}, {"rank_by": ["s", "asc"], "limit": 2, "filters": ["s", "Eq", "text 1"]},
     {"aggregate_by": {"c": ["Count"]}})), items=17)
-explain("plan_refusals", FILL, op("explain_query", ANY, rank_by=["id", "asc"], limit=1), fails(404, "", op("explain_query", ANY, rank_by=["id", "asc"], limit=1, ns="b")),
-        fails(400, "", op("explain_query", ANY, rank_by=["nothing", "asc"], limit=1)), fails(422, "", op("explain_query", ANY, rank_by="id", limit=1)), items=17)
+explain("plan_refusals", FILL, op("explain_query", ANY, rank_by=["id", "asc"], limit=1),
+    fails(404, "", op("explain_query", ANY, rank_by=["id", "asc"], limit=1, ns="b")),
+        fails(400, "", op("explain_query", ANY, rank_by=["nothing", "asc"], limit=1)),
+        fails(422, "", op("explain_query", ANY, rank_by="id", limit=1)), items=17)
 
 cache = group("cache_calls")
-cache("warm_and_purge", FILL, http("GET", "/v1/namespaces/$a/_debug/warm_cache", Has(status=Check(lambda s: s in (200, 202), "200 or 202"))),
+cache("warm_and_purge", FILL, http("GET", "/v1/namespaces/$a/_debug/warm_cache",
+    Has(status=Check(lambda s: s in (200, 202), "200 or 202"))),
       http("GET", "/v1/namespaces/$a/_debug/purge_cache", Has(status=200)), all_rows(*FOUR),
       query(rank_by=["id", "asc"], limit=1, disable_cache=True), items=16)
 
@@ -86,4 +92,5 @@ old("old_writes_and_queries",
     all_rows({"id": 1, "vector": [1, 0], "s": "x"}, {"id": 2, "vector": [0, 1], "s": "y"}),
     http("POST", "/v1/vectors/$a/query", Has(status=200, parsed=[Has(id=2, dist=0, attributes={"s": "y"}), Has(id=1, dist=2)]),
          {"vector": [0, 1], "top_k": 2, "include_attributes": ["s"]}), items=7, without={"model": "it speaks no old dialect"})
-old("old_export", FILL, http("GET", "/v1/namespaces/$a", Has(status=200, parsed=Has(ids=[1, 2, 3, 4], next_cursor=None))), items=7, without={"model": "it speaks no old dialect"})
+old("old_export", FILL, http("GET", "/v1/namespaces/$a", Has(status=200, parsed=Has(ids=[1, 2, 3, 4], next_cursor=None))), items=7,
+    without={"model": "it speaks no old dialect"})

@@ -5,7 +5,8 @@ fault, the rest goes to the server.
     /refused/...  always 409 that must not be tried again              /reset/...    the first try is cut without an answer
     /slow/...     the first try is answered after two seconds          /lost/...     the first try is carried out, its answer lost
     /turns/...    nothing fails; several servers are asked in turn
-    /seen/...     nothing fails; answers say what was sent: x-seen-... for headers of the request, x-answer-encoding for that of the answer"""
+    /seen/...     nothing fails; answers say what was sent: x-seen-... for headers of the request,
+                  x-answer-encoding for that of the answer"""
 import collections
 import http.client
 import http.server

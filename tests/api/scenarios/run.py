@@ -127,7 +127,8 @@ def verdict(options, scenarios, problems, seconds):
     if early:
         print(f"take the lines {', '.join(map(repr, sorted(early)))} out of tests/api/scenarios/pending.py")
     pending = 0 if everything else sum(map(is_pending, scenarios))
-    print(f"{options.sdk}{' restless' if options.restless else ''}{' two servers' if options.two else ''}: {len(scenarios)} scenarios, {pending} of them pending, "
+    mode = (" restless" if options.restless else "") + (" two servers" if options.two else "")
+    print(f"{options.sdk}{mode}: {len(scenarios)} scenarios, {pending} of them pending, "
           f"{sum(len(s.steps) for s in scenarios)} steps, {seconds:.1f} s")
     print(f"{len(scenarios) - bad} passed, {bad} failed")
     return 1 if bad or not scenarios else 0

@@ -305,6 +305,64 @@ END_TEST
 
 /* --- Keys --- */
 
+static mola_err copy(mola_str source, mola_str key)
+{
+    me.op = (mola_store_op){.verb = MOLA_COPY, .key = key, .source = source};
+    mola_store_run(store, &me.ctx, &me.op, 1);
+    return me.op.err;
+}
+
+START_TEST(a_copy_is_an_object_of_its_own)
+{
+    open_fresh(url_table[_i]);
+    ck_err(put(&me, K("d/one +%"), K("bytes")), MOLA_OK);
+    ck_err(put(&me, K("two"), K("others, and more of them")), MOLA_OK);
+    ck_err(copy(K("d/one +%"), K("two")), MOLA_OK);
+    ck_object(K("two"), K("bytes"));
+    mola_etag before = me.op.new_etag;
+    ck_err(put(&me, K("d/one +%"), K("changed")), MOLA_OK);
+    ck_object(K("two"), K("bytes"));
+    ck_err(get(&me, K("two")), MOLA_OK);
+    ck_assert_int_eq(me.op.new_etag.len, before.len);
+    ck_assert_mem_eq(me.op.new_etag.bytes, before.bytes, before.len);
+    me.op = (mola_store_op){.verb = MOLA_DELETE, .key = K("d/one +%")};
+    mola_store_run(store, &me.ctx, &me.op, 1);
+    ck_object(K("two"), K("bytes"));
+    close_fresh();
+}
+END_TEST
+
+START_TEST(a_large_and_an_empty_object_are_copied)
+{
+    open_fresh(url_table[_i]);
+    enum { SIZE = 5 << 20 };
+    char *bytes = malloc(SIZE);
+    for (size_t i = 0; i < SIZE; i++)
+        bytes[i] = (char)(i * 7 + i / 1000);
+    mola_str body = {bytes, SIZE};
+    ck_err(put(&me, K("large"), body), MOLA_OK);
+    ck_err(copy(K("large"), K("again")), MOLA_OK);
+    ck_object(K("again"), body);
+    ck_err(put(&me, K("empty"), K("")), MOLA_OK);
+    ck_err(copy(K("empty"), K("again")), MOLA_OK);
+    ck_object(K("again"), K(""));
+    free(bytes);
+    close_fresh();
+}
+END_TEST
+
+START_TEST(what_is_not_there_cannot_be_copied)
+{
+    open_fresh(url_table[_i]);
+    ck_err(put(&me, K("kept"), K("bytes")), MOLA_OK);
+    ck_err(copy(K("nothing"), K("kept")), MOLA_NOT_FOUND);
+    ck_object(K("kept"), K("bytes"));
+    ck_err(copy(K("kept"), K("a/../b")), MOLA_INVALID);
+    ck_err(copy(K(""), K("kept")), MOLA_INVALID);
+    close_fresh();
+}
+END_TEST
+
 START_TEST(only_clean_keys_are_keys)
 {
     char longest[MOLA_KEY_BYTES_MAX + 1];
@@ -549,6 +607,9 @@ int main(void)
         a_deleted_key_is_not_found,
         deleting_a_missing_key_is_done,
         a_deleted_key_can_be_put_again,
+        a_copy_is_an_object_of_its_own,
+        a_large_and_an_empty_object_are_copied,
+        what_is_not_there_cannot_be_copied,
         a_bad_key_is_refused_and_the_rest_of_the_batch_runs,
         keys_that_a_path_could_confuse_stay_apart,
         long_keys_stay_apart,
