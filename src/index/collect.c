@@ -92,13 +92,15 @@ static bool is_garbage(const pass *p, mola_str key, mola_str rest, uint64_t gc_f
 }
 
 /* ------------------------------------------------------------------ a better manifest */
-/* I4: a version that was current long ago, never the one that is current now. */
+/* I4: a version that was current long ago. That may be the one that still is: nothing that was
+ * built from it is refused by that, and in an idle namespace the orphans of the one before would
+ * stay for ever. */
 static uint64_t wanted_gc_floor(const pass *p)
 {
     uint64_t floor = p->m->gc_floor, now_us = mola_wall_us(p->ctx->env);
     for (uint32_t i = 0; i < p->m->history_count; i++) {
         const mola_history *h = &p->m->history[i];
-        if (h->ver < p->m->ver && h->ver > floor &&
+        if (h->ver <= p->m->ver && h->ver > floor &&
             plus(h->time_us, p->indexer->config.gc_floor_age_us) <= now_us)
             floor = h->ver;
     }

@@ -58,7 +58,7 @@ static void forget(image *i)
 static void dawdle(void)
 {
     sim_sleep(MOLA_MILLISECOND * 20 + sim_below(SECONDS(1)));
-    if (sim_now() < SIM_HEAL_AT && sim_below(4) == 0)
+    if (sim_now() < limits.heal_at && sim_below(4) == 0)
         sim_sleep(sim_below(3 * limits.fence_ns));
 }
 

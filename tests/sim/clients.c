@@ -12,12 +12,16 @@ sim_engine *sim_my_engine(void)
 
 bool sim_over(void)
 {
-    return sim_now() >= SIM_QUIET_AT || judge_failed();
+    return sim_now() >= limits.quiet_at || judge_failed();
 }
 
 uint32_t sim_pick_name(void)
 {
-    uint64_t r = sim_below(limits.storm ? 6 : 10);
+    if (limits.crowd)
+        return 0;
+    if (limits.profile == PROFILE_BRIEF)
+        return (uint32_t)sim_below(PLAIN_NAMES);
+    uint64_t r = sim_below(10);
     uint32_t child = limits.branches ? PLAIN_NAMES + (uint32_t)sim_below(2) : 2;
     return r < 5 ? 0 : r < 7 ? 1 : r < 8 ? 2 : child;
 }
@@ -145,12 +149,17 @@ void sim_writer(void *argument)
 {
     sim_client *me = argument;
     while (!sim_over()) {
-        sim_sleep(sim_below(limits.narrow || limits.storm ? SECONDS(1) / 10 : SECONDS(1)));
+        sim_sleep(sim_below(limits.write_pause));
+        if (limits.in_step_ns)
+            sim_sleep(limits.in_step_ns - sim_now() % limits.in_step_ns);
         if (sim_below(limits.narrow ? 80 : 8) == 0)
-            sim_sleep(sim_below(SECONDS(20))); /* an idle namespace takes other paths */
+            sim_sleep(sim_below(limits.idle_pause)); /* an idle namespace takes other paths */
         if (sim_now() >= sim_lull_from && sim_now() < sim_lull_until)
             sim_sleep(sim_lull_until - sim_now());
-        sim_op *op = judge_op(sim_below(12) ? OP_WRITE : OP_NOTHING, sim_pick_name(), me->index);
+        uint32_t name = sim_pick_name();
+        if (sim_now() >= limits.deserted_at[name])
+            continue;
+        sim_op *op = judge_op(sim_below(12) ? OP_WRITE : OP_NOTHING, name, me->index);
         if (!op)
             return;
         for (uint32_t d = 0; op->kind == OP_WRITE && d < DOCS; d++) {
@@ -166,9 +175,44 @@ void sim_writer(void *argument)
             if (sim_below(16) == 0 && judge_op_number(op) > 100)
                 op->sweep = judge_op_number(op) - (int64_t)sim_below(100);
         }
-        op->must_exist = op->must_exist || op->name >= PLAIN_NAMES;
+        op->must_exist = op->must_exist || op->name >= PLAIN_NAMES ||
+                         limits.profile == PROFILE_BRIEF; /* the brief are born one by one */
         perform(op);
     }
+}
+
+/* Makes names and deletes them at once. */
+static void sim_flash(void *argument)
+{
+    sim_client *me = argument;
+    while (!sim_over()) {
+        sim_sleep(sim_below(limits.fence_ns));
+        uint32_t name = sim_below(4) ? (uint32_t)me->node->index : sim_pick_name();
+        if (sim_now() >= limits.deserted_at[name])
+            continue;
+        sim_op *birth = judge_op(OP_WRITE, name, me->index);
+        if (!birth)
+            return;
+        perform(birth);
+        sim_sleep(sim_below(sim_below(4) ? limits.fence_ns / 2 : 3 * limits.fence_ns));
+        sim_op *death = judge_op(OP_DELETE, name, me->index);
+        if (!death)
+            return;
+        perform(death);
+    }
+}
+
+/* The last request about a name that is left alone. */
+static void sim_leaver(void *argument)
+{
+    sim_client *me = argument;
+    uint32_t name = me->index;
+    if (sim_now() >= limits.deserted_at[name] || limits.left_alive[name])
+        return;
+    sim_sleep(limits.deserted_at[name] - sim_now());
+    sim_op *death = judge_op(OP_DELETE, name, WORKERS * WRITERS);
+    if (death)
+        perform(death);
 }
 
 /* Settings and deletion; one for all nodes, so that nobody else changes what it set. */
@@ -178,6 +222,8 @@ void sim_admin(void *argument)
     while (!sim_over()) {
         sim_sleep(limits.restless ? sim_below(SECONDS(3)) : SECONDS(3) + sim_below(SECONDS(12)));
         uint32_t name = sim_pick_name();
+        if (sim_now() >= limits.deserted_at[name])
+            continue;
         bool delete = limits.restless ? sim_below(8)
                       : limits.calm   ? sim_below(20) == 0
                                       : sim_below(3) == 0;
@@ -265,11 +311,16 @@ void sim_boot(void *argument)
     open_engine(node, e);
     if ((uint32_t)node->index < limits.indexers)
         node_fiber(node, open_indexer, e);
+    bool brief = limits.profile == PROFILE_BRIEF;
     for (uint32_t i = 0; i < WRITERS; i++) {
-        add_client(node, (uint32_t)node->index * WRITERS + i, sim_writer);
+        add_client(node, (uint32_t)node->index * WRITERS + i, brief && i ? sim_flash : sim_writer);
         add_client(node, i, i ? sim_reader : sim_slow_reader);
     }
-    if (node->index == 0)
+    for (uint32_t n = (uint32_t)node->index; n < NAMES; n += WORKERS)
+        if (limits.deserted_at[n] != MOLA_NEVER)
+            add_client(node, n, sim_leaver);
+    node_fiber(node, sim_watcher, NULL);
+    if (node->index == 0 && !brief)
         add_client(node, WORKERS * WRITERS, sim_admin);
     if (limits.forks)
         node_fiber(node, sim_forker, NULL);

@@ -97,6 +97,10 @@ typedef struct {
     name_history names[NAMES];
     sim_op ops[OPS_MAX];
     uint32_t op_count;
+    struct {               /* of one node and name */
+        uint64_t asked_at; /* the last GET of ns/{name} that was answered, as it was sent */
+        uint64_t known;    /* the highest version that the node was seen to know */
+    } holds[NODES_MAX][NAMES];
     borrowing borrowings[BORROWINGS_MAX];
     uint32_t borrowing_count;
     bool failed;
@@ -120,6 +124,9 @@ uint64_t history_apply(truth *t, const sim_op *op);
 /* The first row in which the tables differ; ROWS: none. */
 uint32_t history_compare(const sim_row a[ROWS], const sim_row b[ROWS]);
 void *history_grow(void *array, uint32_t count, uint32_t *room, size_t size);
+
+/* When a request of this duration on the node's own clock would end. */
+uint64_t history_later(uint64_t at, uint64_t duration, const sim_node *node);
 
 /* ---- judge_log.c */
 void judge_entry(const uint8_t nsid[16], uint64_t seq, mola_str body, const world_object *old);

@@ -60,6 +60,8 @@ typedef struct {                 /* what the seed promises, and what it is held 
     uint64_t fence_ns, lease_ns; /* W and L of the protocol */
     uint64_t healed_at;          /* no more faults from here on */
     uint64_t healthy_at;         /* requests made later must be done or refused, but for a few */
+    bool cramped;                /* the names do not fit in a node's memory together */
+    bool intact;                 /* nothing damages bytes but ill paths */
     uint64_t floor_age_us;       /* of a version before gc_floor may follow it; 0: any */
     /* At the end of the seed: within how long must ... (0: it need not) */
     uint64_t indexed_within_ns;   /* an entry be in a segment, a sealed name be buried */
@@ -82,7 +84,7 @@ void judge_answer(sim_op *op, const mola_write_answer *answer);
 uint64_t judge_newest(uint32_t name);
 uint64_t judge_newest_at(uint32_t name, uint64_t at); /* the same, at an earlier time */
 void judge_read(uint32_t name, const mola_view *view, const sim_row rows[ROWS], uint64_t newest,
-                uint64_t began_at);
+                uint64_t began_at); /* in a fiber of the node, as judge_answer */
 /* An eventual read: newest_then is what judge_newest_at says for as long ago as the read may be
  * old. */
 void judge_eventual(uint32_t name, const mola_view *view, const sim_row rows[ROWS],
@@ -91,10 +93,12 @@ void judge_eventual(uint32_t name, const mola_view *view, const sim_row rows[ROW
  * child is born, or can be born no more, it needs what it borrows. */
 void judge_borrow(uint32_t name, const uint8_t child[16], uint64_t cond_ver,
                   const mola_manifest *born);
+/* What this node takes for the newest version of ns/{name}: it only moves forward (I14). */
+void judge_known(const sim_node *node, uint32_t name, uint64_t ver);
 /* What became of a branch that the production code was to make, as incarnation `child`. */
 void judge_forked(const uint8_t child[16], mola_err err);
-/* A read that began then has failed. */
-void judge_unread(uint64_t began_at, mola_err err);
+/* A read on this node that began then has failed. */
+void judge_unread(const sim_node *node, uint64_t began_at, mola_err err);
 /* A view whose objects are gone, although its lease is not over. */
 void judge_gone(uint32_t name, const mola_view *view);
 /* The end of a seed. */

@@ -151,8 +151,8 @@ static void judge_gc_floor(const mola_manifest *m, const mola_manifest *before)
         if (before->history[i].ver == m->gc_floor)
             row = &before->history[i];
     uint64_t now_us = sim_now() / 1000 + SIM_EPOCH_US;
-    if (!row || m->gc_floor >= before->ver)
-        judge_violation("gc_floor %llu of version %llu is no older version that HISTORY names",
+    if (!row)
+        judge_violation("gc_floor %llu of version %llu is no version that HISTORY names",
                         (unsigned long long)m->gc_floor, (unsigned long long)m->ver);
     else if (history.rules.floor_age_us && row->time_us + history.rules.floor_age_us > now_us)
         judge_violation("gc_floor %llu is too young for running builds",

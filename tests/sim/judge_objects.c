@@ -274,20 +274,18 @@ static void on_delete(const char *key, const world_object *old)
 
 /* ---- GET ------------------------------------------------------------------------------------ */
 
-/* Time on the node's own clock, in true time. */
-static uint64_t later(uint64_t sent_at, uint64_t duration, const sim_node *node)
-{
-    return sent_at + duration / node->rate_permil * 1000;
-}
-
 static void on_get(const char *key, const sim_node *node, uint64_t sent_at)
 {
     for (uint32_t n = 0; n < NAMES && node; n++) {
         version *v = judge_current(n);
-        if (!v || strncmp(key, "ns/", 3) != 0 || strcmp(key + 3, sim_names[n]) != 0)
+        if (strncmp(key, "ns/", 3) != 0 || strcmp(key + 3, sim_names[n]) != 0)
             continue;
-        uint64_t leased = later(sent_at, history.rules.lease_ns, node);
-        uint64_t trusted = later(sent_at, history.rules.fence_ns / 2, node);
+        uint64_t *asked_at = &history.holds[node->index][n].asked_at;
+        *asked_at = sent_at > *asked_at ? sent_at : *asked_at;
+        if (!v)
+            return;
+        uint64_t leased = history_later(sent_at, history.rules.lease_ns, node);
+        uint64_t trusted = history_later(sent_at, history.rules.fence_ns / 2, node);
         v->leased_until = leased > v->leased_until ? leased : v->leased_until;
         v->trusted_until = trusted > v->trusted_until ? trusted : v->trusted_until;
     }

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-enum { STACK_BYTES = 256 * 1024, HANDS_OFF_PPM = 60000 };
+enum { STACK_BYTES = 256 * 1024 };
 #define NOBODY (-1)
 
 typedef struct {
@@ -37,6 +37,8 @@ static struct {
     fiber fibers[FIBERS_MAX];
     int fiber_count; /* those that were ever used by this seed */
     sim_node nodes[NODES_MAX];
+    uint32_t preempt_ppm;
+    uint64_t preempt_ns;
 } machine = {.current = NOBODY};
 
 static _Noreturn void give_up(const char *what)
@@ -68,6 +70,12 @@ bool sim_chance(uint32_t ppm)
 uint64_t sim_now(void)
 {
     return machine.now;
+}
+
+void machine_preempt(uint32_t ppm, uint64_t longest_ns)
+{
+    machine.preempt_ppm = ppm;
+    machine.preempt_ns = longest_ns;
 }
 
 void sim_trace(uint64_t x)
@@ -405,8 +413,10 @@ static void lock_take(mola_lock *lock)
             give_up("a lock is taken outside fibers while one holds it");
         return;
     }
-    if (sim_chance(HANDS_OFF_PPM)) /* somebody else may come first */
-        sim_sleep(0);
+    if (sim_chance(machine.preempt_ppm)) /* somebody else may come first, or a lot happen */
+        sim_sleep(sim_below(4)
+                      ? 0
+                      : sim_below(sim_below(4) ? machine.preempt_ns / 20 : machine.preempt_ns));
     while (l->holder) {
         fiber *f = this_fiber();
         if (l->holder == machine.current + 1)

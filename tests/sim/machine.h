@@ -26,6 +26,10 @@ void machine_run(uint64_t until_ns); /* turns the event loop */
 void machine_at(uint64_t at_ns, void (*act)(void *argument, uint64_t tag), void *argument,
                 uint64_t tag);
 
+/* How often a thread that takes a lock rests before, and for how long at most. After machine_reset.
+ */
+void machine_preempt(uint32_t ppm, uint64_t longest_ns);
+
 /* Nodes: a process with a heap and clocks of its own. */
 typedef struct {
     mola_env env; /* must be first */
@@ -43,6 +47,7 @@ typedef struct {
     } suspends[SUSPENDS_MAX]; /* the last ones, true time */
     uint32_t suspend_count;
     uint64_t cut_until; /* its requests do not reach the store */
+    uint64_t ill_until; /* many answers to it are lost on their way, or damaged */
     void *state;        /* the harness's, on the node's heap */
 } sim_node;
 

@@ -6,7 +6,7 @@ dead although it was born after the names were listed, and names taken for read 
 makes both happen. A branch that reads its source before its holders are there (I10): check_branch.c. Garbage chosen by
 the age of an object cannot be written down: a LIST gives no age.
 
-A rare one takes more seeds than there is time for at each change; it is run by its name.
+`profile`: seeds of that kind alone (sim.h); else all kinds, as the number of the seed says.
 """
 
 NAMESPACE, WRITE, FORMAT, INDEX = "src/namespace/", "src/write/", "src/format/", "src/index/"
@@ -64,7 +64,7 @@ MUTANTS = [
            "if (!err && (*view)->sealed) {", "if (!err && (*view)->sealed && (*view)->seq == 0) {"),
     # I3, I6: the floor and the fence
     mutant("NO_FLOOR_CHECK", NAMESPACE + "log.c",
-           "if (!mola_hold_settle(&ask->ctx, name, on->nsid, on->seq + 1, seen))", "if (seen.boot_ns == 0)"),
+           "if (!mola_hold_settle(&ask->ctx, name, on->nsid, on->seq + 1, seen))", "if (seen.boot_ns == 0)", profile="margins"),
     mutant("NO_READ_RECHECK", NAMESPACE + "catch_up.c",
            "if (!mola_hold_settle(&b->ask.ctx, c->name, c->view->nsid, seq, seen)) {",
            "if (!absent && !mola_hold_settle(&b->ask.ctx, c->name, c->view->nsid, seq, seen)) {"),
@@ -73,7 +73,7 @@ MUTANTS = [
     mutant("FENCE_NEVER_ENDS", NAMESPACE + "hold.c",
            "uint64_t window = name->all->fence_ns / 2;", "uint64_t window = name->all->fence_ns * 100000;"),
     mutant("FENCE_FULL_W", NAMESPACE + "hold.c",
-           "uint64_t window = name->all->fence_ns / 2;", "uint64_t window = name->all->fence_ns;", rare=True),
+           "uint64_t window = name->all->fence_ns / 2;", "uint64_t window = name->all->fence_ns;", profile="margins"),
     # I12, I13, I14: reads and refusals
     mutant("REFUSE_UNSETTLED", WRITE + "commit.c",
            "err = mola_log_prove(&r->ctx, commit->name, r->on);", "err = MOLA_OK;"),
@@ -87,7 +87,7 @@ MUTANTS = [
     mutant("VIEW_GOES_BACK", NAMESPACE + "registry.c",
            "if (!over && forward) {", "if (!over && (forward || now)) {", seeds=6000),
     mutant("HOLD_GOES_BACK", NAMESPACE + "hold.c",
-           "if (held->manifest.ver < known) {", "if (held->manifest.ver + 1000 < known) {", rare=True),
+           "if (held->manifest.ver < known) {", "if (held->manifest.ver + 1000 < known) {", profile="brief"),
     mutant("NO_CHECKSUM", FORMAT + "entry.c",
            "if (memcmp(sum, image.data + summed.len, SUM_BYTES) != 0)", "if (image.len == 0)"),
     # groups
@@ -98,25 +98,25 @@ MUTANTS = [
     # I3: the floor of a living log
     mutant("FLOOR_OURS_ONLY", NAMESPACE + "log.c",
            "if (!mola_hold_settle(&ask->ctx, name, on->nsid, on->seq + 1, seen))",
-           "if (slot == MOLA_SLOT_OURS && !mola_hold_settle(&ask->ctx, name, on->nsid, on->seq + 1, seen))", rare=True),
+           "if (slot == MOLA_SLOT_OURS && !mola_hold_settle(&ask->ctx, name, on->nsid, on->seq + 1, seen))", profile="margins"),
     mutant("FLOOR_THEIRS_ONLY", NAMESPACE + "log.c",
            "if (!mola_hold_settle(&ask->ctx, name, on->nsid, on->seq + 1, seen))",
-           "if (slot != MOLA_SLOT_OURS && !mola_hold_settle(&ask->ctx, name, on->nsid, on->seq + 1, seen))", rare=True),
+           "if (slot != MOLA_SLOT_OURS && !mola_hold_settle(&ask->ctx, name, on->nsid, on->seq + 1, seen))", profile="margins"),
     mutant("RECHECK_TAIL_ONLY", NAMESPACE + "catch_up.c",
            "if (!mola_hold_settle(&b->ask.ctx, c->name, c->view->nsid, seq, seen)) {",
-           "if (absent && !mola_hold_settle(&b->ask.ctx, c->name, c->view->nsid, seq, seen)) {", rare=True),
+           "if (absent && !mola_hold_settle(&b->ask.ctx, c->name, c->view->nsid, seq, seen)) {", profile="margins"),
     # I6: clocks, and the collector's half of the fence
     mutant("FENCE_WALL_CLOCK", NAMESPACE + "hold.c",
-           "seen.boot_ns - name->sent.boot_ns > window)", "window == 0)", rare=True),
+           "seen.boot_ns - name->sent.boot_ns > window)", "window == 0)", profile="margins"),
     mutant("FENCE_NO_SUSPEND", NAMESPACE + "hold.c",
            "static bool is_trusted(const mola_name *name, mola_moment seen)\n{",
            "uint64_t sim_suspended_ns(mola_env *env, uint64_t boot_ns);\n"
            "static bool is_trusted(const mola_name *name, mola_moment seen)\n{\n"
-           "    seen.boot_ns -= sim_suspended_ns(name->all->env, name->sent.boot_ns);", rare=True),
+           "    seen.boot_ns -= sim_suspended_ns(name->all->env, name->sent.boot_ns);", profile="margins"),
     mutant("GC_NO_WAIT", INDEX + "waits.c",
            "wait->pending = floor;\n        wait->since_ns = now_ns;", "wait->safe = floor;"),
     mutant("GC_HALF_WAIT", INDEX + "waits.c",
-           "now_ns - wait->since_ns >= fence_ns)", "now_ns - wait->since_ns >= fence_ns / 2)", rare=True),
+           "now_ns - wait->since_ns >= fence_ns)", "now_ns - wait->since_ns >= fence_ns / 2)", profile="margins"),
     mutant("GC_RESTART_NO_WAIT", INDEX + "waits.c",
            "if (!wait->pending && floor > wait->safe) {",
            "if (!wait->pending && !wait->safe)\n        wait->safe = floor;\n    if (!wait->pending && floor > wait->safe) {"),
@@ -138,7 +138,7 @@ MUTANTS = [
            "err = publish(f);",
            "err = publish(f);\n    if (err == MOLA_UNKNOWN) {\n        mola_key key = mola_key_segment((mola_str){0}, f->ref.owner, "
            "f->ref.base, f->ref.rand, 'h', 0);\n        mola_store_op op = {.verb = MOLA_DELETE, .key = mola_key_str(&key)};\n"
-           "        mola_store_run(f->build.ctx.env->store, &f->build.ctx, &op, 1);\n    }", rare=True),
+           "        mola_store_run(f->build.ctx.env->store, &f->build.ctx, &op, 1);\n    }", profile="damage"),
     # I4: gc_floor
     mutant("GC_NO_FENCE", INDEX + "collect.c",
            "return base < gc_floor && !is_referred_to", "return !is_referred_to"),
@@ -146,8 +146,7 @@ MUTANTS = [
            "!is_referred_to(p->m, base, rand) && !is_retired(p->m, base, rand) &&",
            "!is_referred_to(p->m, base, rand) &&"),
     mutant("FLOOR_IS_CURRENT", INDEX + "collect.c",
-           "if (h->ver < p->m->ver && h->ver > floor &&\n            plus(h->time_us, p->indexer->config.gc_floor_age_us) <= now_us)",
-           "if (h->ver > floor)"),
+           "next.gc_floor = wanted_gc_floor(p);", "next.gc_floor = next.ver;"),
     mutant("FLOOR_IS_YOUNG", INDEX + "collect.c",
            "plus(h->time_us, p->indexer->config.gc_floor_age_us) <= now_us)", "h->time_us <= now_us)"),
     mutant("PUBLISHED_BELOW_THE_FLOOR", INDEX + "table.c", "if (base < now->gc_floor)", "if (base + 1 == 0)"),
@@ -165,7 +164,7 @@ MUTANTS = [
            "if (!err && c->alone && (record->entry.flags & MOLA_ENTRY_SEAL))", "if (!err && c->alone && record->entry.seq == 0)"),
     mutant("SEAL_UNFINISHED", NAMESPACE + "birth.c",
            "mola_finish_deletion(ctx, name, m->nsid);\n        mola_why_clear(ctx->why);\n    }\n    return err;",
-           "mola_why_clear(ctx->why);\n    }\n    return err;", rare=True),
+           "mola_why_clear(ctx->why);\n    }\n    return err;", profile="brief"),
     # I10: children
     mutant("HOLDERS_IGNORED", INDEX + "holders.c",
            "mola_err err = list(r, FIRST);", "return MOLA_OK;\n    mola_err err = list(r, FIRST);"),
@@ -177,22 +176,22 @@ MUTANTS = [
            "for (uint32_t i = 0; i < child->retired_count && child->ver == 0; i++) {"),
     # I11: the dead
     mutant("SWEEP_NO_FENCE", INDEX + "doomed.c", "err = put_tombstone(ctx, name, held);", "err = MOLA_OK;"),
-    mutant("DEAD_NO_WAIT", INDEX + "doomed.c", "*gone = waited(indexer, since_ns);", "*gone = true;", rare=True),
+    mutant("DEAD_NO_WAIT", INDEX + "doomed.c", "*gone = waited(indexer, since_ns);", "*gone = true;", profile="brief"),
     mutant("DEAD_BY_SUSPICION", INDEX + "doomed.c",
-           "known->dead_ns = now;", "known->dead_ns = known->suspect_ns;", rare=True),
+           "known->dead_ns = now;", "known->dead_ns = known->suspect_ns;", profile="brief"),
     # I14: bytes of segments, and which of them a view shows
     mutant("NO_BLOCK_CHECKSUM", "src/codec/block.c",
            "if (memcmp(sum, block.data + summed.len, sizeof sum) != 0)", "if (block.len == 0)"),
     mutant("NO_DELETES_CHECKSUM", FORMAT + "delete_vector.c",
-           "if (memcmp(sum, image.data + summed.len, SUM_BYTES) != 0)", "if (image.len == 0)", rare=True),
+           "if (memcmp(sum, image.data + summed.len, SUM_BYTES) != 0)", "if (image.len == 0)", profile="damage"),
     mutant("NO_HEAD_CHECKSUM", FORMAT + "segment_head.c",
-           "if (memcmp(sum, image.data + summed.len, SUM_BYTES) != 0)", "if (image.len == 0)", rare=True),
+           "if (memcmp(sum, image.data + summed.len, SUM_BYTES) != 0)", "if (image.len == 0)", profile="damage"),
     mutant("HASH_PAGE_KEPT_UNCHECKED", NAMESPACE + "page_make.c",
-           "mola_err err = mola_segment_index_check(&w->segment->head, w->number, b->bytes);", "mola_err err = MOLA_OK;", rare=True),
+           "mola_err err = mola_segment_index_check(&w->segment->head, w->number, b->bytes);", "mola_err err = MOLA_OK;", profile="damage"),
     mutant("VIEW_NEVER_FOLLOWS", NAMESPACE + "open.c",
-           "(view->manifest_ver > m->ver || same_segments(view, m));", "view->nsid;", rare=True),
+           "(view->manifest_ver > m->ver || same_segments(view, m));", "(m->ver || same_segments(view, m));", profile="margins"),
     mutant("OLDEST_SEGMENT_DECIDES", NAMESPACE + "locate.c",
-           "for (uint32_t p = l->view->segment_count; p-- > 0;) {", "for (uint32_t p = 0; p < l->view->segment_count; p++) {", rare=True),
+           "for (uint32_t p = l->view->segment_count; p-- > 0;) {", "for (uint32_t p = 0; p < l->view->segment_count; p++) {"),
     # branches, made by the production code
     mutant("BRANCH_WITHOUT_HOLDERS", NAMESPACE + "branch.c",
            "err = put_all(b, ops, count);\n    mola_buf_free(&image);", "err = MOLA_OK;\n    mola_buf_free(&image);"),

@@ -4,8 +4,7 @@
 usage: mutants.py SOURCE_ROOT BUILD_DIR [NAME...]
 
 A mutant is a change of one place in src/namespace or src/write that breaks one rule of the storage protocol. The changed
-file is compiled as the simulator's own library is, linked in its stead, and run until the judge objects. Without names: all but
-the rare ones.
+file is compiled as the simulator's own library is, linked in its stead, and run until the judge objects.
 """
 
 import concurrent.futures
@@ -14,13 +13,14 @@ import os
 import pathlib
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
 
 from mutant_table import MUTANTS
 
-SEEDS, RARE_SEEDS = 2000, 20000
+SEEDS = 2000
 
 
 def compile_command(build, source):
@@ -61,10 +61,15 @@ def run(root, build, mutant, folder):
     link = link_command(build)
     link[link.index("-o") + 1] = str(program)
     subprocess.run(link[:1] + [str(compiled)] + link[1:], cwd=build, check=True)
-    storms = ["--storms"] if mutant.get("rare") else []
-    done = subprocess.run([program, *storms, "--until-caught", "--count", str(mutant.get("seeds", RARE_SEEDS if mutant.get("rare") else SEEDS))], capture_output=True, text=True)
+    profile = ["--profile", mutant["profile"]] if "profile" in mutant else []
+    done = subprocess.run([program, *profile, "--until-caught", "--count", str(mutant.get("seeds", SEEDS))],
+                          capture_output=True, text=True)
+    crashed = done.returncode in (3, -signal.SIGABRT, -signal.SIGSEGV)
+    if done.returncode not in (0, 1) and not crashed:
+        raise SystemExit(f"{mutant['name']}: exit {done.returncode}: {done.stderr}")
     found = re.search(r"^seed (\d+): VIOLATION (.*)$", done.stdout, re.M)
-    crashed = done.returncode not in (0, 1)
+    if found:  # the judge must be content with that seed when nothing is wrong
+        subprocess.run([build / "tests/sim/simulator", *profile, "--seed", found[1]], check=True, stdout=subprocess.DEVNULL)
     return mutant["name"], found, f"exit {done.returncode}: {done.stderr.strip()[-200:]}" if crashed else ""
 
 
@@ -72,7 +77,7 @@ def main():
     root, build = (pathlib.Path(p).resolve() for p in sys.argv[1:3])
     build = pathlib.Path(next(p for p in (build, *build.parents) if (p / "build.ninja").exists()))
     wanted = sys.argv[3:]
-    mutants = [m for m in MUTANTS if (m["name"] in wanted if wanted else not m.get("rare"))]
+    mutants = [m for m in MUTANTS if not wanted or m["name"] in wanted]
     missed = 0
     with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         for name, found, crashed in pool.map(lambda m: run(root, build, m, pathlib.Path(folder)), mutants):

@@ -1,7 +1,7 @@
 /* readers.c - those who read whole namespaces, in every way that query code reads. */
+#include "mola/namespace/publish.h"
 #include "sim.h"
 
-static const uint64_t STALENESS = SECONDS(4);
 enum { NEEDS_MAX = 512, COLUMNS = 4 };
 
 /* Attributes of the table: the id, then v, w, x where the state has them. */
@@ -153,7 +153,7 @@ static bool late(const mola_ctx *ctx)
 static void read_once(mola_ctx *ctx, uint32_t name, bool eventual)
 {
     mola_freshness how = {.level = eventual ? MOLA_READ_EVENTUAL : MOLA_READ_STRONG,
-                          .staleness_ns = STALENESS};
+                          .staleness_ns = limits.staleness_ns};
     sim_row rows[ROWS];
     uint64_t began = sim_now(), newest = judge_newest(name);
     mola_err err = MOLA_CONFLICT;
@@ -169,13 +169,14 @@ static void read_once(mola_ctx *ctx, uint32_t name, bool eventual)
                 judge_gone(name, view);
         }
         if (err && err != MOLA_NOT_FOUND && !(err == MOLA_CONFLICT && !late(ctx)))
-            judge_unread(began, err);
+            judge_unread(sim_me(), began, err);
         if ((!err || err == MOLA_NOT_FOUND) && !eventual)
             judge_read(name, view, rows, newest, began);
         /* the slowest boot clock makes 4 s of its own last 5.8 s; the answer took its time too */
+        uint64_t oldest = limits.staleness_ns * 3 / 2;
         if (!err && eventual)
             judge_eventual(name, view, rows,
-                           judge_newest_at(name, began > SECONDS(6) ? began - SECONDS(6) : 0));
+                           judge_newest_at(name, began > oldest ? began - oldest : 0));
         if (view)
             mola_view_unref(view);
     }
@@ -194,9 +195,26 @@ void sim_reader(void *unused)
                         .arena = &arena,
                         .why = &why,
                         .deadline_ns = mola_boot_ns(&node->env) + SECONDS(10)};
-        read_once(&ctx, sim_pick_name(), sim_below(4) == 0);
+        read_once(&ctx, sim_pick_name(), sim_below(limits.eventual_share) == 0);
         mola_view_release(&ctx, NULL);
         mola_arena_reset(&arena);
+    }
+}
+
+void sim_watcher(void *unused)
+{
+    sim_node *node = sim_me();
+    (void)unused;
+    while (!sim_over()) {
+        sim_sleep(sim_below(limits.fence_ns / 8));
+        uint32_t n = (uint32_t)sim_below(NAMES);
+        mola_name *name = mola_name_open(sim_my_engine()->namespaces, mola_str_of(sim_names[n]));
+        mola_held *held = name ? mola_manifest_known(name) : NULL;
+        if (held)
+            judge_known(node, n, mola_held_manifest(held)->ver);
+        mola_held_unref(held);
+        if (name)
+            mola_name_close(name);
     }
 }
 

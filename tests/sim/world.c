@@ -4,8 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { BUCKETS = 1 << 11, LOSERS = 256 };
-enum { ZOMBIE_SECONDS = 65, REPLAY_SECONDS = 20 };
+enum { BUCKETS = 1 << 11, LOSERS = 1024, ZOMBIE_SECONDS = 65 };
 
 typedef struct object {
     struct object *next;
@@ -124,6 +123,12 @@ static bool hit(uint32_t ppm)
     return yes;
 }
 
+/* Its path is ill, and this is one of those that suffer from it. */
+static bool suffers(const sim_node *node, uint64_t one_of)
+{
+    return node && node->ill_until > sim_now() && !world.healed && sim_below(one_of) == 0;
+}
+
 void world_reset(const world_faults *faults, const world_pace *pace)
 {
     for (int i = 0; i < BUCKETS; i++)
@@ -163,10 +168,7 @@ void world_set_judge(const world_judge *judge)
 
 static uint64_t latency(void)
 {
-    uint64_t r = sim_below(100);
-    return MOLA_MILLISECOND * (r < 80   ? 5 + sim_below(20)
-                               : r < 98 ? 25 + sim_below(200)
-                                        : 500 + sim_below(3000));
+    return world_latency() / 1000 * world.pace.latency_permil;
 }
 
 static uint64_t apply_put(const char *key, mola_str body)
@@ -204,8 +206,8 @@ static void apply_delete(object *o)
     world.judge->deleted(o->key, &o->is);
     request *loser = world.losers[hash_of(o->key) % LOSERS];
     if (loser && strcmp(loser->key, o->key) == 0 && hit(world.faults.replay))
-        machine_at(sim_now() + sim_below(REPLAY_SECONDS * MOLA_SECOND), apply_silently,
-                   copy_request(loser), 0);
+        machine_at(sim_now() + sim_below(world.pace.replay_ns), apply_silently, copy_request(loser),
+                   0);
     drop(o);
 }
 
@@ -388,6 +390,8 @@ static void get(const request *q, response *r)
         r->size = sim_below(r->size);
     if (r->size && hit(world.faults.flip))
         r->bytes[sim_below(r->size)] ^= (char)(1 << sim_below(8));
+    if (r->size && suffers(q->node, 4))
+        r->size = world_damage(r->bytes, r->size);
 }
 
 static void apply(const request *q, response *r)
@@ -462,7 +466,7 @@ static void arrive(void *argument, uint64_t unused)
                 r->tag = again.tag;
             }
         }
-        if (hit(world.faults.drop_answer)) {
+        if (hit(world.faults.drop_answer) || suffers(q->node, 10)) {
             free_response(r);
         } else {
             if (hit(world.faults.error_after))

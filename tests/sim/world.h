@@ -5,7 +5,8 @@
  * atomic. Injected: lost requests and answers, errors before and after the effect, 409, duplicate
  * delivery, PUTs and DELETEs that land up to a minute late, losers delivered again after the winner
  * was collected, torn and flipped bytes, stale LISTs, slow uploads, a node cut off or stopped just
- * when an answer arrives. */
+ * when an answer arrives, or at the end of an ill path for a while, where answers are lost and
+ * damaged. */
 #pragma once
 #include "machine.h"
 #include "mola/format/key.h"
@@ -17,10 +18,12 @@ typedef struct { /* parts per million of requests, unless said otherwise */
 } world_faults;
 
 typedef struct {
-    uint64_t timeout_ns; /* of a request */
-    uint64_t upload_ns;  /* the longest that the bytes of a segment take; 0: no time */
-    uint64_t pause_ns;   /* the longest that a node stops when an answer arrives */
-    uint64_t stale_ns;   /* how much a LIST may miss */
+    uint32_t latency_permil; /* of that of a bad day */
+    uint64_t timeout_ns;     /* of a request */
+    uint64_t replay_ns;      /* until a PUT that has lost lands again, once its slot is empty */
+    uint64_t upload_ns;      /* the longest that the bytes of a segment take; 0: no time */
+    uint64_t pause_ns;       /* the longest that a node stops when an answer arrives */
+    uint64_t stale_ns;       /* how much a LIST may miss */
 } world_pace;
 
 typedef struct {
@@ -37,6 +40,10 @@ uint64_t world_faults_hit(void);
 
 /* The store as one node sees it; on the node's heap. */
 mola_store *world_store(sim_node *node);
+
+/* path.c: what an ill path makes of the bytes of an answer. Returns how many are left. */
+size_t world_damage(char *bytes, size_t size);
+uint64_t world_latency(void); /* of a bad day */
 
 /* The judge is told of every effect before it happens, and of every GET when it is answered: the
  * object as it is now, or its absence; `node` sent it at `sent_at`. */

@@ -280,17 +280,31 @@ START_TEST(nothing_is_deleted_unless_the_change_is_known_to_stand)
 END_TEST
 
 /* ------------------------------------------------------------------ orphans and gc_floor */
-START_TEST(gc_floor_follows_versions_of_a_day_ago_but_never_the_current_one)
+START_TEST(gc_floor_follows_versions_of_a_day_ago)
 {
     make(3);
     uint64_t first = manifest_of(&w, NAME).ver;
     put_segment(&w, nsid, 0, 90); /* an orphan, so that a change is wanted */
     ck_assert(!must_look_daily(&w, collector, NAME));
     pass_time(&w, 25 * 3600 * MOLA_SECOND);
+    publish_changed(&w, writer, NAME, change_nothing, NULL);
     ck_assert(must_look_daily(&w, collector, NAME));
-    mola_manifest m = manifest_of(&w, NAME);
-    ck_assert_uint_gt(m.gc_floor, 0);
-    ck_assert_uint_lt(m.gc_floor, first); /* `first` was current when this was decided */
+    ck_assert_uint_eq(manifest_of(&w, NAME).gc_floor, first); /* what follows it is young */
+}
+END_TEST
+
+/* Nobody publishes any more: the version that is current was so a day ago. */
+START_TEST(orphans_of_an_idle_namespace_go)
+{
+    make(3);
+    uint64_t ver = manifest_of(&w, NAME).ver;
+    put_segment(&w, nsid, ver - 1, 94);
+    put_segment(&w, nsid, ver, 95); /* may be on its way into the table */
+    pass_time(&w, 25 * 3600 * MOLA_SECOND);
+    ck_assert(must_look_daily(&w, collector, NAME));
+    ck_assert(!exists(&w, segment_key(nsid, ver - 1, 94)));
+    ck_assert(exists(&w, segment_key(nsid, ver, 95)));
+    check_afresh(&w, NAME, docs, 200);
 }
 END_TEST
 
@@ -369,7 +383,8 @@ int main(void)
     tcase_add_test(all, a_row_waits_anew_in_another_incarnation);
     tcase_add_test(all, what_is_borrowed_is_left_to_its_owner);
     tcase_add_test(all, nothing_is_deleted_unless_the_change_is_known_to_stand);
-    tcase_add_test(all, gc_floor_follows_versions_of_a_day_ago_but_never_the_current_one);
+    tcase_add_test(all, gc_floor_follows_versions_of_a_day_ago);
+    tcase_add_test(all, orphans_of_an_idle_namespace_go);
     tcase_add_test(all, orphans_go_when_no_table_can_take_them_any_more);
     tcase_add_test(all, merged_segments_are_collected_and_nothing_is_missed);
     suite_add_tcase(suite, all);
