@@ -39,7 +39,9 @@ static void run(const char *name, const mola_analysis *settings, mola_str text, 
 {
     mola_heap heap;
     mola_heap_init(&heap, SIZE_MAX);
-    mola_analyzer *a = mola_analyzer_new(&heap, settings);
+    mola_arena arena;
+    mola_arena_init(&arena, &heap, SIZE_MAX);
+    mola_analyzer *a = mola_analyzer_new(&arena, settings);
     double best = 1e9;
     uint64_t terms = 0, bytes = 0;
     for (int r = 0; a && r < repetitions; r++) {
@@ -54,7 +56,7 @@ static void run(const char *name, const mola_analysis *settings, mola_str text, 
     }
     printf("%-28s %6.0f MB/s  %9llu terms  %10llu bytes\n", name, (double)text.len / best / 1e6,
            (unsigned long long)terms, (unsigned long long)bytes);
-    mola_analyzer_free(a);
+    mola_arena_reset(&arena);
 }
 
 int main(int argc, char **argv)

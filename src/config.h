@@ -37,6 +37,15 @@
       "a write whose outcome stays unknown for this long is answered so")                          \
     U(writes_waiting_max, 4096, 1, 1000000,                                                        \
       "writes that may wait for one namespace; more are told 429")                                 \
+    U(unindexed_bytes_max, 2ull << 30, 1, UINT64_MAX,                                              \
+      "writes to a namespace are told 429 while more of its log is not indexed")                   \
+    U(delete_by_filter_max, 5000000, 1, 1ull << 30, "documents one delete_by_filter deletes")      \
+    U(patch_by_filter_max, 50000, 1, 1ull << 30, "documents one patch_by_filter patches")          \
+    U(queries_per_namespace, 16, 1, 1000000,                                                       \
+      "slots for queries of one namespace that run at once; kNN takes 2, an aggregation 4")        \
+    U(query_wait_ms, 800, 0, 60000, "a query waits so long for a slot, then it is told 429")       \
+    U(operation_lease_seconds, 30, 1, 86400,                                                       \
+      "an asynchronous operation without progress for so long is taken over")                      \
     T(indexer, "on",                                                                               \
       "on: this server indexes and collects what it writes; off: it leaves that to mola index")    \
     U(flush_bytes, 16 << 20, 1 << 10, 1 << 30, "unindexed log of a namespace that is flushed")     \

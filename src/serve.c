@@ -97,7 +97,11 @@ static mola_err start_engine(server *s)
                                  .window_ns = c->commit_window_ms * MOLA_MILLISECOND,
                                  .group_bytes_max = GROUP_BYTES_MAX,
                                  .commit_ns_max = c->commit_seconds * MOLA_SECOND,
-                                 .waiting_max = (uint32_t)c->writes_waiting_max};
+                                 .waiting_max = (uint32_t)c->writes_waiting_max,
+                                 .limits = {.unindexed_bytes_max = c->unindexed_bytes_max,
+                                            .delete_by_filter_max = c->delete_by_filter_max,
+                                            .patch_by_filter_max = c->patch_by_filter_max,
+                                            .patch_by_filter_bytes = c->request_bytes_max}};
     err = mola_writer_open(&writes, &s->writer);
     return err ? mola_fail(&s->process.why, err, "cannot open the writer") : MOLA_OK;
 }
@@ -128,6 +132,9 @@ static mola_err start_front(server *s)
                            .request_bytes_max = c->request_bytes_max,
                            .query_bytes_max = c->query_bytes_max,
                            .request_memory_max = c->body_bytes_max,
+                           .queries_per_namespace = (uint32_t)c->queries_per_namespace,
+                           .query_wait_ns = c->query_wait_ms * MOLA_MILLISECOND,
+                           .operation_lease_ns = c->operation_lease_seconds * MOLA_SECOND,
                            .gzip_from_bytes = GZIP_FROM_BYTES};
     mola_err err = mola_api_open(&api, &s->api, &s->process.why);
     if (err)
@@ -156,6 +163,8 @@ static mola_err start_front(server *s)
 /* Whatever was started, in the reverse order; a start that failed half way ends here too. */
 static void stop(server *s)
 {
+    if (s->api)
+        mola_api_quiet(s->api);
     if (s->writer) /* answers what still waits, so that every call comes back */
         mola_writer_close(s->writer);
     if (s->executor)

@@ -14,6 +14,20 @@ mola_err mola_api_open(const mola_api_config *config, mola_api **out, mola_why *
         mola_free(config->env->heap, api, sizeof *api);
         return err;
     }
+    mola_gate_config gate = {.env = config->env,
+                             .slots = config->queries_per_namespace,
+                             .wait_ns = config->query_wait_ns};
+    err = mola_gate_open(&gate, &api->gate);
+    if (err)
+        err = mola_fail(why, err, "no memory for the API");
+    if (!err)
+        err = mola_operations_open(api, why);
+    if (err) {
+        mola_gate_close(api->gate);
+        mola_keys_close(api->keys);
+        mola_free(config->env->heap, api, sizeof *api);
+        return err;
+    }
     *out = api;
     return MOLA_OK;
 }
@@ -22,6 +36,8 @@ void mola_api_close(mola_api *api)
 {
     if (!api)
         return;
+    mola_operations_close(api);
+    mola_gate_close(api->gate);
     mola_keys_close(api->keys);
     mola_free(api->env->heap, api, sizeof *api);
 }
@@ -29,6 +45,12 @@ void mola_api_close(mola_api *api)
 void mola_api_drain(mola_api *api)
 {
     atomic_store(&api->draining, true);
+    mola_operations_stop(api);
+}
+
+void mola_api_quiet(mola_api *api)
+{
+    mola_operations_wait(api);
 }
 
 static uint64_t body_limit(const mola_api *api, const mola_api_route *route)
@@ -58,7 +80,8 @@ int mola_api_judge(mola_api *api, const mola_api_head *head, mola_api_verdict *o
         return refuse(why, match.status, match.why);
     if (head->expects_other)
         return refuse(why, 417, "the only expectation served is 100-continue");
-    if (match.route->takes_body && !head->has_length && !head->is_chunked)
+    if (match.route->takes_body && !match.route->body_optional && !head->has_length &&
+        !head->is_chunked)
         return refuse(why, 411, "Content-Length is missing");
     uint64_t limit = body_limit(api, match.route);
     if (head->content_length > limit || (head->is_chunked && limit == 0))
@@ -125,6 +148,8 @@ static mola_err read_body(request *r)
         r->refused_status = 415;
         return mola_fail(&r->why, MOLA_INVALID, "the only Content-Encoding served is gzip");
     }
+    if (r->match.route->body_optional && mola_trim(text).len == 0)
+        return MOLA_OK;
     mola_err err = mola_json_parse(&r->memory.heap, text, &r->doc, &r->why);
     if (err)
         return err;

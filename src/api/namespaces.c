@@ -71,6 +71,10 @@ void mola_print_metadata(mola_buf *out, const mola_view *view, uint8_t version)
         mola_timestamp_print(out, view->updated_us);
         mola_buf_add_str(out, MOLA_STR("\"}}"));
     }
+    if (state->parent_bytes) {
+        mola_buf_print(out, ",\"branching\":{\"parent\":\"%.*s\"}",
+                       MOLA_ARG(mola_state_parent(state)));
+    }
     if (state->shards)
         mola_buf_print(out, ",\"sharding\":{\"num_shards\":%u}", state->shards);
     if (state->read_only)
@@ -167,10 +171,34 @@ handled mola_handle_warm(request *r)
     return answer_about(r, WARM);
 }
 
-handled mola_handle_unbuilt(request *r)
+/* Returns when the caches are as the route says (reference 2.2). */
+static handled answer_done(request *r, mola_err err)
 {
-    mola_err err =
-        mola_fail(&r->why, MOLA_INVALID, "%.*s is not supported by this version of mola yet",
-                  MOLA_ARG(r->match.route->tail));
-    return finish(r, err, 0, NULL, NULL);
+    mola_buf out;
+    mola_buf_init(&out, r->api->env->heap);
+    mola_buf_add_str(&out, MOLA_STR("{\"status\":\"OK\"}"));
+    mola_view_release(&r->ctx, NULL);
+    return finish(r, err, 200, &out, NULL);
+}
+
+handled mola_handle_warm_now(request *r)
+{
+    mola_view *view;
+    mola_err err = newest_view(r, &view);
+    if (!err) {
+        err = mola_view_warm(&r->ctx, view, view->heap->limit / 2);
+        if (err == MOLA_CONFLICT) { /* the collector was faster: there is another one to warm */
+            err =
+                mola_fail(&r->why, MOLA_UNAVAILABLE, "the namespace changes faster than it warms");
+        }
+        mola_view_release(&r->ctx, NULL);
+        mola_view_unref(view);
+    }
+    return answer_done(r, err);
+}
+
+handled mola_handle_purge(request *r)
+{
+    return answer_done(r,
+                       mola_namespace_purge(&r->ctx, r->api->config.namespaces, request_name(r)));
 }

@@ -58,9 +58,44 @@ static void print_trailer(request *r, mola_buf *out, const mola_view *view,
 typedef struct {
     mola_view *view;
     mola_query_result result;
+    mola_buf *plan; /* NULL: the query is answered; else it is explained, here */
     double log_ratio;
     uint64_t run_ns;
 } answer;
+
+mola_err mola_turn_begin(mola_ctx *ctx, mola_api *api, mola_str name, const mola_view *view,
+                         uint32_t weight, bool *counted)
+{
+    *counted = view->state->pinned_replicas == 0;
+    return *counted ? mola_gate_enter(api->gate, ctx->job, name, weight, ctx->why) : MOLA_OK;
+}
+
+void mola_turn_end(mola_api *api, mola_str name, uint32_t weight, bool counted)
+{
+    if (counted)
+        mola_gate_leave(api->gate, name, weight);
+}
+
+/* On the view that was read: who waits for the log of a namespace holds no slot of it. */
+static mola_err run_in_turn(request *r, const mola_query *query, answer *out)
+{
+    uint32_t weight = mola_query_weight(query);
+    const mola_kernel *kernel = r->api->config.kernel;
+    bool counted;
+    mola_err err = mola_turn_begin(&r->ctx, r->api, request_name(r), out->view, weight, &counted);
+    if (err)
+        return err;
+    uint64_t began_ns = mola_boot_ns(r->api->env);
+    if (out->plan) {
+        out->plan->len = 0;
+        err = mola_query_explain(&r->ctx, out->view, kernel, query, out->plan);
+    } else {
+        err = mola_query_run(&r->ctx, out->view, kernel, query, &out->result);
+    }
+    out->run_ns = mola_boot_ns(r->api->env) - began_ns;
+    mola_turn_end(r->api, request_name(r), weight, counted);
+    return err;
+}
 
 /* Reads the namespace and runs the query. When the collector outran the view, a newer one is asked
  * for: a view may read for L (protocol) after its manifest was, so it takes a very slow query. */
@@ -77,9 +112,7 @@ static mola_err run(request *r, const mola_query *query, answer *out)
         if (err)
             return err;
         out->log_ratio = log_ratio(r, out->view);
-        uint64_t began_ns = mola_boot_ns(r->api->env);
-        err = mola_query_run(&r->ctx, out->view, r->api->config.kernel, query, &out->result);
-        out->run_ns = mola_boot_ns(r->api->env) - began_ns;
+        err = run_in_turn(r, query, out);
         mola_view_release(&r->ctx, NULL);
         freshness = (mola_freshness){.level = MOLA_READ_STRONG};
     }
@@ -98,10 +131,14 @@ handled mola_handle_query(request *r)
     answer a = {0};
     mola_buf_init(&a.result.members, r->api->env->heap);
     mola_query *query;
-    mola_err err = mola_query_parse(&r->ctx, r->body, &query);
+    mola_err err = r->legacy ? MOLA_OK : mola_legacy_query(r);
+    if (!err)
+        err = mola_query_parse(&r->ctx, r->body, &query);
     if (!err)
         err = run(r, query, &a);
-    if (!err) {
+    if (!err && r->legacy) {
+        err = mola_legacy_print(r, a.view, &a.result.members, &out);
+    } else if (!err) {
         mola_buf_add_char(&out, '{');
         mola_buf_add_str(&out, mola_buf_str(&a.result.members));
         out.failed |= a.result.members.failed;
@@ -109,6 +146,29 @@ handled mola_handle_query(request *r)
     }
     mola_view_release(&r->ctx, NULL); /* also what a failed read of the namespace left */
     mola_buf_free(&a.result.members);
+    handled done = finish(r, err, 200, &out, a.view);
+    if (a.view)
+        mola_view_unref(a.view);
+    return done;
+}
+
+handled mola_handle_explain(request *r)
+{
+    mola_buf out, plan;
+    mola_buf_init(&out, r->api->env->heap);
+    mola_buf_init(&plan, r->api->env->heap);
+    answer a = {.plan = &plan};
+    mola_query *query;
+    mola_err err = mola_query_parse(&r->ctx, r->body, &query);
+    if (!err)
+        err = run(r, query, &a);
+    if (!err) {
+        mola_buf_add_str(&out, MOLA_STR("{\"plan_text\":"));
+        mola_print_string(&out, mola_buf_str(&plan));
+        mola_buf_add_char(&out, '}');
+    }
+    mola_view_release(&r->ctx, NULL); /* also what a failed read of the namespace left */
+    mola_buf_free(&plan);
     handled done = finish(r, err, 200, &out, a.view);
     if (a.view)
         mola_view_unref(a.view);

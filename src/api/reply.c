@@ -91,6 +91,17 @@ static void status_fields(mola_api_reply *reply, int status)
         mola_reply_field(reply, "WWW-Authenticate: Bearer\r\n");
 }
 
+void mola_print_error(mola_buf *out, mola_str words, mola_str attribute)
+{
+    mola_buf_add_str(out, MOLA_STR("{\"status\":\"error\",\"error\":"));
+    mola_print_string(out, words);
+    if (attribute.len) {
+        mola_buf_add_str(out, MOLA_STR(",\"attribute\":"));
+        mola_print_string(out, attribute);
+    }
+    mola_buf_add_char(out, '}');
+}
+
 void mola_reply_error(mola_api *api, mola_api_reply *reply, int status, mola_str words,
                       mola_str attribute)
 {
@@ -98,13 +109,7 @@ void mola_reply_error(mola_api *api, mola_api_reply *reply, int status, mola_str
     reply->content_type = "application/json";
     status_fields(reply, status);
     mola_buf_init(&reply->body, api->env->heap);
-    mola_buf_add_str(&reply->body, MOLA_STR("{\"status\":\"error\",\"error\":"));
-    mola_print_string(&reply->body, words);
-    if (attribute.len) {
-        mola_buf_add_str(&reply->body, MOLA_STR(",\"attribute\":"));
-        mola_print_string(&reply->body, attribute);
-    }
-    mola_buf_add_char(&reply->body, '}');
+    mola_print_error(&reply->body, words, attribute);
 }
 
 void mola_api_refuse(mola_api *api, const mola_api_head *head, int status, const char *why,

@@ -21,11 +21,13 @@ static const mola_api_route routes[] = {
     PROBE("/ready"),
     PROBE("/readyz"),
     PROBE("/metrics"),
+    PROBE("/openapi.yaml"),
     {.method = MOLA_STR_C("GET"),
      .tail = MOLA_STR_C("namespaces"),
      .needs_key = true,
      .handle = mola_handle_list},
     NAMED("POST", "", mola_handle_write, WRITE),
+    NAMED("GET", "", mola_handle_export, .is_query = true),
     NAMED("DELETE", "", mola_handle_delete, .class = MOLA_JOB_WRITE),
     NAMED("POST", "query", mola_handle_query, BODY, .is_query = true),
     NAMED("POST", "multi-query", mola_handle_query, BODY, .is_query = true),
@@ -34,10 +36,13 @@ static const mola_api_route routes[] = {
     NAMED("GET", "schema", mola_handle_schema),
     NAMED("POST", "schema", mola_handle_update_schema, WRITE),
     NAMED("GET", "hint_cache_warm", mola_handle_warm),
-    NAMED("GET", "_debug/warm_cache", mola_handle_warm),
-    NAMED("POST", "explain_query", mola_handle_unbuilt, BODY, .is_query = true),
-    NAMED("POST", "async", mola_handle_unbuilt, BODY),
-    NAMED("POST", "_debug/recall", mola_handle_unbuilt, BODY, .is_query = true),
+    NAMED("GET", "_debug/warm_cache", mola_handle_warm_now),
+    NAMED("GET", "_debug/purge_cache", mola_handle_purge),
+    NAMED("POST", "explain_query", mola_handle_explain, BODY, .is_query = true),
+    NAMED("POST", "async", mola_handle_async, BODY),
+    NAMED("GET", "operations/", mola_handle_operation),
+    NAMED("POST", "_debug/recall", mola_handle_recall, BODY, .body_optional = true,
+          .is_query = true),
 };
 enum { ROUTES = sizeof routes / sizeof *routes };
 
@@ -130,6 +135,18 @@ static void allow(route_match *out, mola_str method)
     MOLA_ASSERT(more > 0 && (size_t)more < room);
 }
 
+/* The rest of the path is the route's, with one segment more where that wants one. */
+static bool tail_fits(const mola_api_route *route, mola_str tail, mola_str *last)
+{
+    *last = (mola_str){0};
+    if (!route->tail.len || route->tail.data[route->tail.len - 1] != '/')
+        return mola_str_eq(route->tail, tail);
+    if (!mola_str_starts(tail, route->tail))
+        return false;
+    *last = mola_str_from(tail, route->tail.len);
+    return last->len && !memchr(last->data, '/', last->len);
+}
+
 /* The route of `method` among those that `fits` the rest of the path, or 404, or 405. */
 static void choose(mola_str method, bool has_name, mola_str tail, route_match *out)
 {
@@ -137,10 +154,12 @@ static void choose(mola_str method, bool has_name, mola_str tail, route_match *o
     out->why = "no such route";
     for (size_t i = 0; i < ROUTES; i++) {
         const mola_api_route *route = &routes[i];
-        if (route->has_name != has_name || !mola_str_eq(route->tail, tail))
+        mola_str last;
+        if (route->has_name != has_name || !tail_fits(route, tail, &last))
             continue;
         if (method_fits(route, method)) {
             out->route = route;
+            out->last = last;
             out->allow[0] = 0;
             return;
         }
@@ -167,7 +186,9 @@ void mola_route_match(mola_str method, mola_str path, route_match *out)
     if (!mola_str_eq(first, MOLA_STR("v1")) && !mola_str_eq(first, MOLA_STR("v2")))
         return;
     out->version = (uint8_t)(first.data[1] - '0');
-    if (!mola_str_eq(mola_str_cut(&rest, '/'), MOLA_STR("namespaces")))
+    mola_str what = mola_str_cut(&rest, '/');
+    out->is_vectors = out->version == 1 && mola_str_eq(what, MOLA_STR("vectors"));
+    if (!out->is_vectors && !mola_str_eq(what, MOLA_STR("namespaces")))
         return;
     if (rest.len == 0) {
         choose(method, false, MOLA_STR("namespaces"), out);

@@ -3,6 +3,7 @@
 #include "api/private.h"
 #include "mola/codec/print.h"
 #include "mola/model/schema.h"
+#include "mola/write/clone.h"
 
 static void print_count(mola_buf *out, const char *label, bool asked, uint64_t count)
 {
@@ -67,6 +68,7 @@ static void on_done(mola_write *write)
             mola_print_metadata(&out, answer->view, r->match.version);
             break;
         case MOLA_WRITE_DELETE:
+        case MOLA_WRITE_DELETE_EMPTY:
             mola_buf_add_str(&out, MOLA_STR("{\"status\":\"OK\"}"));
             break;
         }
@@ -94,6 +96,11 @@ static handled submit(request *r, mola_write_kind kind)
 
 handled mola_handle_write(request *r)
 {
+    mola_err err = mola_legacy_write(r);
+    if (err)
+        return finish(r, err, 0, NULL, NULL);
+    if (mola_clone_asked(r->body))
+        return mola_handle_clone(r);
     return submit(r, MOLA_WRITE_ROWS);
 }
 

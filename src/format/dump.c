@@ -7,6 +7,7 @@
 #include "mola/format/holder.h"
 #include "mola/format/key.h"
 #include "mola/format/manifest.h"
+#include "mola/format/operation.h"
 #include "mola/model/schema.h"
 
 typedef unsigned long long ull;
@@ -259,6 +260,31 @@ static mola_err dump_holder(mola_dump *d, mola_str bytes)
     return MOLA_OK;
 }
 
+static mola_err dump_operation(mola_dump *d, mola_str bytes)
+{
+    mola_operation o;
+    mola_err err = mola_operation_decode(bytes, &o, d->why);
+    if (err)
+        return err;
+    bool copy = o.kind == MOLA_OPERATION_COPY;
+    mola_buf_print(d->out, "operation, %zu bytes\n%s '" MOLA_FMT "'", bytes.len,
+                   copy ? "copy into" : "recall of", MOLA_ARG(o.name));
+    if (copy)
+        mola_buf_print(d->out, " of '" MOLA_FMT "'", MOLA_ARG(o.request));
+    mola_buf_print(d->out, ", %u tries\n", o.tries);
+    for (uint32_t i = 0; copy && i < o.tries; i++)
+        line_hex(d, "try for", o.nsids[i], sizeof o.nsids[i]);
+    mola_dump_time(d, "started", o.started_us);
+    mola_dump_time(d, "tried", o.tried_us);
+    if (o.state == MOLA_OPERATION_RUNNING)
+        return MOLA_OK;
+    mola_dump_time(d, "finished", o.finished_us);
+    if (o.status)
+        mola_buf_print(d->out, "failed with status %u\n", o.status);
+    mola_buf_print(d->out, "result, %zu bytes\n", o.result.len);
+    return MOLA_OK;
+}
+
 /* -- by key ------------------------------------------------------------------------------------ */
 
 /* A hint is never believed: whatever it is, it is shown as text when it is one. */
@@ -315,6 +341,9 @@ static mola_err dump_by_key(mola_dump *d, mola_str org, mola_str key, mola_str b
         return dump_entry(d, nsid, seq, bytes);
     if (mola_key_parse_hint(org, key, nsid))
         return dump_hint(d, bytes);
+    mola_key operations = mola_key_operation(org, (mola_str){0});
+    if (mola_str_starts(key, mola_key_str(&operations)))
+        return dump_operation(d, bytes);
     if (mola_key_parse_incarnation(org, key, nsid, &rest))
         return dump_object(d, key, nsid, rest, bytes);
     return not_a_key(d, key);

@@ -1,7 +1,7 @@
 #include "mola/format/key.h"
 #include "mola/base/check.h"
 
-enum { ORG_BYTES_MAX = 64, NAME_BYTES_MAX = 128, HOLDER_ID_BYTES_MAX = 64 };
+enum { ORG_BYTES_MAX = 64, NAME_BYTES_MAX = 128, HOLDER_ID_BYTES_MAX = 64, TOKEN_BYTES_MAX = 64 };
 static const uint64_t seq_max = INT64_MAX;
 
 static void add(mola_key *key, const char *text, size_t len)
@@ -130,6 +130,15 @@ mola_key mola_key_hint(mola_str org, const uint8_t nsid[16])
 {
     mola_key key = mola_key_hints(org);
     add_hex(&key, nsid, 16);
+    return key;
+}
+
+mola_key mola_key_operation(mola_str org, mola_str token)
+{
+    MOLA_ASSERT(token.len == 0 || (mola_name_ok(token) && token.len <= TOKEN_BYTES_MAX));
+    mola_key key = root(org);
+    add_text(&key, "op/");
+    add(&key, token.data, token.len);
     return key;
 }
 

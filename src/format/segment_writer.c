@@ -193,7 +193,8 @@ mola_err mola_segment_add(mola_segment_writer *w, uint32_t attr_index, const mol
     MOLA_ASSERT(!run || (run->rows == rows && type_fits(run->type, a->type)));
     w->current = index;
     a->given += rows;
-    w->logical_bytes += run ? bytes_of(run) : 0;
+    if (!(a->attr & MOLA_ATTR_DERIVED)) /* nobody wrote it */
+        w->logical_bytes += run ? bytes_of(run) : 0;
     return keep(w, add(w, a, run, rows));
 }
 

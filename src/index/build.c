@@ -56,7 +56,7 @@ mola_err mola_build_may_go_on(mola_build *b)
 }
 
 static mola_err write_rows(mola_build *b, const mola_build_rows *rows, mola_segment_writer *writer,
-                           const mola_attr *const *attrs, mola_segment_made *made)
+                           const mola_written_attrs *attrs, mola_segment_made *made)
 {
     uint64_t step = mola_indexer_share(b->indexer) / STEP_PART;
     const mola_rows_source source = {.ctx = &b->ctx,
@@ -67,7 +67,7 @@ static mola_err write_rows(mola_build *b, const mola_build_rows *rows, mola_segm
                                      .step_bytes = step,
                                      .pause = rows->pause,
                                      .argument = rows->argument};
-    mola_err err = mola_rows_write(&source, writer, attrs, rows->view->state->attr_count);
+    mola_err err = mola_rows_write(&source, writer, attrs);
     return err ? err : mola_segment_finish(writer, made);
 }
 
@@ -83,19 +83,20 @@ mola_err mola_build_segment(mola_build *b, const mola_build_rows *rows, mola_new
         return mola_fail(b->ctx.why, MOLA_INVALID, "a segment cannot have %llu rows",
                          (unsigned long long)live);
     }
-    const mola_attr **attrs = mola_state_sorted(state, &b->arena);
-    if (!attrs)
-        return MOLA_NO_MEMORY;
+    mola_written_attrs attrs;
+    mola_err err = mola_written_attrs_of(state, &b->arena, &attrs);
+    if (err)
+        return err;
     mola_segment_id id = {.base = objects->place.base, .rand = objects->place.rand};
     memcpy(id.owner, objects->place.owner, sizeof id.owner);
     mola_segment_writer *writer;
     mola_segment_made made = {0};
-    mola_err err =
+    err =
         mola_segment_writer_open(b->heap, &id, (uint32_t)live, (mola_type){.elem = state->id_type},
-                                 attrs, state->attr_count, &objects->sink, &writer);
+                                 attrs.attrs, attrs.count, &objects->sink, &writer);
     if (err)
         return err;
-    err = write_rows(b, rows, writer, attrs, &made);
+    err = write_rows(b, rows, writer, &attrs, &made);
     mola_segment_writer_free(writer);
     if (err)
         return err;

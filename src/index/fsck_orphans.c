@@ -7,7 +7,7 @@ enum {
     PAYLOAD_DISTANCE = 1024
 }; /* slots between an entry and the base of its payload, section 6 */
 
-typedef enum { IN_USE, COLLECTABLE, ORPHAN, YOUNG } standing;
+typedef enum { IN_USE, COLLECTABLE, ORPHAN, YOUNG, HOLDER } standing;
 
 static bool is_retired(const mola_manifest *m, uint64_t base, uint64_t rand)
 {
@@ -81,7 +81,7 @@ static standing judge(const mola_fsck_run *run, mola_str key)
     if (!mola_key_parse_incarnation(run->org, key, nsid, &rest))
         return ORPHAN;
     if (mola_str_starts(rest, MOLA_STR("r/")))
-        return IN_USE;
+        return HOLDER;
     if (mola_key_parse_object(rest, 'p', &base, &rand, &tail)) {
         return is_payload(run, base, rand)               ? IN_USE
                : base + PAYLOAD_DISTANCE <= m->wal_floor ? COLLECTABLE
@@ -107,7 +107,12 @@ static void see_key(mola_fsck_run *run, mola_str key)
     case COLLECTABLE:
         run->totals->collectable++;
         break;
+    case HOLDER: /* listed before segments and delete vectors: a branch may need those */
+        run->held = true;
+        break;
     case ORPHAN:
+        if (run->held)
+            break;
         run->totals->orphans++;
         mola_buf_print(run->report, "orphan ns/%.*s %.*s: nothing refers to it\n",
                        MOLA_ARG(run->name), MOLA_ARG(key));
@@ -146,6 +151,7 @@ static mola_err see_page(mola_fsck_run *run, mola_str prefix, mola_buf *after, b
 
 mola_err mola_fsck_orphans(mola_fsck_run *run)
 {
+    run->held = false;
     mola_key prefix = mola_key_folder(run->org, run->m->nsid, 0);
     mola_buf after;
     mola_buf_init(&after, run->ctx->env->heap);

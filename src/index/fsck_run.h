@@ -13,6 +13,7 @@ typedef struct {
     mola_fsck_totals *totals;
 
     const mola_manifest *m; /* of the name, as it was read */
+    bool held;              /* there are holders of branches or copies */
     bool moved;             /* it was replaced too early for everything to be looked at */
     uint64_t log_last;      /* the newest entry there is */
     mola_buf payloads;      /* mola_payload_ref of the entries that were read */

@@ -29,14 +29,17 @@ static mola_err choose(merge *g, bool force)
     mola_merge_row *rows = mola_new(&g->build.arena, mola_merge_row, m->segment_count);
     if (!rows)
         return MOLA_NO_MEMORY;
+    bool is_branch = m->state && m->state->parent_bytes; /* it goes on sharing */
     for (uint32_t i = 0; i < m->segment_count; i++) {
         const mola_segment_ref *ref = &m->segments[i];
         const mola_segment_info *info = &m->infos[i];
+        bool own = memcmp(ref->owner, m->nsid, sizeof ref->owner) == 0;
         rows[i] =
             (mola_merge_row){.rows = info->rows,
                              .dead = info->deleted,
                              .bytes = info->head_bytes + info->data_bytes,
                              .level = info->level,
+                             .lent = info->rows && !own && !is_branch,
                              .inlined = mola_table_is_inline(m, ref->owner, ref->base, ref->rand)};
     }
     uint32_t rows_max = config->segment_rows_max;

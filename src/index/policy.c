@@ -141,6 +141,16 @@ static mola_merge_plan shed_dead(const mola_merge_row *rows, uint32_t count)
     return (mola_merge_plan){0};
 }
 
+/* What stands inline has no key that would belong to anybody. */
+static mola_merge_plan adopt(const mola_merge_row *rows, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (rows[i].lent && !rows[i].inlined)
+            return (mola_merge_plan){.kind = MOLA_MERGE_REWRITE, .first = i, .count = 1};
+    }
+    return (mola_merge_plan){0};
+}
+
 mola_merge_plan mola_merge_choose(const mola_merge_row *rows, uint32_t count,
                                   const mola_merge_rules *rules)
 {
@@ -154,6 +164,8 @@ mola_merge_plan mola_merge_choose(const mola_merge_row *rows, uint32_t count,
         plan = merge_tiers(rows, count, rules);
     if (!plan.kind)
         plan = shed_dead(rows, count);
+    if (!plan.kind)
+        plan = adopt(rows, count);
     uint32_t level = level_of(rows, plan);
     plan.level = plan.level > level ? plan.level : level;
     return plan;

@@ -3,7 +3,8 @@
  * The table stays short in three ways. Segments that the flushes left rise by tiers: `fan_in` of
  * one level become one of the next, so a row is rewritten once a level. A segment with a fifth of
  * its rows dead is rewritten alone. What stands inline in the manifest is one segment whenever it
- * can be, and leaves the manifest once others have keys of their own. */
+ * can be, and leaves the manifest once others have keys of their own. What a copy borrows from its
+ * source is rewritten, one segment after the other, so that either may go without the other. */
 #pragma once
 #include "mola/format/manifest.h"
 
@@ -12,6 +13,7 @@ typedef struct { /* one segment, in the order of the table */
     uint64_t bytes; /* of its head and data objects */
     uint32_t level;
     bool inlined;
+    bool lent; /* it belongs to another incarnation, and this one is to have its own */
 } mola_merge_row;
 
 typedef struct {

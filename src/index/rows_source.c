@@ -6,9 +6,10 @@ typedef struct {
     const mola_rows_source *from;
     mola_segment_writer *writer;
     mola_arena arena; /* of what follows */
-    enum { IDS, ATTRIBUTE, DOCUMENTS } what;
+    enum { IDS, ATTRIBUTE, POSTINGS, DOCUMENTS } what;
     uint32_t attr_index; /* ATTRIBUTE: as the writer knows it */
-    uint32_t count;      /* attributes that are read side by side */
+    mola_postings_feed *postings;
+    uint32_t count; /* attributes that are read side by side */
     uint32_t *attrs;
     mola_type *types; /* what they are written as */
     mola_need *needs;
@@ -102,6 +103,8 @@ static mola_err give(copying *c, const window *w)
         return c->runs[0] ? mola_segment_add_ids(c->writer, c->runs[0]) : MOLA_CORRUPT;
     case ATTRIBUTE:
         return mola_segment_add(c->writer, c->attr_index, c->runs[0], w->live_rows);
+    case POSTINGS:
+        return mola_postings_feed_rows(c->postings, c->runs[0], w->live_rows);
     default:
         return mola_segment_add_documents(c->writer, c->runs, w->live_rows);
     }
@@ -241,8 +244,20 @@ static mola_err copy_documents(copying *c, const mola_attr *const *attrs, uint32
     return copy_parts(c);
 }
 
+/* Texts are read once more and analysed. */
+static mola_err write_postings(copying *c, const mola_attr *text, uint32_t attr_index)
+{
+    c->what = POSTINGS;
+    c->postings = mola_postings_feed_new(c->from->heap, text, c->writer, attr_index);
+    mola_err err = c->postings ? copy_one(c, text->id, text->type) : MOLA_NO_MEMORY;
+    if (!err)
+        err = mola_postings_feed_end(c->postings);
+    mola_postings_feed_free(c->postings);
+    return err;
+}
+
 mola_err mola_rows_write(const mola_rows_source *source, mola_segment_writer *writer,
-                         const mola_attr *const *attrs, uint32_t attr_count)
+                         const mola_written_attrs *attrs)
 {
     copying c = {.from = source, .writer = writer, .what = IDS};
     mola_arena_init(&c.arena, source->heap, SIZE_MAX);
@@ -250,13 +265,15 @@ mola_err mola_rows_write(const mola_rows_source *source, mola_segment_writer *wr
     if (!err)
         err = copy_one(&c, MOLA_ATTR_ID, (mola_type){.elem = source->view->state->id_type});
     c.what = ATTRIBUTE;
-    for (uint32_t i = 0; i < attr_count && !err; i++) {
+    for (uint32_t i = 0; i < attrs->own_count && !err; i++) {
         c.attr_index = i;
-        if (mola_segment_layout_of(attrs[i]) != MOLA_AS_DOCUMENTS)
-            err = copy_one(&c, attrs[i]->id, attrs[i]->type);
+        if (mola_segment_layout_of(attrs->attrs[i]) != MOLA_AS_DOCUMENTS)
+            err = copy_one(&c, attrs->attrs[i]->id, attrs->attrs[i]->type);
     }
+    for (uint32_t i = attrs->own_count; i < attrs->count && !err; i++)
+        err = write_postings(&c, attrs->texts[i - attrs->own_count], i);
     if (!err)
-        err = copy_documents(&c, attrs, attr_count);
+        err = copy_documents(&c, attrs->attrs, attrs->own_count);
     mola_arena_reset(&c.arena);
     return err;
 }

@@ -4,6 +4,7 @@
  * released. Memory: the pages of one step and a window of copies. Parts in memory need no fetch.
  * Attributes that the state no longer has are left behind. */
 #pragma once
+#include "index/postings.h"
 #include "mola/namespace/view.h"
 
 typedef struct {
@@ -21,4 +22,4 @@ uint64_t mola_rows_live(const mola_rows_source *source);
 /* Everything but the finish. The writer was opened with mola_rows_live() rows and these attributes.
  */
 mola_err mola_rows_write(const mola_rows_source *source, mola_segment_writer *writer,
-                         const mola_attr *const *attrs, uint32_t attr_count) MOLA_NODISCARD;
+                         const mola_written_attrs *attrs) MOLA_NODISCARD;

@@ -56,6 +56,14 @@ mola_state *mola_state_new(mola_heap *heap)
     return mola_state_with_room(heap, 0, 0);
 }
 
+void mola_state_set_parent(mola_state *state, mola_str parent)
+{
+    MOLA_ASSERT(parent.len <= sizeof state->parent);
+    state->parent_bytes = (uint8_t)parent.len;
+    if (parent.len)
+        memcpy(state->parent, parent.data, parent.len);
+}
+
 void mola_state_ref(mola_state *state)
 {
     mola_ref_take(&state->ref);
@@ -112,6 +120,7 @@ mola_state *mola_state_copy(mola_heap *heap, const mola_state *state, uint32_t m
     copy->read_only = state->read_only;
     copy->pinned_replicas = state->pinned_replicas;
     copy->shards = state->shards;
+    mola_state_set_parent(copy, mola_state_parent(state));
     copy->next_attr = state->next_attr;
     copy->attr_count = state->attr_count;
     for (uint32_t i = 0; i < state->attr_count; i++) {
@@ -155,6 +164,24 @@ void mola_state_remove(mola_state *state, uint32_t id)
     memmove(&state->attrs[at], &state->attrs[at + 1],
             (state->attr_count - at) * sizeof *state->attrs);
     index_names(block_of(state));
+}
+
+const mola_state *mola_state_of_one(mola_arena *arena, const mola_attr *attr, uint8_t id_type)
+{
+    enum { SLOTS = 8 };
+    block *b = mola_new(arena, block, 1);
+    mola_attr *only = mola_new(arena, mola_attr, 1);
+    uint16_t *slots = mola_new(arena, uint16_t, SLOTS);
+    if (!b || !only || !slots)
+        return NULL;
+    *only = *attr;
+    b->slots = slots;
+    b->slot_mask = SLOTS - 1;
+    b->state.attrs = only;
+    b->state.attr_count = 1;
+    b->state.id_type = id_type;
+    slots[slot_of(b, attr->name)] = 1;
+    return &b->state;
 }
 
 mola_attr *mola_state_edit(mola_state *state, mola_str name)
@@ -216,7 +243,8 @@ bool mola_state_eq(const mola_state *a, const mola_state *b)
 {
     if (a->id_type != b->id_type || a->metric != b->metric || a->read_only != b->read_only ||
         a->pinned_replicas != b->pinned_replicas || a->shards != b->shards ||
-        a->next_attr != b->next_attr || a->attr_count != b->attr_count)
+        a->next_attr != b->next_attr || a->attr_count != b->attr_count ||
+        !mola_str_eq(mola_state_parent(a), mola_state_parent(b)))
         return false;
     for (uint32_t i = 0; i < a->attr_count; i++) {
         if (!attr_eq(&a->attrs[i], &b->attrs[i]))

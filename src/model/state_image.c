@@ -1,10 +1,10 @@
 /* state_image.c - a state as bytes, inside log entries and manifests (which carry the checksum).
  *
- *      0  char[4] magic "STA1"   4  u16 fmt = 1   6  u16 min_reader_fmt = 1
- *      8  u8 id_type   9  u8 metric   10  u8 flags: 1 read_only   11  u8 reserved
+ *      0  char[4] magic "STA1"   4  u16 fmt = 1   6  u16 min_reader_fmt = 1; of a branch both are 2
+ *      8  u8 id_type   9  u8 metric   10  u8 flags: 1 read_only   11  u8 parent bytes (fmt 1: 0)
  *     12  u32 pinned_replicas   16  u32 shards   20  u32 next_attr   24  u32 attributes
  *     28  u32 reserved
- *     32  the attributes, rising ids:
+ *     32  the name of the parent, then the attributes, rising ids:
  *           0  u32 id   4  u8 form   5  u8 elem   6  u16 flags: 1 filterable, 2 regex, 4 glob,
  *              8 fuzzy, 16 ann, 32 late interaction, 64 sparse_knn, 128 full text
  *           8  u32 dims   12  u8 ann_metric   13  u8 name bytes   14  u16 reserved
@@ -17,7 +17,7 @@
 #include "mola/model/schema.h"
 #include <math.h>
 
-enum { STATE_FMT = 1, ATTR_BYTES_MIN = 17 };
+enum { STATE_FMT = 1, BRANCH_FMT = 2, ATTR_BYTES_MIN = 17 };
 enum {
     FLAG_FILTERABLE = 1,
     FLAG_REGEX = 2,
@@ -87,17 +87,19 @@ static void encode_attr(mola_buf *out, const mola_attr *a)
 void mola_state_encode(mola_buf *out, const mola_state *state)
 {
     mola_buf_add_str(out, MOLA_STR("STA1"));
-    mola_add_u16(out, STATE_FMT);
-    mola_add_u16(out, STATE_FMT);
+    uint16_t fmt = state->parent_bytes ? BRANCH_FMT : STATE_FMT;
+    mola_add_u16(out, fmt);
+    mola_add_u16(out, fmt);
     mola_add_u8(out, state->id_type);
     mola_add_u8(out, state->metric);
     mola_add_u8(out, state->read_only);
-    mola_add_u8(out, 0);
+    mola_add_u8(out, state->parent_bytes);
     mola_add_u32(out, state->pinned_replicas);
     mola_add_u32(out, state->shards);
     mola_add_u32(out, state->next_attr);
     mola_add_u32(out, state->attr_count);
     mola_add_u32(out, 0);
+    mola_buf_add_str(out, mola_state_parent(state));
     for (uint32_t i = 0; i < state->attr_count; i++)
         encode_attr(out, &state->attrs[i]);
 }
@@ -164,6 +166,15 @@ static bool id_type_ok(uint8_t elem)
            elem == MOLA_ELEM_STRING;
 }
 
+/* The name of another namespace: it is shown to people, nothing else. */
+static bool parent_ok(mola_str name, uint16_t fmt)
+{
+    bool good = (name.len > 0) == (fmt == BRANCH_FMT) && name.len <= MOLA_PARENT_BYTES_MAX;
+    for (size_t i = 0; i < name.len && good; i++)
+        good = name.data[i] > ' ' && name.data[i] < 127 && !strchr("\"\\/", name.data[i]);
+    return good;
+}
+
 mola_err mola_state_decode(mola_heap *heap, mola_str image, mola_state **out)
 {
     mola_cursor c = {.rest = image};
@@ -171,14 +182,15 @@ mola_err mola_state_decode(mola_heap *heap, mola_str image, mola_state **out)
     uint16_t fmt = mola_take_u16(&c), min_reader = mola_take_u16(&c);
     if (c.bad || !magic || fmt == 0 || min_reader == 0 || min_reader > fmt)
         return MOLA_CORRUPT;
-    if (fmt != STATE_FMT) /* states are written again whole: what we do not know, we would lose */
+    if (fmt > BRANCH_FMT) /* states are written again whole: what we do not know, we would lose */
         return MOLA_INVALID;
     uint8_t id_type = mola_take_u8(&c), metric = mola_take_u8(&c), flags = mola_take_u8(&c);
-    uint8_t zero = mola_take_u8(&c);
+    uint8_t parent_bytes = mola_take_u8(&c);
     uint32_t pinned = mola_take_u32(&c), shards = mola_take_u32(&c), next = mola_take_u32(&c);
     uint32_t count = mola_take_u32(&c), reserved = mola_take_u32(&c);
-    if (c.bad || zero || reserved || flags > 1 || metric > MOLA_METRIC_DOT ||
-        !id_type_ok(id_type) || next == 0 || count >= MOLA_ATTRS_MAX ||
+    mola_str parent = mola_take(&c, parent_bytes);
+    if (c.bad || min_reader != fmt || !parent_ok(parent, fmt) || reserved || flags > 1 ||
+        metric > MOLA_METRIC_DOT || !id_type_ok(id_type) || next == 0 || count >= MOLA_ATTRS_MAX ||
         count > c.rest.len / ATTR_BYTES_MIN)
         return MOLA_CORRUPT;
     size_t names = (size_t)count * MOLA_ATTR_NAME_BYTES_MAX;
@@ -198,6 +210,7 @@ mola_err mola_state_decode(mola_heap *heap, mola_str image, mola_state **out)
     state->pinned_replicas = pinned;
     state->shards = shards;
     state->next_attr = next;
+    mola_state_set_parent(state, parent);
     *out = state;
     return MOLA_OK;
 }

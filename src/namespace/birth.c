@@ -75,6 +75,31 @@ static bool was_born(mola_ctx *ctx, mola_name *name, const uint8_t nsid[16])
     return born;
 }
 
+mola_err mola_birth(mola_ctx *ctx, mola_name *name, const mola_held *old, mola_manifest *born)
+{
+    mola_cas outcome = mola_manifest_put(ctx, name, old, born, NULL); /* the commit point */
+    if (outcome == MOLA_CAS_MOVED)
+        outcome = was_born(ctx, name, born->nsid) ? MOLA_CAS_OK : MOLA_CAS_UNKNOWN;
+    mola_hold_drop(name);
+    switch (outcome) {
+    case MOLA_CAS_OK:
+        if (old->manifest.ver)
+            MOLA_SOMETIMES(created_over_tombstone);
+        return MOLA_OK;
+    case MOLA_CAS_NOT_WRITTEN:
+        return not_created(ctx);
+    case MOLA_CAS_LOST:
+        MOLA_SOMETIMES(create_race_lost);
+        return MOLA_CONFLICT;
+    case MOLA_CAS_MOVED:
+    case MOLA_CAS_UNKNOWN:
+        break;
+    }
+    mola_count(ctx->env->metrics, MOLA_M_write_unknown_total, 1);
+    return mola_fail(ctx->why, MOLA_UNKNOWN,
+                     "outcome unknown: the write may or may not have been applied");
+}
+
 static mola_err give_birth(mola_ctx *ctx, mola_name *name, const mola_held *old,
                            const mola_change *change, mola_view **after)
 {
@@ -87,33 +112,19 @@ static mola_err give_birth(mola_ctx *ctx, mola_name *name, const mola_held *old,
     mola_history now = {.ver = ver, .time_us = mola_wall_us(ctx->env)};
     mola_manifest born = {.epoch = newest->epoch, .ver = ver, .history = &now, .history_count = 1};
     memcpy(born.nsid, newest->nsid, sizeof born.nsid);
-    mola_cas outcome = mola_manifest_put(ctx, name, old, &born, NULL); /* the commit point */
-    if (outcome == MOLA_CAS_MOVED)
-        outcome = was_born(ctx, name, born.nsid) ? MOLA_CAS_OK : MOLA_CAS_UNKNOWN;
-    mola_hold_drop(name);
-    if (outcome == MOLA_CAS_OK) {
-        if (old->manifest.ver)
-            MOLA_SOMETIMES(created_over_tombstone);
-        mola_count(ctx->env->metrics, MOLA_M_write_groups_total, 1);
-        mola_view_install(name, newest, true);
-        mola_hint_appended(name, newest);
-        *after = newest;
-        return MOLA_OK;
+    err = mola_birth(ctx, name, old, &born);
+    if (err) {
+        mola_view_unref(newest);
+        return err;
     }
-    mola_view_unref(newest);
-    if (outcome == MOLA_CAS_NOT_WRITTEN)
-        return not_created(ctx);
-    if (outcome == MOLA_CAS_LOST) {
-        MOLA_SOMETIMES(create_race_lost);
-        return MOLA_CONFLICT;
-    }
-    mola_count(ctx->env->metrics, MOLA_M_write_unknown_total, 1);
-    return mola_fail(ctx->why, MOLA_UNKNOWN,
-                     "outcome unknown: the write may or may not have been applied");
+    mola_count(ctx->env->metrics, MOLA_M_write_groups_total, 1);
+    mola_view_install(name, newest, true);
+    mola_hint_appended(name, newest);
+    *after = newest;
+    return MOLA_OK;
 }
 
-/* Section 2: who does not know all of a manifest must not publish over it. */
-static mola_err fail_newer(mola_ctx *ctx, const mola_name *name)
+mola_err mola_fail_newer(mola_ctx *ctx, const mola_name *name)
 {
     return mola_fail(ctx->why, MOLA_UNAVAILABLE,
                      "namespace '%.*s' was last changed by a newer mola, and only that can go on",
@@ -133,7 +144,7 @@ mola_err mola_log_create(mola_ctx *ctx, mola_name *name, const mola_change *chan
     }
     mola_err err = MOLA_CONFLICT;
     if (old && old->manifest.newer) {
-        err = fail_newer(ctx, name);
+        err = mola_fail_newer(ctx, name);
     } else if (old && old->manifest.deleted) {
         err = give_birth(ctx, name, old, change, after);
     }

@@ -1,17 +1,24 @@
 /* Reading bytes of segments: what one step needs becomes one batch of ranged GETs. */
+#include "mola/store/cache.h"
 #include "namespace/segment.h"
 #include <stdlib.h>
 
-enum { GAP_MAX = 64 << 10, RANGE_MAX = 8 << 20 };
+/* What lies between two blocks is read along, when it is little: of the store, which is asked for a
+ * range as slowly as for 64 KiB; and of the disk cache, which reads pages. */
+enum { GAP_MAX = 64 << 10, CACHED_GAP_MAX = 4 << 10, RANGE_MAX = 8 << 20 };
 
 typedef struct {
     mola_segment_block *block;
+    bool cached; /* on this node's disk, or so it seemed */
 } by_place_entry;
 
+/* Those in the cache first. */
 static int by_place(const void *a, const void *b)
 {
-    const mola_segment_block *x = ((const by_place_entry *)a)->block,
-                             *y = ((const by_place_entry *)b)->block;
+    const by_place_entry *left = a, *right = b;
+    const mola_segment_block *x = left->block, *y = right->block;
+    if (left->cached != right->cached)
+        return left->cached ? -1 : 1;
     if (x->part != y->part)
         return x->part < y->part ? -1 : 1;
     if (x->at.object != y->at.object)
@@ -71,12 +78,32 @@ typedef struct {
 } range;
 
 /* The block goes into the same GET as those before it. */
-static bool joins(const mola_segment_block *first, const mola_segment_block *b, uint64_t end)
+static bool joins(const by_place_entry *from, const by_place_entry *entry, uint64_t end)
 {
-    if (b->segment != first->segment || b->at.object != first->at.object)
+    const mola_segment_block *first = from->block, *b = entry->block;
+    if (entry->cached != from->cached || b->segment != first->segment ||
+        b->at.object != first->at.object)
         return false;
     uint64_t grown = (uint64_t)b->at.offset + b->at.bytes - first->at.offset;
-    return b->at.offset <= end + GAP_MAX && grown <= RANGE_MAX;
+    uint64_t gap = from->cached ? CACHED_GAP_MAX : GAP_MAX;
+    return b->at.offset <= end + gap && grown <= RANGE_MAX;
+}
+
+/* Marks what the disk cache holds: that is read by itself, so that a few blocks of what is there do
+ * not cost all that lies between them. */
+static void look_into_cache(const mola_ask *ask, by_place_entry *entries, size_t count)
+{
+    mola_cache *cache = ask->ctx.env->cache;
+    for (size_t i = 0; cache && i < count; i++) {
+        const mola_segment_block *b = entries[i].block;
+        mola_key key = key_of(b);
+        mola_store_op op = {.verb = MOLA_GET,
+                            .key = mola_key_str(&key),
+                            .offset = b->at.offset,
+                            .length = b->at.bytes,
+                            .immutable = true};
+        entries[i].cached = mola_cache_coverage(cache, &op, 1) >= 1;
+    }
 }
 
 static size_t plan(by_place_entry *sorted, size_t count, range *ranges, mola_store_op *ops)
@@ -86,7 +113,7 @@ static size_t plan(by_place_entry *sorted, size_t count, range *ranges, mola_sto
         const mola_segment_block *first = sorted[i].block;
         uint64_t end = (uint64_t)first->at.offset + first->at.bytes;
         size_t next = i + 1;
-        for (; next < count && joins(first, sorted[next].block, end); next++) {
+        for (; next < count && joins(&sorted[i], &sorted[next], end); next++) {
             uint64_t last = (uint64_t)sorted[next].block->at.offset + sorted[next].block->at.bytes;
             end = last > end ? last : end;
         }
@@ -125,6 +152,7 @@ static mola_err read_keyed(mola_ask *ask, by_place_entry *sorted, size_t count)
     mola_store_op *ops = mola_new(&ask->arena, mola_store_op, count);
     if (!ranges || !ops)
         return MOLA_NO_MEMORY;
+    look_into_cache(ask, sorted, count);
     qsort(sorted, count, sizeof *sorted, by_place);
     size_t n = plan(sorted, count, ranges, ops);
     mola_err err = mola_ask_get(ask, ops, n);

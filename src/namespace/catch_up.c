@@ -283,67 +283,16 @@ static uint32_t decode_ahead(chase *c, batch *b)
     return i;
 }
 
-/* The rows in segments that patches of these entries lie over: with all their attributes. */
-static mola_err fetch_bases(chase *c, batch *b, uint32_t count, mola_type ids,
-                            const mola_row_at *at)
+/* What entries replace and patch is looked up in segments: for all that came together at once, so
+ * that applying them one by one finds the pages in memory. */
+static mola_err foresee(chase *c, batch *b, uint32_t count)
 {
-    enum { BASES_MAX = 1024 }; /* more than that pays for round trips of its own */
-    mola_row_at *bases = mola_new(&b->ask.arena, mola_row_at, BASES_MAX);
-    const mola_attr **attrs = mola_state_sorted(c->view->state, &b->ask.arena);
-    uint32_t *wanted = mola_new(&b->ask.arena, uint32_t, c->view->state->attr_count);
-    uint32_t found = 0;
-    if (!bases || !attrs || !wanted)
+    mola_foreseen *rows_ahead = mola_new(&b->ask.arena, mola_foreseen, count);
+    if (!rows_ahead)
         return MOLA_NO_MEMORY;
-    for (uint32_t i = 0; i < count; i++) {
-        const mola_rows *rows = &b->records[i].entry.rows;
-        if (!mola_type_eq(rows->ids.type, ids))
-            continue;
-        for (uint32_t row = 0; row < rows->count && found < BASES_MAX; row++, at++) {
-            if (rows->ops[row] == MOLA_OP_PATCH && at->part < c->view->segment_count)
-                bases[found++] = *at;
-        }
-    }
-    for (uint32_t i = 0; i < c->view->state->attr_count; i++)
-        wanted[i] = attrs[i]->id;
-    mola_column *columns;
-    return found ? mola_view_gather(&b->ask.ctx, c->view, bases, found, wanted,
-                                    c->view->state->attr_count, &columns)
-                 : MOLA_OK;
-}
-
-/* Rows that entries replace are looked up in segments. Those of all the entries that came together
- * are asked for at once, so that applying them one by one finds the pages in memory. */
-static mola_err look_up_together(chase *c, batch *b, uint32_t count)
-{
-    mola_pin *mark = b->ask.ctx.pins;
-    mola_column_builder ids;
-    mola_err err = MOLA_OK;
-    bool any = false;
-    for (uint32_t i = 0; i < count && !err && c->view->segment_count; i++) {
-        const mola_rows *rows = &b->records[i].entry.rows;
-        if (!rows->count)
-            continue;
-        if (!any)
-            mola_column_builder_init(&ids, c->ctx->env->heap, rows->ids.type);
-        any = true;
-        if (mola_type_eq(ids.type, rows->ids.type))
-            err = mola_column_add_rows(&ids, &rows->ids, 0, rows->count);
-    }
-    if (!any)
-        return err;
-    mola_column all = mola_column_built(&ids);
-    mola_row_at *at = mola_new(&b->ask.arena, mola_row_at, all.rows);
-    if (!err)
-        err = at ? mola_view_locate(&b->ask.ctx, c->view, &all, at) : MOLA_NO_MEMORY;
-    if (!err)
-        err = fetch_bases(c, b, count, all.type, at);
-    if (err == MOLA_NO_MEMORY) { /* entry by entry it may fit */
-        mola_why_clear(&b->ask.why);
-        err = MOLA_OK;
-    }
-    mola_view_release(&b->ask.ctx, mark);
-    mola_column_builder_free(&ids);
-    return err;
+    for (uint32_t i = 0; i < count; i++)
+        rows_ahead[i].rows = &b->records[i].entry.rows;
+    return mola_view_foresee(&b->ask.ctx, c->view, rows_ahead, count);
 }
 
 static mola_err advance_by(chase *c, batch *b)
@@ -358,7 +307,7 @@ static mola_err advance_by(chase *c, batch *b)
         return err;
     uint32_t came = decode_ahead(c, b);
     if (came > 1)
-        err = look_up_together(c, b, came);
+        err = foresee(c, b, came);
     for (uint32_t i = 0; i < b->width && !err && !c->view->sealed && !has_enough(c); i++)
         err = step(c, b, i);
     for (uint32_t i = 0; i < came; i++)

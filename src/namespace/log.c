@@ -193,18 +193,18 @@ mola_err mola_log_prove(mola_ctx *ctx, mola_name *name, const mola_view *on)
     return same ? MOLA_OK : MOLA_CONFLICT;
 }
 
-mola_err mola_view_with(mola_ctx *ctx, const mola_view *on, const mola_change *change,
-                        mola_view **out)
+mola_err mola_view_with(mola_ctx *ctx, mola_heap *heap, const mola_view *on,
+                        const mola_change *change, mola_view **out)
 {
     static const uint8_t unborn[16];
     mola_view *empty = NULL;
     if (!on) {
-        empty = mola_view_empty(ctx->env->heap, unborn, 0, 0);
+        empty = mola_view_empty(heap, unborn, 0, 0);
         if (!empty)
             return MOLA_NO_MEMORY;
     }
-    mola_err err = mola_view_overlay(ctx, ctx->env->heap, empty ? empty : on, &change->rows,
-                                     change->state, out);
+    mola_err err =
+        mola_view_overlay(ctx, heap, empty ? empty : on, &change->rows, change->state, out);
     if (empty)
         mola_view_unref(empty);
     return err;

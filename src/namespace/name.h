@@ -118,6 +118,8 @@ mola_err mola_fail_room(mola_name *name, mola_why *why);
 void mola_view_install(mola_name *name, mola_view *view, bool at_tail);
 /* The cached view, one reference; NULL: none. */
 mola_view *mola_view_cached(mola_name *name);
+/* Forgets the view: the next reader opens another one. */
+void mola_view_forget(mola_name *name);
 static inline bool mola_same_nsid(const uint8_t a[16], const uint8_t b[16])
 {
     return memcmp(a, b, 16) == 0;
@@ -251,6 +253,13 @@ typedef enum {
 mola_cas mola_manifest_put(mola_ctx *ctx, mola_name *name, const mola_held *old,
                            mola_manifest *next, mola_held **out);
 /* ---- birth.c */
+/* Puts the first manifest of an incarnation, the commit point of its birth. MOLA_CONFLICT: somebody
+ * else was born under the name, and this one never will be; MOLA_UNAVAILABLE: definite;
+ * MOLA_UNKNOWN. The hold of the name is dropped in any case. */
+mola_err mola_birth(mola_ctx *ctx, mola_name *name, const mola_held *old,
+                    mola_manifest *born) MOLA_NODISCARD;
+/* Section 2: who does not know all of a manifest must not publish over it. MOLA_UNAVAILABLE. */
+mola_err mola_fail_newer(mola_ctx *ctx, const mola_name *name);
 void mola_finish_deletion(mola_ctx *ctx, mola_name *name, const uint8_t nsid[16]);
 /* ---- keeper.c: refreshes the holds of names in use; runs until the registry closes */
 void mola_keeper_run(void *argument);

@@ -205,6 +205,13 @@ static mola_view *take_view(mola_name *name)
     return view;
 }
 
+void mola_view_forget(mola_name *name)
+{
+    mola_view *view = take_view(name);
+    if (view)
+        mola_view_unref(view);
+}
+
 void mola_view_install(mola_name *name, mola_view *view, bool at_tail)
 {
     mola_view *older = NULL;

@@ -342,16 +342,19 @@ static void set_state(mola_view *draft, mola_state *state)
     draft->state = state;
 }
 
-/* created, updated and last write by reference 9.4: settings move none of them. */
+/* created, updated and last write by reference 9.4: settings move none of them. The rows of a
+ * branch or a copy are as old as those of its source. */
 static void set_times(mola_view *draft, const mola_entry *entry)
 {
-    bool created = entry->flags & MOLA_ENTRY_CREATE, wrote = created || entry->rows.count > 0;
+    bool created = entry->flags & MOLA_ENTRY_CREATE;
+    bool borrows = entry->flags & (MOLA_ENTRY_BRANCH | MOLA_ENTRY_COPY);
+    bool wrote = (created && !borrows) || entry->rows.count > 0;
     draft->time_us = entry->time_us;
     if (created)
         draft->created_us = entry->time_us;
     if (wrote)
         draft->written_us = entry->time_us;
-    if (wrote || (entry->flags & MOLA_ENTRY_SCHEMA))
+    if (created || wrote || (entry->flags & MOLA_ENTRY_SCHEMA))
         draft->updated_us = entry->time_us;
 }
 
@@ -392,6 +395,7 @@ mola_err mola_view_overlay(mola_ctx *ctx, mola_heap *heap, const mola_view *on,
         mola_view_unref(draft);
         return err;
     }
+    mola_view_compact(draft);
     *out = draft;
     return MOLA_OK;
 }

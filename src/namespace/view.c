@@ -31,6 +31,7 @@ mola_view *mola_view_empty(mola_heap *heap, const uint8_t nsid[16], uint64_t epo
     mola_ref_init(&view->ref);
     view->heap = heap;
     view->bytes = size;
+    view->memory_max = heap->limit;
     memcpy(view->nsid, nsid, sizeof view->nsid);
     view->epoch = epoch;
     return view;

@@ -1,5 +1,6 @@
 /* Filling the caches of a view ahead of its queries: filters and hash pages of ids, columns,
- * documents, vectors, in this order, as much as is wanted. */
+ * documents, vectors, in this order, as much as is wanted; and emptying them. */
+#include "mola/store/cache.h"
 #include "namespace/part.h"
 #include "namespace/segment.h"
 
@@ -96,4 +97,45 @@ mola_err mola_view_warm(mola_ctx *ctx, const mola_view *view, uint64_t bytes_max
         err = warm_layout(&w, order[i]);
     err = end_step(&w, err == MOLA_BUSY ? MOLA_OK : err);
     return mola_load_end(&w.load, err);
+}
+
+/* ------------------------------------------------------------------ the other way */
+/* The disk cache forgets what stands in the segments of the view. What of it is in memory goes with
+ * the last view that has them. */
+static void chill(mola_ctx *ctx, const mola_view *view)
+{
+    for (uint32_t p = 0; p < view->segment_count; p++) {
+        const mola_segment *s = view->parts[p].part->segment;
+        const mola_segment_id *id = &s->head.id;
+        for (uint32_t i = 0; i < s->head.object_count && !s->objects; i++) {
+            mola_key key =
+                mola_key_segment(s->all->org, id->owner, id->base, id->rand, MOLA_OBJECT_DATA, i);
+            mola_cache_forget(ctx->env->cache, mola_key_str(&key), s->head.objects[i].bytes);
+        }
+        mola_key head =
+            mola_key_segment(s->all->org, id->owner, id->base, id->rand, MOLA_OBJECT_HEAD, 0);
+        const mola_manifest *m = view->held ? &view->held->manifest : NULL;
+        for (uint32_t i = 0; m && i < m->segment_count; i++) {
+            if (m->segments[i].rand == id->rand && m->segments[i].base == id->base)
+                mola_cache_forget(ctx->env->cache, mola_key_str(&head), m->infos[i].head_bytes);
+        }
+    }
+}
+
+mola_err mola_namespace_purge(mola_ctx *ctx, mola_namespaces *all, mola_str text)
+{
+    static const mola_freshness strong = {.level = MOLA_READ_STRONG};
+    mola_view *view;
+    mola_err err = mola_namespace_read(ctx, all, text, &strong, &view);
+    if (err)
+        return err;
+    chill(ctx, view);
+    mola_view_unref(view);
+    mola_name *name = mola_name_open(all, text);
+    if (!name)
+        return mola_fail(ctx->why, MOLA_NO_MEMORY, "not enough memory to open a namespace");
+    mola_view_forget(name);
+    mola_hold_drop(name);
+    mola_name_close(name);
+    return MOLA_OK;
 }

@@ -317,7 +317,7 @@ static mola_err group_rows(const mola_asking *asking, const aggregate_plan *plan
     g->values = mola_new(arena, mola_value, plan->key_count);
     if (!g->key_columns || !g->sum_columns || !g->have_key || !g->have_sum || !g->values)
         return mola_query_no_memory(asking->ctx);
-    mola_walk walk = {.attrs = reads, .of = g, .visit = group_window};
+    mola_walk walk = {.attrs = reads, .of = g, .visit = group_window, .ahead = true};
     return mola_scan_windows(asking->ctx, rows, &walk);
 }
 

@@ -95,6 +95,24 @@ static mola_err read_few_ahead(const mola_asking *asking, const mola_rowset *row
     return err == MOLA_NO_MEMORY ? mola_query_no_memory(ctx) : err;
 }
 
+/* BM25 scores need the statistics of the whole view, whatever the filters leave of it. */
+static mola_err bind_texts(const mola_asking *asking, const mola_ranking *ranking,
+                           const mola_page *page)
+{
+    mola_ctx *ctx = asking->ctx;
+    mola_bm25_list list = {0};
+    mola_err err = MOLA_OK;
+    if (ranking->kind == MOLA_RANK_SCORE)
+        err = mola_bm25_list_add(ctx, ranking->score, &list);
+    for (uint32_t i = 0; i < page->computed_count && !err; i++) {
+        if (page->computed[i].kind == MOLA_COMPUTE_SCORE)
+            err = mola_bm25_list_add(ctx, page->computed[i].score, &list);
+    }
+    if (!err)
+        err = mola_bm25_bind(ctx, asking->view, list.clauses, list.count);
+    return err == MOLA_NO_MEMORY ? mola_query_no_memory(ctx) : err;
+}
+
 mola_err mola_page_make(const mola_asking *asking, const mola_question *q,
                         const mola_filter *filters, mola_page *out)
 {
@@ -116,6 +134,8 @@ mola_err mola_page_make(const mola_asking *asking, const mola_question *q,
         err = mola_plan_ranking(ctx, q, state, &ranking);
     if (!err && q->limit.has_per)
         err = mola_per_plan(ctx, &q->limit, state, &per);
+    if (!err)
+        err = bind_texts(asking, &ranking, out);
     if (err)
         return err;
     ranking_reads(&ranking, &reads);

@@ -35,6 +35,7 @@ mola_err mola_page_print(const mola_asking *asking, const mola_page *page, mola_
 typedef struct {
     float *numbers;    /* SCORE, VECTOR */
     uint64_t *matches; /* FILTER: bit a row */
+    mola_str *texts;   /* HIGHLIGHT: JSON */
 } mola_computed_values;
 
 typedef struct {

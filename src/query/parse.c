@@ -182,6 +182,7 @@ static mola_err parse_question(mola_ctx *ctx, mola_json q, mola_question *out)
     mola_err err = parse_limit(ctx, q, &out->limit);
     if (!err && mola_json_is_set(rank_by))
         err = mola_parse_rank(ctx, rank_by, &out->rank);
+    out->rank.json = rank_by;
     if (!err && mola_json_is_set(filters))
         err = mola_filter_parse(ctx, filters, "filters", &out->filters);
     if (!err)

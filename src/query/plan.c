@@ -124,52 +124,6 @@ mola_err mola_plan_columns(mola_ctx *ctx, const mola_question *question, const m
 
 /* ---- computed attributes ---- */
 
-static bool has_bm25(const mola_score_tree *tree, mola_str attr)
-{
-    if (tree->kind == MOLA_SCORE_BM25)
-        return mola_str_eq(tree->attr, attr);
-    for (uint32_t i = 0; i < tree->child_count; i++) {
-        if (has_bm25(tree->children[i], attr))
-            return true;
-    }
-    return false;
-}
-
-/* Highlights need text search: every request for one ends in an error, the most telling one first.
- */
-static mola_err refuse_highlight(mola_ctx *ctx, const mola_compute_tree *tree,
-                                 const mola_question *question, const mola_state *state)
-{
-    const mola_attr *a = mola_state_find(state, tree->attr);
-    mola_str name = tree->name, attr = tree->attr;
-    if (!a || !a->has_fts) {
-        return mola_fail(
-            ctx->why, MOLA_INVALID,
-            "computed attribute `" MOLA_FMT "`: attribute `" MOLA_FMT
-            "` which is not enabled for full-text search; this requires a schema update",
-            MOLA_ARG(name), MOLA_ARG(attr));
-    }
-    if (tree->fragment_limit < 1 || tree->fragment_limit > 1024) {
-        return mola_fail(ctx->why, MOLA_INVALID,
-                         "computed attribute `" MOLA_FMT
-                         "`: fragment_limit must be between 1 and 1024",
-                         MOLA_ARG(name));
-    }
-    if (!tree->rank_fragments_by &&
-        !(question->rank.kind == MOLA_RANK_SCORE && has_bm25(question->rank.score, attr))) {
-        return mola_fail(
-            ctx->why, MOLA_INVALID,
-            "computed attribute `" MOLA_FMT
-            "`: cannot infer `rank_fragments_by` because the query `rank_by` has no BM25 clause "
-            "over `" MOLA_FMT "`; provide `rank_fragments_by` explicitly",
-            MOLA_ARG(name), MOLA_ARG(attr));
-    }
-    return mola_fail(ctx->why, MOLA_INVALID,
-                     "computed attribute `" MOLA_FMT
-                     "`: Highlight is not supported by this version yet",
-                     MOLA_ARG(name));
-}
-
 static mola_err plan_one(mola_ctx *ctx, const mola_compute_tree *tree,
                          const mola_question *question, const mola_state *state, mola_computed *out)
 {
@@ -192,7 +146,7 @@ static mola_err plan_one(mola_ctx *ctx, const mola_compute_tree *tree,
     case MOLA_COMPUTE_HIGHLIGHT:
         break;
     }
-    return refuse_highlight(ctx, tree, question, state);
+    return mola_plan_highlight(ctx, tree, question, state, &out->highlight);
 }
 
 mola_err mola_plan_computed(mola_ctx *ctx, const mola_question *question, const mola_state *state,

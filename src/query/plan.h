@@ -2,7 +2,7 @@
  * stored form. */
 #pragma once
 #include "mola/scan/nearest.h"
-#include "query/tree.h"
+#include "query/text.h"
 
 /* Words for a reference to an attribute that the schema lacks. */
 mola_err mola_plan_unknown(const mola_ctx *ctx, mola_str attr);
@@ -25,10 +25,11 @@ mola_err mola_plan_ranking(mola_ctx *ctx, const mola_question *question, const m
 
 typedef struct {
     mola_str name;
-    mola_compute_kind kind; /* SCORE, FILTER, VECTOR */
+    mola_compute_kind kind;
     const mola_score *score;
     const mola_filter *filter;
     mola_nearest nearest;
+    mola_highlight *highlight;
 } mola_computed;
 mola_err mola_plan_computed(mola_ctx *ctx, const mola_question *question, const mola_state *state,
                             mola_computed **out) MOLA_NODISCARD;

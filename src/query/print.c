@@ -15,6 +15,8 @@ static mola_err read_page(mola_page_printer *p)
             mola_attr_list_add(reads, c->nearest.attr->id);
         } else if (c->kind == MOLA_COMPUTE_FILTER) {
             mola_filter_reads(c->filter, reads);
+        } else if (c->kind == MOLA_COMPUTE_HIGHLIGHT) {
+            mola_attr_list_add(reads, mola_highlight_attr(c->highlight));
         } else {
             mola_score_reads(c->score, reads);
         }
@@ -65,8 +67,32 @@ static mola_err find_columns(mola_page_printer *p)
     return MOLA_OK;
 }
 
+/* The JSON of the fragments of all rows; like a label, each is printed into `scratch` first. */
+static mola_err compute_highlights(const mola_page_printer *p, const mola_highlight *h,
+                                   mola_str *texts, mola_buf *scratch)
+{
+    mola_ctx *ctx = p->asking->ctx;
+    mola_column column;
+    size_t before = scratch->len;
+    bool have = mola_gathered_column(&p->cells, mola_highlight_attr(h), &column);
+    mola_err err = MOLA_OK;
+    for (uint32_t i = 0; i < p->cells.rows && !err; i++) {
+        texts[i] = MOLA_STR("[]");
+        if (!have || !mola_column_has(&column, i))
+            continue;
+        err = mola_highlight_print(ctx, h, &column, i, scratch);
+        mola_str text = {scratch->data + before, scratch->len - before};
+        if (!err && !mola_arena_copy(ctx->arena, text, &texts[i]))
+            err = mola_query_no_memory(ctx);
+        scratch->len = before;
+        if (!err)
+            err = mola_scan_check(ctx);
+    }
+    return err;
+}
+
 /* One computed attribute of all rows of the page. */
-static mola_err compute(const mola_page_printer *p, const mola_computed *c,
+static mola_err compute(const mola_page_printer *p, const mola_computed *c, mola_buf *scratch,
                         mola_computed_values *out)
 {
     mola_ctx *ctx = p->asking->ctx;
@@ -79,6 +105,11 @@ static mola_err compute(const mola_page_printer *p, const mola_computed *c,
         for (uint32_t i = 0; i < rows; i++)
             out->matches[i >> 6] |= (uint64_t)1 << (i & 63);
         return mola_filter_gathered(ctx, c->filter, &p->cells, out->matches);
+    }
+    if (c->kind == MOLA_COMPUTE_HIGHLIGHT) {
+        out->texts = mola_new(ctx->arena, mola_str, rows);
+        return out->texts ? compute_highlights(p, c->highlight, out->texts, scratch)
+                          : mola_query_no_memory(ctx);
     }
     out->numbers = mola_new(ctx->arena, float, rows);
     if (!out->numbers)
@@ -106,7 +137,7 @@ mola_err mola_page_prepare(const mola_asking *asking, const mola_page *page, mol
     if (!out->computed)
         return mola_query_no_memory(asking->ctx);
     for (uint32_t i = 0; i < page->computed_count && !err; i++)
-        err = compute(out, &page->computed[i], &out->computed[i]);
+        err = compute(out, &page->computed[i], scratch, &out->computed[i]);
     return err;
 }
 
@@ -148,6 +179,8 @@ void mola_print_computed(const mola_page_printer *p, uint32_t computed, size_t r
     if (values->matches) {
         bool matches = values->matches[row >> 6] >> (row & 63) & 1;
         mola_buf_add_str(out, matches ? MOLA_STR("true") : MOLA_STR("false"));
+    } else if (values->texts) {
+        mola_buf_add_str(out, values->texts[row]);
     } else {
         mola_print_f32(out, values->numbers[row]);
     }

@@ -85,14 +85,18 @@ mola_err mola_parse_rank(mola_ctx *ctx, mola_json json, mola_rank_tree *out)
 
 /* ---- compute_attributes ---- */
 
-static mola_err check_choice(mola_ctx *ctx, const char *path, mola_json given,
-                             const char *const *allowed, uint32_t count, const char *expected)
+/* *chosen: the index of the name given; as it was when none is. */
+static mola_err take_choice(mola_ctx *ctx, const char *path, mola_json given,
+                            const char *const *allowed, uint32_t count, const char *expected,
+                            uint32_t *chosen)
 {
     if (!mola_json_is_set(given))
         return MOLA_OK;
     for (uint32_t i = 0; i < count; i++) {
-        if (mola_json_string_is(given, mola_str_of(allowed[i])))
+        if (mola_json_string_is(given, mola_str_of(allowed[i]))) {
+            *chosen = i;
             return MOLA_OK;
+        }
     }
     mola_str text = mola_json_raw(given);
     if (is_string(given) && !mola_json_string(given, ctx->arena, &text))
@@ -101,7 +105,8 @@ static mola_err check_choice(mola_ctx *ctx, const char *path, mola_json given,
                            MOLA_ARG(text), expected);
 }
 
-static mola_err check_fragments(mola_ctx *ctx, const char *path, mola_json config)
+static mola_err take_fragments(mola_ctx *ctx, const char *path, mola_json config,
+                               mola_compute_tree *out)
 {
     static const char *const by[] = {"none", "sentence", "paragraph", "word"};
     static const char *const units[] = {"utf-8", "utf-16", "codepoints"};
@@ -117,29 +122,28 @@ static mola_err check_fragments(mola_ctx *ctx, const char *path, mola_json confi
         if (!known)
             return mola_fail_shape(ctx->why, path, "unknown field");
     }
-    mola_err err = check_choice(ctx, path, mola_json_get(config, MOLA_STR("fragment_by")), by, 4,
-                                "`none`, `sentence`, `paragraph`, `word`");
+    uint32_t way = MOLA_FRAGMENT_SENTENCE, unit = UINT32_MAX;
+    mola_err err = take_choice(ctx, path, mola_json_get(config, MOLA_STR("fragment_by")), by, 4,
+                               "`none`, `sentence`, `paragraph`, `word`", &way);
     mola_json limit = mola_json_get(config, MOLA_STR("fragment_limit"));
-    uint64_t ignored;
-    if (!err && mola_json_is_set(limit) && !mola_take_count(limit, &ignored))
+    out->fragment_limit = 3;
+    if (!err && mola_json_is_set(limit) && !mola_take_count(limit, &out->fragment_limit))
         err = mola_fail_shape(ctx->why, path, "invalid fragment_limit");
     if (!err) {
-        err = check_choice(ctx, path, mola_json_get(config, MOLA_STR("include_offsets")), units, 3,
-                           "`utf-8`, `utf-16`, `codepoints`");
+        err = take_choice(ctx, path, mola_json_get(config, MOLA_STR("include_offsets")), units, 3,
+                          "`utf-8`, `utf-16`, `codepoints`", &unit);
     }
+    out->fragment_by = (mola_fragment_by)way;
+    out->offsets = (mola_offsets)(unit + 1); /* none given: 0 */
     return err;
 }
 
 static mola_err parse_highlight(mola_ctx *ctx, const char *path, const mola_json part[3],
                                 mola_compute_tree *out)
 {
-    mola_json limit = mola_json_get(part[2], MOLA_STR("fragment_limit"));
     mola_json ranking = mola_json_get(part[2], MOLA_STR("rank_fragments_by"));
     out->kind = MOLA_COMPUTE_HIGHLIGHT;
-    out->fragment_limit = 3;
-    mola_err err = check_fragments(ctx, path, part[2]);
-    if (!err && mola_json_is_set(limit) && !mola_take_count(limit, &out->fragment_limit))
-        err = MOLA_SHAPE;
+    mola_err err = take_fragments(ctx, path, part[2], out);
     if (!err && mola_json_is_set(ranking))
         err = mola_parse_score(ctx, ranking, path, &out->rank_fragments_by);
     if (!err && !mola_json_string(part[1], ctx->arena, &out->attr))

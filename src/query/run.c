@@ -166,6 +166,17 @@ static mola_err answer_all(const mola_asking *asking, const mola_query *query, m
                         : answer_each(asking, query, out, bytes);
 }
 
+uint32_t mola_query_weight(const mola_query *query)
+{
+    uint32_t weight = 0;
+    for (uint32_t i = 0; i < query->question_count && i < MOLA_QUERIES_MAX; i++) {
+        const mola_question *q = &query->questions[i];
+        bool exact = q->rank.kind == MOLA_RANK_VECTOR && q->rank.vector.op == MOLA_VECTOR_KNN;
+        weight += q->aggregates ? 4 : exact ? 2 : 1;
+    }
+    return weight ? weight : 1;
+}
+
 mola_err mola_query_run(mola_ctx *ctx, const mola_view *view, const mola_kernel *kernel,
                         const mola_query *query, mola_query_result *out)
 {

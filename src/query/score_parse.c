@@ -171,6 +171,7 @@ static mola_err parse_bm25(parser *p, const mola_json part[4], mola_score_tree *
         if (!mola_str_eq(key, MOLA_STR("last_as_prefix")) ||
             (mola_json_is_set(v) && !is_kind(v, MOLA_JSON_BOOL)))
             return wrong(p);
+        out->last_as_prefix = mola_json_is_set(v) && mola_json_bool(v);
     }
     out->kind = MOLA_SCORE_BM25;
     out->operand = part[2];

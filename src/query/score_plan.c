@@ -282,28 +282,12 @@ static mola_err plan_sparse(const planner *p, const mola_score_tree *tree, mola_
     return take_terms(p, tree, out);
 }
 
-static mola_err refuse_bm25(const planner *p, const mola_score_tree *tree)
-{
-    const mola_attr *a = mola_state_find(p->state, tree->attr);
-    if (!a)
-        return mola_plan_unknown(p->ctx, tree->attr);
-    if (!a->has_fts) {
-        return mola_fail(p->ctx->why, MOLA_INVALID,
-                         "rank_by field \"" MOLA_FMT
-                         "\" is not enabled for full-text search; this requires a schema update",
-                         MOLA_ARG(tree->attr));
-    }
-    return mola_fail(p->ctx->why, MOLA_INVALID,
-                     "rank_by field \"" MOLA_FMT "\": BM25 is not supported by this version yet",
-                     MOLA_ARG(tree->attr));
-}
-
 static mola_err plan_clause(const planner *p, const mola_score_tree *tree, sign_rule rule,
                             mola_score *out)
 {
     out->depth = 1;
     if (tree->kind == MOLA_SCORE_BM25)
-        return refuse_bm25(p, tree);
+        return mola_plan_bm25(p->ctx, tree, p->state, out);
     out->kind = (mola_score_kind)tree->kind;
     switch (out->kind) {
     case MOLA_SCORE_SUM:
@@ -322,6 +306,7 @@ static mola_err plan_clause(const planner *p, const mola_score_tree *tree, sign_
         return plan_sparse(p, tree, out);
     case MOLA_SCORE_FILTER:
         return mola_filter_compile(p->ctx, tree->filter, p->state, MOLA_REFS_REFUSED, &out->filter);
+    case MOLA_SCORE_TEXT: /* seen to above */
     case MOLA_SCORE_NUMBER:
         break;
     }

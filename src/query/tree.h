@@ -26,7 +26,8 @@ struct mola_score_tree {
     double number, exponent;
     mola_json midpoint; /* SATURATE, DECAY: a number or a duration */
     mola_str attr;
-    mola_json operand; /* DIST: origin; SPARSE: the vector; BM25: the text */
+    mola_json operand;   /* DIST: origin; SPARSE: the vector; BM25: the text */
+    bool last_as_prefix; /* BM25 */
     const mola_filter_tree *filter;
 };
 
@@ -45,6 +46,7 @@ typedef struct {
 } mola_vector_tree;
 typedef struct {
     mola_rank_kind kind;
+    mola_json json; /* as written: for plans that people read */
     mola_order_tree orders[MOLA_ORDER_KEYS_MAX];
     uint32_t order_count; /* as given: may be over MOLA_ORDER_KEYS_MAX, then only those are kept */
     mola_vector_tree vector;
@@ -59,14 +61,28 @@ typedef enum {
     MOLA_COMPUTE_VECTOR,
     MOLA_COMPUTE_HIGHLIGHT
 } mola_compute_kind;
+typedef enum { /* in the order of their names in rank_parse.c */
+               MOLA_FRAGMENT_NONE,
+               MOLA_FRAGMENT_SENTENCE,
+               MOLA_FRAGMENT_PARAGRAPH,
+               MOLA_FRAGMENT_WORD
+} mola_fragment_by;
+typedef enum { /* the same */
+               MOLA_OFFSETS_NONE,
+               MOLA_OFFSETS_UTF_8,
+               MOLA_OFFSETS_UTF_16,
+               MOLA_OFFSETS_CODEPOINTS
+} mola_offsets;
 typedef struct {
     mola_str name;
     mola_compute_kind kind;
     const mola_score_tree *score; /* SCORE, FILTER */
     mola_vector_tree vector;
-    mola_str attr; /* HIGHLIGHT */
-    const mola_score_tree *rank_fragments_by;
+    mola_str attr;                            /* HIGHLIGHT */
+    const mola_score_tree *rank_fragments_by; /* NULL: by the query's own BM25 clauses */
     uint64_t fragment_limit;
+    mola_fragment_by fragment_by;
+    mola_offsets offsets;
 } mola_compute_tree;
 
 /* ---- aggregate_by, group_by ---- */

@@ -1,22 +1,11 @@
-#include "scan/filter_program.h"
+#include "scan/filter_compile.h"
 #include <math.h>
 #include <stdlib.h>
 
-typedef struct {
-    mola_ctx *ctx;
-    const mola_state *state;
-    mola_filter_refs refs;
-} compiler;
+typedef mola_filter_compiler compiler;
+typedef mola_filter_subject subject;
 
-/* What a test is about: the attribute and its type. attr NULL: the document id. */
-typedef struct {
-    const mola_filter_tree *tree;
-    const mola_attr *attr;
-    mola_type type;
-    const char *op;
-} subject;
-
-static mola_err no_memory(const compiler *c)
+mola_err mola_filter_no_memory(const compiler *c)
 {
     return mola_fail(c->ctx->why, MOLA_NO_MEMORY,
                      "the filter does not fit in the memory of a request");
@@ -25,7 +14,6 @@ static mola_err no_memory(const compiler *c)
 /* ---- words ---- */
 
 enum { SHOWN_BYTES = 200 };
-#define KEY "filter error in key `" MOLA_FMT "`: "
 
 /* The JSON text of an operand, cut. */
 static mola_str shown(mola_json json)
@@ -44,31 +32,25 @@ static mola_err mismatch(const compiler *c, const subject *s, const char *list, 
 {
     mola_str text = shown(got);
     return mola_fail(c->ctx->why, MOLA_INVALID,
-                     KEY "type mismatch, %s expects %s%s, but got " MOLA_FMT,
+                     MOLA_FILTER_KEY "type mismatch, %s expects %s%s, but got " MOLA_FMT,
                      MOLA_ARG(s->tree->attr), s->op, list, elem, MOLA_ARG(text));
 }
 
-static mola_err no_index(const compiler *c, const subject *s, const char *index)
+mola_err mola_filter_no_index(const compiler *c, const subject *s, const char *index)
 {
     return mola_fail(c->ctx->why, MOLA_INVALID,
-                     KEY "attribute is not %s; this requires a schema update",
+                     MOLA_FILTER_KEY "attribute is not %s; this requires a schema update",
                      MOLA_ARG(s->tree->attr), index);
 }
 
-static mola_err not_built(const compiler *c, const subject *s)
-{
-    return mola_fail(c->ctx->why, MOLA_INVALID,
-                     KEY "operator %s is not supported by this version yet",
-                     MOLA_ARG(s->tree->attr), s->op);
-}
-
-static mola_err wrong_form(const compiler *c, const subject *s, const char *needs)
+mola_err mola_filter_wrong_form(const compiler *c, const subject *s, const char *needs)
 {
     char type[MOLA_TYPE_TEXT_BYTES];
     size_t len = mola_type_print(s->type, type);
-    return mola_fail(
-        c->ctx->why, MOLA_INVALID, KEY "type mismatch, %s %s, but `" MOLA_FMT "` is %.*s",
-        MOLA_ARG(s->tree->attr), s->op, needs, MOLA_ARG(s->tree->attr), (int)len, type);
+    return mola_fail(c->ctx->why, MOLA_INVALID,
+                     MOLA_FILTER_KEY "type mismatch, %s %s, but `" MOLA_FMT "` is %.*s",
+                     MOLA_ARG(s->tree->attr), s->op, needs, MOLA_ARG(s->tree->attr), (int)len,
+                     type);
 }
 
 /* ---- operands ---- */
@@ -78,17 +60,17 @@ static const char *elem_name(const subject *s)
     return mola_elem_name((mola_elem)s->type.elem);
 }
 
-static mola_err one_operand(const compiler *c, const subject *s, mola_json json, mola_value *out)
+mola_err mola_filter_operand(const compiler *c, const subject *s, mola_json json, mola_value *out)
 {
     bool full = false;
     if (mola_json_is_set(json) && s->type.elem != MOLA_ELEM_UNKNOWN &&
         mola_value_from_json(json, (mola_elem)s->type.elem, c->ctx->arena, out, &full))
         return MOLA_OK;
-    return full ? no_memory(c) : mismatch(c, s, "", elem_name(s), json);
+    return full ? mola_filter_no_memory(c) : mismatch(c, s, "", elem_name(s), json);
 }
 
 /* The elements of an array, or the single value given for one (`lone`: allowed). */
-static mola_err many_operands(const compiler *c, const subject *s, mola_json json, bool lone,
+mola_err mola_filter_operands(const compiler *c, const subject *s, mola_json json, bool lone,
                               mola_value **out, uint32_t *count)
 {
     bool is_list = mola_json_kind_of(json) == MOLA_JSON_ARRAY;
@@ -97,12 +79,12 @@ static mola_err many_operands(const compiler *c, const subject *s, mola_json jso
     *count = is_list ? mola_json_count(json) : 1;
     *out = mola_new(c->ctx->arena, mola_value, *count);
     if (!*out)
-        return no_memory(c);
+        return mola_filter_no_memory(c);
     if (!is_list)
-        return one_operand(c, s, json, *out);
+        return mola_filter_operand(c, s, json, *out);
     mola_value *next = *out;
     for (mola_json v = mola_json_first(json); v.doc; v = mola_json_next(json, v)) {
-        mola_err err = one_operand(c, s, v, next++);
+        mola_err err = mola_filter_operand(c, s, v, next++);
         if (err)
             return err;
     }
@@ -184,14 +166,14 @@ static mola_err make_equal(const compiler *c, const subject *s, mola_filter *lea
     mola_err err = MOLA_OK;
     if (mola_json_is_set(json) && s->type.form == MOLA_FORM_ARRAY) {
         mola_value *list = NULL;
-        err = many_operands(c, s, json, false, &list, &leaf->list_count);
+        err = mola_filter_operands(c, s, json, false, &list, &leaf->list_count);
         leaf->list = list;
         leaf->test = MOLA_TEST_LIST;
         leaf->invert = leaf->op == MOLA_FILTER_NOT_EQ;
         return err;
     }
     if (mola_json_is_set(json))
-        err = one_operand(c, s, json, &operand);
+        err = mola_filter_operand(c, s, json, &operand);
     if (!err)
         mola_leaf_compare(leaf, &operand);
     return err;
@@ -201,13 +183,13 @@ static mola_err make_set(const compiler *c, const subject *s, mola_filter *leaf,
 {
     mola_value *values = NULL;
     uint32_t count = 0;
-    mola_err err = many_operands(c, s, s->tree->value, lone, &values, &count);
+    mola_err err = mola_filter_operands(c, s, s->tree->value, lone, &values, &count);
     if (err)
         return err;
     leaf->test = count ? MOLA_TEST_SET : MOLA_TEST_NEVER;
     leaf->invert = leaf->op == MOLA_FILTER_NOT_IN || leaf->op == MOLA_FILTER_NOT_CONTAINS_ANY;
     if (count && !mola_set_build(c->ctx->arena, values, count, &leaf->set))
-        return no_memory(c);
+        return mola_filter_no_memory(c);
     return MOLA_OK;
 }
 
@@ -215,22 +197,22 @@ static mola_err make_contains(const compiler *c, const subject *s, mola_filter *
 {
     mola_value *value = mola_new(c->ctx->arena, mola_value, 1);
     if (!value)
-        return no_memory(c);
-    mola_err err = one_operand(c, s, s->tree->value, value);
+        return mola_filter_no_memory(c);
+    mola_err err = mola_filter_operand(c, s, s->tree->value, value);
     if (err)
         return err;
     leaf->test = MOLA_TEST_SET;
     leaf->invert = leaf->op == MOLA_FILTER_NOT_CONTAINS;
-    return mola_set_build(c->ctx->arena, value, 1, &leaf->set) ? MOLA_OK : no_memory(c);
+    return mola_set_build(c->ctx->arena, value, 1, &leaf->set) ? MOLA_OK : mola_filter_no_memory(c);
 }
 
 static mola_err make_compare(const compiler *c, const subject *s, mola_filter *leaf)
 {
     mola_value operand = {.elem = MOLA_ELEM_NONE};
     if (s->type.form != MOLA_FORM_SCALAR)
-        return wrong_form(c, s, "needs a scalar attribute");
+        return mola_filter_wrong_form(c, s, "needs a scalar attribute");
     if (mola_json_is_set(s->tree->value)) {
-        mola_err err = one_operand(c, s, s->tree->value, &operand);
+        mola_err err = mola_filter_operand(c, s, s->tree->value, &operand);
         if (err)
             return err;
     }
@@ -241,43 +223,10 @@ static mola_err make_compare(const compiler *c, const subject *s, mola_filter *l
 static mola_err make_any(const compiler *c, const subject *s, mola_filter *leaf)
 {
     mola_value operand;
-    mola_err err = one_operand(c, s, s->tree->value, &operand);
+    mola_err err = mola_filter_operand(c, s, s->tree->value, &operand);
     if (!err)
         mola_leaf_compare(leaf, &operand);
     return err;
-}
-
-static mola_err make_glob(const compiler *c, const subject *s, mola_filter *leaf)
-{
-    bool is_text = s->type.elem == MOLA_ELEM_STRING &&
-                   (s->type.form == MOLA_FORM_SCALAR || s->type.form == MOLA_FORM_ARRAY);
-    if (!is_text)
-        return wrong_form(c, s, "expects string");
-    if (s->attr && !s->attr->glob && !s->attr->filterable)
-        return no_index(c, s, "glob");
-    mola_value pattern;
-    mola_err err = one_operand(c, s, s->tree->value, &pattern);
-    if (err)
-        return err;
-    bool folded = leaf->op == MOLA_FILTER_IGLOB || leaf->op == MOLA_FILTER_NOT_IGLOB;
-    leaf->test = MOLA_TEST_GLOB;
-    leaf->invert = leaf->op == MOLA_FILTER_NOT_GLOB || leaf->op == MOLA_FILTER_NOT_IGLOB;
-    mola_str attr = s->tree->attr, text = pattern.s;
-    switch (mola_glob_compile(c->ctx->arena, text,
-                              folded ? MOLA_GLOB_CASE_FOLDED : MOLA_GLOB_CASE_EXACT, &leaf->glob)) {
-    case MOLA_GLOB_OK:
-        return MOLA_OK;
-    case MOLA_GLOB_NO_MEMORY:
-        return no_memory(c);
-    case MOLA_GLOB_TOO_LONG:
-        return mola_fail(c->ctx->why, MOLA_INVALID,
-                         KEY "a glob can have at most %d bytes and 32 levels of braces",
-                         MOLA_ARG(attr), MOLA_GLOB_BYTES_MAX);
-    case MOLA_GLOB_INVALID:
-        break;
-    }
-    return mola_fail(c->ctx->why, MOLA_INVALID, KEY "invalid glob `" MOLA_FMT "`", MOLA_ARG(attr),
-                     MOLA_ARG(text));
 }
 
 static mola_type id_type(const mola_state *state)
@@ -293,13 +242,13 @@ static mola_err make_ref(const compiler *c, const subject *s, mola_filter *leaf)
     mola_json name = mola_json_get(s->tree->value, MOLA_STR("$ref_new"));
     mola_str text, attr = s->tree->attr;
     if (c->refs == MOLA_REFS_REFUSED || !name.doc || mola_json_count(s->tree->value) != 1) {
-        return mola_fail(c->ctx->why, MOLA_INVALID, KEY "an object is not a valid value",
-                         MOLA_ARG(attr));
+        return mola_fail(c->ctx->why, MOLA_INVALID,
+                         MOLA_FILTER_KEY "an object is not a valid value", MOLA_ARG(attr));
     }
     if (mola_json_kind_of(name) != MOLA_JSON_STRING)
         return mola_fail_shape(c->ctx->why, "", "$ref_new must be an attribute name");
     if (!mola_json_string(name, c->ctx->arena, &text))
-        return no_memory(c);
+        return mola_filter_no_memory(c);
     mola_type type = id_type(c->state);
     leaf->ref_attr = MOLA_ATTR_ID;
     if (!mola_str_eq(text, MOLA_STR("id"))) {
@@ -317,10 +266,10 @@ static mola_err make_ref(const compiler *c, const subject *s, mola_filter *leaf)
         char is[MOLA_TYPE_TEXT_BYTES], wants[MOLA_TYPE_TEXT_BYTES];
         int is_len = (int)mola_type_print(type, is);
         int wants_len = (int)mola_type_print(s->type, wants);
-        return mola_fail(c->ctx->why, MOLA_INVALID,
-                         KEY "type mismatch, `" MOLA_FMT "` is %.*s, but `" MOLA_FMT "` is %.*s",
-                         MOLA_ARG(attr), MOLA_ARG(text), is_len, is, MOLA_ARG(attr), wants_len,
-                         wants);
+        return mola_fail(
+            c->ctx->why, MOLA_INVALID,
+            MOLA_FILTER_KEY "type mismatch, `" MOLA_FMT "` is %.*s, but `" MOLA_FMT "` is %.*s",
+            MOLA_ARG(attr), MOLA_ARG(text), is_len, is, MOLA_ARG(attr), wants_len, wants);
     }
     leaf->has_ref = true;
     return MOLA_OK;
@@ -348,22 +297,21 @@ static bool takes_ref(mola_filter_op op, mola_form form)
 /* Operators with an index of their own. *done: the leaf is made, or refused. */
 static mola_err compile_indexed(const compiler *c, const subject *s, mola_filter *leaf, bool *done)
 {
-    const mola_attr *a = s->attr;
     *done = true;
     switch (leaf->op) {
     case MOLA_FILTER_ALL_TOKENS:
     case MOLA_FILTER_ANY_TOKEN:
     case MOLA_FILTER_TOKEN_SEQUENCE:
-        return a && a->has_fts ? not_built(c, s) : no_index(c, s, "enabled for full-text search");
+        return mola_filter_make_tokens(c, s, leaf);
     case MOLA_FILTER_REGEX:
-        return a && a->regex ? not_built(c, s) : no_index(c, s, "regex");
+        return mola_filter_make_regex(c, s, leaf);
     case MOLA_FILTER_FUZZY:
-        return a && a->fuzzy ? not_built(c, s) : no_index(c, s, "fuzzy");
+        return mola_filter_make_fuzzy(c, s, leaf);
     case MOLA_FILTER_GLOB:
     case MOLA_FILTER_NOT_GLOB:
     case MOLA_FILTER_IGLOB:
     case MOLA_FILTER_NOT_IGLOB:
-        return make_glob(c, s, leaf);
+        return mola_filter_make_glob(c, s, leaf);
     default:
         *done = false;
         return MOLA_OK;
@@ -388,7 +336,7 @@ static mola_err compile_operand(const compiler *c, const subject *s, mola_filter
         break;
     }
     if (s->type.form != MOLA_FORM_ARRAY)
-        return wrong_form(c, s, "needs an array attribute");
+        return mola_filter_wrong_form(c, s, "needs an array attribute");
     if (leaf->op == MOLA_FILTER_CONTAINS || leaf->op == MOLA_FILTER_NOT_CONTAINS)
         return make_contains(c, s, leaf);
     if (leaf->op == MOLA_FILTER_CONTAINS_ANY || leaf->op == MOLA_FILTER_NOT_CONTAINS_ANY)
@@ -398,7 +346,7 @@ static mola_err compile_operand(const compiler *c, const subject *s, mola_filter
 
 static uint32_t leaf_cost(const mola_filter *leaf)
 {
-    uint32_t cost = leaf->test == MOLA_TEST_GLOB ? 100 : leaf->test == MOLA_TEST_SET ? 12 : 1;
+    uint32_t cost = mola_leaf_is_slow(leaf) ? 100 : leaf->test == MOLA_TEST_SET ? 12 : 1;
     if (leaf->type.elem == MOLA_ELEM_STRING || leaf->type.elem == MOLA_ELEM_UUID)
         cost += 5;
     return leaf->type.form == MOLA_FORM_ARRAY ? 4 * cost : cost;
@@ -412,13 +360,14 @@ static mola_err compile_leaf(const compiler *c, const mola_filter_tree *tree, mo
     } else {
         s.attr = mola_state_find(c->state, tree->attr);
         if (!s.attr) {
-            return mola_fail(c->ctx->why, MOLA_INVALID, KEY "attribute not found in schema",
-                             MOLA_ARG(tree->attr));
+            return mola_fail(c->ctx->why, MOLA_INVALID,
+                             MOLA_FILTER_KEY "attribute not found in schema", MOLA_ARG(tree->attr));
         }
         s.type = s.attr->type;
     }
     leaf->kind = MOLA_NODE_LEAF;
     leaf->depth = 1;
+    leaf->source = tree;
     leaf->op = tree->op;
     leaf->attr = s.attr ? s.attr->id : MOLA_ATTR_ID;
     leaf->type = s.type;
@@ -435,15 +384,15 @@ static mola_err compile_leaf(const compiler *c, const mola_filter_tree *tree, mo
     char type[MOLA_TYPE_TEXT_BYTES];
     if (!mola_type_can_filter(s.type)) {
         return mola_fail(c->ctx->why, MOLA_INVALID,
-                         KEY "attributes of type %.*s cannot be filtered", MOLA_ARG(tree->attr),
-                         (int)mola_type_print(s.type, type), type);
+                         MOLA_FILTER_KEY "attributes of type %.*s cannot be filtered",
+                         MOLA_ARG(tree->attr), (int)mola_type_print(s.type, type), type);
     }
     if (s.attr && !s.attr->filterable)
-        return no_index(c, &s, "filterable");
+        return mola_filter_no_index(c, &s, "filterable");
     if (!leaf->has_ref) {
         err = compile_operand(c, &s, leaf);
     } else if (!takes_ref(leaf->op, (mola_form)s.type.form)) {
-        err = mola_fail(c->ctx->why, MOLA_INVALID, KEY "%s does not take a `$ref_new`",
+        err = mola_fail(c->ctx->why, MOLA_INVALID, MOLA_FILTER_KEY "%s does not take a `$ref_new`",
                         MOLA_ARG(tree->attr), s.op);
     }
     leaf->cost = leaf_cost(leaf);
@@ -469,7 +418,7 @@ static mola_err compile_node(const compiler *c, const mola_filter_tree *tree, mo
     node->children = mola_new(c->ctx->arena, const mola_filter *, tree->child_count);
     mola_filter *children = mola_new(c->ctx->arena, mola_filter, tree->child_count);
     if (!node->children || !children)
-        return no_memory(c);
+        return mola_filter_no_memory(c);
     for (uint32_t i = 0; i < tree->child_count; i++) {
         mola_err err = compile_node(c, tree->children[i], &children[i]);
         if (err)
@@ -492,7 +441,7 @@ mola_err mola_filter_compile(mola_ctx *ctx, const mola_filter_tree *tree, const 
     compiler c = {.ctx = ctx, .state = state, .refs = refs};
     mola_filter *root = mola_new(ctx->arena, mola_filter, 1);
     if (!root)
-        return no_memory(&c);
+        return mola_filter_no_memory(&c);
     *out = root;
     return compile_node(&c, tree, root);
 }

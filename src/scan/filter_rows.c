@@ -140,7 +140,7 @@ static bool filter_reads(const filtering *f, const mola_filter *filter, const mo
                          uint32_t attr)
 {
     if (filter->kind == MOLA_NODE_LEAF) {
-        return filter->attr == attr && filter != f->known &&
+        return mola_leaf_reads_of(filter, span, attr) && filter != f->known &&
                mola_leaf_decided(filter, span) == MOLA_MATCH_MIXED;
     }
     for (uint32_t i = 0; i < filter->child_count; i++) {
@@ -174,6 +174,7 @@ static mola_err read_ahead(filtering *f)
 {
     f->ahead_reads = (mola_attr_list){.arena = f->ctx->arena};
     mola_filter_reads(f->filter, &f->ahead_reads);
+    mola_filter_add_postings(f->filter, &f->ahead_reads);
     for (uint32_t i = 0; i < f->ahead->count; i++)
         mola_attr_list_add(&f->ahead_reads, f->ahead->attrs[i]);
     mola_walk walk = {.attrs = &f->ahead_reads, .of = f, .reads = reads_ahead};
@@ -184,6 +185,10 @@ static mola_err test_window(void *of, const mola_window *window)
 {
     filtering *f = of;
     mola_span span = mola_span_of(f->rows->view, window);
+    span.ctx = f->ctx;
+    mola_err err = mola_filter_check(f->ctx, f->filter, &span);
+    if (err)
+        return err;
     mola_filter_window(f->filter, f->known, &span, window->bits, f->scratch);
     f->rows->count += mola_count_bits(window->bits, mola_words(window->rows));
     return MOLA_OK;
@@ -203,6 +208,7 @@ mola_err mola_filter_run_ahead(mola_ctx *ctx, const mola_filter *filter,
     const mola_filter *ids = find_id_test(filter);
     bool few = ids && (ids->test != MOLA_TEST_SET || ids->set.count <= rows->count);
     mola_filter_reads(filter, &f.reads);
+    mola_filter_add_postings(filter, &f.reads);
     mola_err err = few ? keep_ids(&f, ids) : MOLA_OK;
     if (!err)
         err = decide_windows(&f);
@@ -212,7 +218,8 @@ mola_err mola_filter_run_ahead(mola_ctx *ctx, const mola_filter *filter,
                       .of = &f,
                       .visit = test_window,
                       .wanted = is_undecided,
-                      .reads = reads_attr};
+                      .reads = reads_attr,
+                      .ahead = true};
     return err ? err : mola_scan_windows(ctx, rows, &walk);
 }
 
@@ -228,10 +235,11 @@ mola_err mola_filter_gathered(mola_ctx *ctx, const mola_filter *filter,
     if (!scratch)
         return mola_scan_no_memory(ctx);
     for (uint32_t first = 0; first < gathered->rows; first += MOLA_WINDOW_ROWS) {
-        mola_span span = {.gathered = gathered,
+        mola_span span = {.ctx = ctx,
+                          .gathered = gathered,
                           .first = first,
                           .rows = mola_window_rows(gathered->rows, first / MOLA_WINDOW_ROWS)};
         mola_filter_window(filter, NULL, &span, bits + first / 64, scratch);
     }
-    return MOLA_OK;
+    return mola_scan_check(ctx);
 }

@@ -29,9 +29,14 @@ static bool value_passes(const mola_filter *leaf, const mola_value *v)
     case MOLA_TEST_SET:
         return mola_set_has(&leaf->set, v);
     case MOLA_TEST_GLOB:
-        return mola_glob_matches(leaf->glob, v->s);
+        return mola_glob_matches(leaf->glob, v->s, leaf->ctx);
+    case MOLA_TEST_REGEX:
+        return mola_regex_matches(leaf->regex, v->s, leaf->ctx);
+    case MOLA_TEST_FUZZY:
+        return mola_fuzzy_matches(leaf->fuzzy, v->s);
     case MOLA_TEST_NEVER:
     case MOLA_TEST_LIST:
+    case MOLA_TEST_TOKENS:
         break;
     }
     return false;
@@ -53,6 +58,8 @@ static bool list_passes(const mola_filter *leaf, const mola_column *c, uint32_t 
 /* The row has a value. */
 static bool row_passes(const mola_filter *leaf, const mola_column *c, uint32_t row)
 {
+    if (leaf->test == MOLA_TEST_TOKENS)
+        return mola_token_test_passes(leaf->tokens, c, row);
     if (c->type.form == MOLA_FORM_SCALAR) {
         mola_value v = mola_cell(c, row);
         return value_passes(leaf, &v);
@@ -81,6 +88,8 @@ static uint64_t test_each(const mola_filter *leaf, const mola_column *c, uint32_
     (void)rows;
     uint64_t pass = 0;
     for (uint64_t rest = asked; rest; rest &= rest - 1) {
+        if (leaf->ctx && mola_scan_late(leaf->ctx))
+            break; /* whoever walks looks at the clock next */
         if (row_passes(leaf, c, first + (uint32_t)__builtin_ctzll(rest)))
             pass |= rest & -rest;
     }
@@ -180,12 +189,19 @@ static void run_leaf(const mola_filter *leaf, const mola_span *span, uint64_t *m
         memset(mask, 0, words * sizeof *mask);
         return;
     }
+    if (leaf->test == MOLA_TEST_TOKENS && mola_token_test_window(leaf->tokens, span, mask))
+        return;
     if (!mola_span_column(span, leaf->attr, &c)) {
         if (leaf->null_matches == leaf->invert)
             memset(mask, 0, words * sizeof *mask);
         return;
     }
     MOLA_ASSERT(c.rows >= rows);
+    mola_filter timed = *leaf;
+    if (mola_leaf_is_slow(leaf)) {
+        timed.ctx = span->ctx;
+        leaf = &timed;
+    }
     word_test *wide = pick_test(leaf, &c);
     uint64_t nulls = leaf->null_matches ? UINT64_MAX : 0, turn = leaf->invert ? UINT64_MAX : 0;
     for (size_t w = 0; w < words; w++) {
@@ -219,6 +235,46 @@ static void run_or(const mola_filter *node, const mola_filter *known, const mola
     }
     for (size_t w = 0; w < words; w++)
         mask[w] &= ~rest[w];
+}
+
+void mola_filter_add_postings(const mola_filter *filter, mola_attr_list *attrs)
+{
+    if (filter->kind == MOLA_NODE_LEAF && filter->test == MOLA_TEST_TOKENS)
+        mola_attr_list_add(attrs, mola_token_test_postings(filter->tokens)->column);
+    for (uint32_t i = 0; i < filter->child_count; i++)
+        mola_filter_add_postings(filter->children[i], attrs);
+}
+
+bool mola_leaf_reads_of(const mola_filter *leaf, const mola_span *span, uint32_t attr)
+{
+    if (leaf->test == MOLA_TEST_TOKENS)
+        return mola_text_reads(span, mola_token_test_postings(leaf->tokens), attr);
+    return attr == leaf->attr;
+}
+
+bool mola_filter_reads_of(const mola_filter *filter, const mola_span *span, uint32_t attr)
+{
+    if (filter->kind == MOLA_NODE_LEAF)
+        return mola_leaf_reads_of(filter, span, attr);
+    for (uint32_t i = 0; i < filter->child_count; i++) {
+        if (mola_filter_reads_of(filter->children[i], span, attr))
+            return true;
+    }
+    return false;
+}
+
+mola_err mola_filter_check(mola_ctx *ctx, const mola_filter *filter, const mola_span *span)
+{
+    mola_err err = MOLA_OK;
+    if (filter->kind == MOLA_NODE_LEAF && filter->test == MOLA_TEST_TOKENS) {
+        const mola_postings_of *of = mola_token_test_postings(filter->tokens);
+        bool read =
+            mola_span_has_postings(span, of) && mola_leaf_decided(filter, span) == MOLA_MATCH_MIXED;
+        return read ? mola_postings_check(ctx, span, of) : MOLA_OK;
+    }
+    for (uint32_t i = 0; i < filter->child_count && !err; i++)
+        err = mola_filter_check(ctx, filter->children[i], span);
+    return err;
 }
 
 void mola_filter_window(const mola_filter *filter, const mola_filter *known, const mola_span *span,

@@ -1,6 +1,8 @@
 #include "scan/glob.h"
 #include "mola/base/check.h"
 #include "scan/fold.h"
+#include "scan/scan.h"
+#include "scan/utf8_take.h"
 
 /* Pattern -> tokens (globset's, brace groups flat) -> instructions -> states. Instructions that
  * consume a character are the states of the automaton; `follow` says which states may come next,
@@ -72,25 +74,6 @@ typedef struct {
     step *steps;
     uint32_t step_count;
 } compiler;
-
-/* The next character of valid UTF-8; the text is not at its end. */
-static uint32_t take_char(mola_str text, size_t *at)
-{
-    const unsigned char *p = (const unsigned char *)text.data + *at;
-    uint32_t c = p[0];
-    size_t size = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-    if (size > text.len - *at)
-        size = 1;
-    if (size == 2) {
-        c = (c & 0x1fU) << 6 | (p[1] & 0x3fU);
-    } else if (size == 3) {
-        c = (c & 0x0fU) << 12 | (p[1] & 0x3fU) << 6 | (p[2] & 0x3fU);
-    } else if (size == 4) {
-        c = (c & 0x07U) << 18 | (p[1] & 0x3fU) << 12 | (p[2] & 0x3fU) << 6 | (p[3] & 0x3fU);
-    }
-    *at += size;
-    return c;
-}
 
 static bool at_end(const compiler *p)
 {
@@ -204,7 +187,7 @@ static mola_glob_result parse_class(compiler *p)
     for (bool first = true;; first = false) {
         if (at_end(p))
             return MOLA_GLOB_INVALID;
-        uint32_t c = take_char(p->pattern, &p->at);
+        uint32_t c = mola_take_char(p->pattern, &p->at);
         p->previous = c;
         if (c == ']' && !first)
             break;
@@ -236,7 +219,7 @@ static mola_glob_result parse_char(compiler *p, uint32_t c)
     if (c == '\\') {
         if (at_end(p))
             return MOLA_GLOB_INVALID;
-        c = take_char(p->pattern, &p->at);
+        c = mola_take_char(p->pattern, &p->at);
         p->previous = c;
     }
     push(p, (token){.kind = TOKEN_CHAR, .c = p->folded ? mola_fold(c) : c});
@@ -246,7 +229,7 @@ static mola_glob_result parse_char(compiler *p, uint32_t c)
 static mola_glob_result parse_one(compiler *p)
 {
     uint32_t before = p->previous;
-    uint32_t c = take_char(p->pattern, &p->at);
+    uint32_t c = mola_take_char(p->pattern, &p->at);
     p->previous = c;
     switch (c) {
     case '?':
@@ -498,14 +481,14 @@ static bool state_takes(const mola_glob *glob, uint32_t state, uint32_t c)
     return t->negated;
 }
 
-bool mola_glob_matches(const mola_glob *glob, mola_str text)
+bool mola_glob_matches(const mola_glob *glob, mola_str text, const mola_ctx *ctx)
 {
     uint64_t sets[2][WORDS_MAX];
     uint64_t *now = sets[0], *next = sets[1];
-    uint32_t words = glob->words;
+    uint32_t words = glob->words, work = 0;
     memcpy(now, glob->start, words * sizeof *now);
     for (size_t at = 0; at < text.len;) {
-        uint32_t c = take_char(text, &at);
+        uint32_t c = mola_take_char(text, &at);
         uint64_t any = 0;
         if (glob->folded)
             c = mola_fold(c);
@@ -519,10 +502,16 @@ bool mola_glob_matches(const mola_glob *glob, mola_str text)
                 for (uint32_t i = 0; i < words; i++)
                     next[i] |= follow[i];
                 any = 1;
+                work += words;
             }
         }
         if (!any)
             return false;
+        if (work > MOLA_LATE_STEPS && ctx) {
+            if (mola_scan_late(ctx))
+                return false;
+            work = 0;
+        }
         uint64_t *swap = now;
         now = next;
         next = swap;

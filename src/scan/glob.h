@@ -5,7 +5,7 @@
  * once: time is linear in the value for every pattern. Compiled patterns live in the arena and are
  * immutable; a match needs scratch memory of its own. */
 #pragma once
-#include "mola/base/arena.h"
+#include "mola/base/ctx.h"
 
 enum { MOLA_GLOB_BYTES_MAX = 4096 };
 typedef struct mola_glob mola_glob;
@@ -19,5 +19,6 @@ typedef enum {
 
 mola_glob_result mola_glob_compile(mola_arena *arena, mola_str pattern, mola_glob_case how,
                                    const mola_glob **out);
-/* `text` is UTF-8. */
-bool mola_glob_matches(const mola_glob *glob, mola_str text);
+/* `text` is UTF-8. Once the deadline of `ctx` has passed the answer may be wrong; NULL: it takes
+ * what it takes. */
+bool mola_glob_matches(const mola_glob *glob, mola_str text, const mola_ctx *ctx);

@@ -471,8 +471,12 @@ static mola_err run_all(search *s, const mola_rowset *rows)
     mola_attr_list attrs = {.arena = s->ctx->arena};
     mola_attr_list_add(&attrs, s->what->attr->id);
     mola_attr_list_add(&attrs, MOLA_ATTR_ID);
-    mola_walk walk = {
-        .attrs = &attrs, .of = s, .visit = scan_window, .wanted = is_thick, .done = step_done};
+    mola_walk walk = {.attrs = &attrs,
+                      .of = s,
+                      .visit = scan_window,
+                      .wanted = is_thick,
+                      .done = step_done,
+                      .ahead = true};
     mola_err err = mola_scan_windows(s->ctx, rows, &walk);
     if (!err)
         err = run_thin(s, rows, &attrs);

@@ -7,10 +7,15 @@ mola_err mola_scan_no_memory(const mola_ctx *ctx)
     return mola_fail(ctx->why, MOLA_NO_MEMORY, "the query does not fit in the memory of a request");
 }
 
+bool mola_scan_late(const mola_ctx *ctx)
+{
+    return ctx->deadline_ns && ctx->deadline_ns != MOLA_NEVER &&
+           mola_boot_ns(ctx->env) >= ctx->deadline_ns;
+}
+
 mola_err mola_scan_check(const mola_ctx *ctx)
 {
-    if (!ctx->deadline_ns || ctx->deadline_ns == MOLA_NEVER ||
-        mola_boot_ns(ctx->env) < ctx->deadline_ns)
+    if (!mola_scan_late(ctx))
         return MOLA_OK;
     return mola_fail(ctx->why, MOLA_UNAVAILABLE, "the query took longer than a request may take");
 }

@@ -3,6 +3,10 @@
 #include "mola/scan/windows.h"
 
 mola_err mola_scan_no_memory(const mola_ctx *ctx);
+bool mola_scan_late(const mola_ctx *ctx); /* the deadline has passed */
+/* How much of its work, in steps of about a nanosecond or two, a slow test does between two looks
+ * at the clock. */
+enum { MOLA_LATE_STEPS = 1 << 22 };
 
 /* Rows of window `window`, of a part of `rows` rows. */
 static inline uint32_t mola_window_rows(uint32_t rows, uint32_t window)
@@ -45,6 +49,7 @@ typedef struct {
     const mola_gathered *gathered;
     uint32_t first; /* a multiple of 64 */
     uint32_t rows;
+    const mola_ctx *ctx; /* slow tests give up at its deadline, with any result; NULL: never */
 } mola_span;
 static inline mola_span mola_span_of(const mola_view *view, const mola_window *window)
 {

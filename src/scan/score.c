@@ -2,6 +2,7 @@
 #include "mola/codec/f16.h"
 #include "scan/filter_run.h"
 #include "scan/keep.h"
+#include "scan/text_score.h"
 #include <math.h>
 
 /* Evaluation goes window by window: a clause fills `scores` at the asked rows and sets `matched`
@@ -136,6 +137,22 @@ static void score_sparse(const mola_score *s, const rows_asked *w, frame *out)
     }
 }
 
+static void score_text(const mola_score *s, const rows_asked *w, frame *out)
+{
+    mola_column c;
+    match_none(w, out);
+    memset(out->scores, 0, w->span.rows * sizeof *out->scores);
+    if (mola_bm25_score_window(s->text, &w->span, w->asked, out->scores, out->matched))
+        return;
+    bool have = mola_span_column(&w->span, s->attr, &c);
+    row_walk at = first_row(w);
+    for (uint32_t row; next_row(w, &at, &row);) {
+        if (have && mola_column_has(&c, row) &&
+            mola_bm25_score(s->text, &c, row, &out->scores[row]))
+            out->matched[row >> 6] |= (uint64_t)1 << (row & 63);
+    }
+}
+
 static void score_filter(const mola_score *s, const rows_asked *w, frame *out)
 {
     match_all(w, out);
@@ -234,6 +251,9 @@ static void score_window(const mola_score *s, const rows_asked *w, frame *out)
     case MOLA_SCORE_FILTER:
         score_filter(s, w, out);
         break;
+    case MOLA_SCORE_TEXT:
+        score_text(s, w, out);
+        break;
     case MOLA_SCORE_NUMBER:
         score_number(s, w, out);
         break;
@@ -290,7 +310,8 @@ mola_err mola_score_gathered(mola_ctx *ctx, const mola_score *score, const mola_
     if (err)
         return err;
     for (uint32_t first = 0; first < gathered->rows; first += MOLA_WINDOW_ROWS) {
-        mola_span span = {.gathered = gathered,
+        mola_span span = {.ctx = ctx,
+                          .gathered = gathered,
                           .first = first,
                           .rows = mola_window_rows(gathered->rows, first / MOLA_WINDOW_ROWS)};
         mola_bits_first(asked, span.rows);
@@ -298,7 +319,7 @@ mola_err mola_score_gathered(mola_ctx *ctx, const mola_score *score, const mola_
         for (uint32_t i = 0; i < span.rows; i++)
             out[first + i] = rounded(s.frames[0].scores[i]);
     }
-    return MOLA_OK;
+    return mola_scan_check(ctx);
 }
 
 /* ---- ranking ---- */
@@ -323,6 +344,16 @@ static int settle(const mola_topk *heap, const mola_candidate *a, const mola_can
     return mola_value_cmp(&left, &right);
 }
 
+/* Postings that filters read are looked at first: they have no way to report damage. */
+static mola_err check_filters(mola_ctx *ctx, const mola_score *score, const mola_span *span)
+{
+    mola_err err =
+        score->kind == MOLA_SCORE_FILTER ? mola_filter_check(ctx, score->filter, span) : MOLA_OK;
+    for (uint32_t i = 0; i < score->child_count && !err; i++)
+        err = check_filters(ctx, score->children[i], span);
+    return err;
+}
+
 static mola_err offer_window(void *of, const mola_window *window)
 {
     ranking *r = of;
@@ -330,11 +361,15 @@ static mola_err offer_window(void *of, const mola_window *window)
     const frame *scored = r->scorer.frames;
     bool dense = r->scorer.score->dense;
     mola_span span = mola_span_of(r->view, window);
+    span.ctx = r->heap.ctx;
     mola_column ids;
     bool have = mola_span_column(&span, MOLA_ATTR_ID, &ids);
     MOLA_ASSERT(have);
     const uint64_t *asked = window->bits;
     size_t words = mola_words(window->rows);
+    mola_err damage = check_filters(heap->ctx, r->scorer.score, &span);
+    if (damage)
+        return damage;
     uint32_t part = window->part, first = window->index * MOLA_WINDOW_ROWS;
     run_scorer(&r->scorer, &span, asked);
     for (size_t w = 0; w < words; w++) {
@@ -363,12 +398,56 @@ static mola_err step_done(void *of)
     return mola_keep_held(&r->keep, &r->heap);
 }
 
+static void add_postings(const mola_score *score, mola_attr_list *attrs)
+{
+    if (score->kind == MOLA_SCORE_TEXT)
+        mola_attr_list_add(attrs, mola_bm25_postings_attr(score->text));
+    if (score->kind == MOLA_SCORE_FILTER)
+        mola_filter_add_postings(score->filter, attrs);
+    for (uint32_t i = 0; i < score->child_count; i++)
+        add_postings(score->children[i], attrs);
+}
+
+/* Of a window with postings the texts are left alone, unless something else wants them. */
+static bool score_reads(const mola_score *score, const mola_span *span, uint32_t attr)
+{
+    for (uint32_t i = 0; i < score->child_count; i++) {
+        if (score_reads(score->children[i], span, attr))
+            return true;
+    }
+    switch (score->kind) {
+    case MOLA_SCORE_TEXT:
+        return mola_bm25_reads(score->text, span, attr);
+    case MOLA_SCORE_FILTER:
+        return mola_filter_reads_of(score->filter, span, attr);
+    case MOLA_SCORE_ATTRIBUTE:
+    case MOLA_SCORE_DIST:
+    case MOLA_SCORE_SPARSE:
+        return attr == score->attr;
+    default:
+        return false;
+    }
+}
+
+static bool window_reads(void *of, const mola_window *window, uint32_t attr)
+{
+    const ranking *r = of;
+    mola_span span = mola_span_of(r->view, window);
+    return attr == MOLA_ATTR_ID || score_reads(r->scorer.score, &span, attr);
+}
+
 static mola_err offer_all(ranking *r, const mola_rowset *rows)
 {
     mola_attr_list attrs = {.arena = r->heap.ctx->arena};
     mola_attr_list_add(&attrs, MOLA_ATTR_ID);
     mola_score_reads(r->scorer.score, &attrs);
-    mola_walk walk = {.attrs = &attrs, .of = r, .visit = offer_window, .done = step_done};
+    add_postings(r->scorer.score, &attrs);
+    mola_walk walk = {.attrs = &attrs,
+                      .of = r,
+                      .visit = offer_window,
+                      .reads = window_reads,
+                      .done = step_done,
+                      .ahead = true};
     return mola_scan_windows(r->heap.ctx, rows, &walk);
 }
 
@@ -413,7 +492,7 @@ mola_err mola_score_run(mola_ctx *ctx, const mola_rowset *rows, const mola_score
 void mola_score_reads(const mola_score *score, mola_attr_list *attrs)
 {
     if (score->kind == MOLA_SCORE_ATTRIBUTE || score->kind == MOLA_SCORE_DIST ||
-        score->kind == MOLA_SCORE_SPARSE)
+        score->kind == MOLA_SCORE_SPARSE || score->kind == MOLA_SCORE_TEXT)
         mola_attr_list_add(attrs, score->attr);
     if (score->kind == MOLA_SCORE_FILTER)
         mola_filter_reads(score->filter, attrs);

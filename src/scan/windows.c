@@ -1,5 +1,5 @@
 #include "mola/scan/windows.h"
-#include "scan/scan.h"
+#include "scan/ahead.h"
 
 /* A place between two windows. */
 typedef struct {
@@ -19,7 +19,8 @@ typedef struct {
     mola_ctx *ctx;
     const mola_rowset *rows;
     const mola_walk *walk;
-    step step;
+    step step, next;   /* what this step needs; and, for the time being, the one after it */
+    mola_ahead *ahead; /* the fetch of that; NULL: none */
 } walker;
 
 static mola_window window_at(const walker *w, uint32_t part, uint32_t index)
@@ -65,9 +66,8 @@ static bool next_window(const walker *w, cursor *at, mola_window *out)
     return false;
 }
 
-static bool add_need(walker *w, uint32_t index, const mola_need *need)
+static bool add_need(const walker *w, step *s, uint32_t index, const mola_need *need)
 {
-    step *s = &w->step;
     mola_need *last = s->last[index] ? &s->needs[s->last[index] - 1] : NULL;
     if (last && last->part == need->part &&
         last->window_first + last->window_count == need->window_first) {
@@ -109,13 +109,13 @@ static uint64_t bytes_of(const walker *w, const mola_window *window)
     return sum;
 }
 
-static bool add_needs(walker *w, const mola_window *window)
+static bool add_needs(const walker *w, step *s, const mola_window *window)
 {
     const mola_walk *walk = w->walk;
     for (uint32_t a = 0; a < walk->attrs->count; a++) {
         mola_need need = need_of(window, walk->attrs->attrs[a]);
         if (mola_view_need_bytes(w->rows->view, &need) &&
-            (!walk->reads || walk->reads(walk->of, window, need.attr)) && !add_need(w, a, &need))
+            (!walk->reads || walk->reads(walk->of, window, need.attr)) && !add_need(w, s, a, &need))
             return false;
     }
     return true;
@@ -123,9 +123,10 @@ static bool add_needs(walker *w, const mola_window *window)
 
 /* Puts one step together: what the windows from `from` on need, as many as there is room for.
  * *until: behind the last of them. *windows: how many. */
-static mola_err collect(walker *w, const cursor *from, cursor *until, size_t *windows)
+static mola_err collect(const walker *w, step *s, const cursor *from, cursor *until,
+                        size_t *windows)
 {
-    step *s = &w->step;
+    uint64_t room = mola_step_bytes(w->rows->view);
     cursor at = *from;
     mola_window window;
     s->count = 0;
@@ -135,9 +136,9 @@ static mola_err collect(walker *w, const cursor *from, cursor *until, size_t *wi
     *windows = 0;
     while (next_window(w, &at, &window)) {
         uint64_t bytes = bytes_of(w, &window);
-        if (bytes && s->bytes && s->bytes + bytes > mola_step_bytes(w->rows->view))
+        if (bytes && s->bytes && s->bytes + bytes > room)
             return MOLA_OK;
-        if (bytes && !add_needs(w, &window))
+        if (bytes && !add_needs(w, s, &window))
             return mola_scan_no_memory(w->ctx);
         s->bytes += bytes;
         ++*windows;
@@ -166,6 +167,8 @@ static mola_err visit_step(const walker *w, cursor *at, const cursor *until)
         mola_err err = mola_scan_check(w->ctx);
         if (!err)
             err = w->walk->visit(w->walk->of, &window);
+        if (!err) /* slow tests give up in the middle of a window */
+            err = mola_scan_check(w->ctx);
         if (err)
             return err;
     }
@@ -177,7 +180,44 @@ static mola_err open_walker(walker *w, mola_ctx *ctx, const mola_rowset *rows,
 {
     *w = (walker){.ctx = ctx, .rows = rows, .walk = walk};
     w->step.last = mola_new(ctx->arena, size_t, walk->attrs->count);
-    return w->step.last && !walk->attrs->full ? MOLA_OK : mola_scan_no_memory(ctx);
+    w->next.last = mola_new(ctx->arena, size_t, walk->attrs->count);
+    return w->step.last && w->next.last && !walk->attrs->full ? MOLA_OK : mola_scan_no_memory(ctx);
+}
+
+/* Fetches what the step needs. What was fetched ahead of it is there already, and counted. */
+static mola_err fetch_step(walker *w)
+{
+    mola_ctx *ctx = w->ctx;
+    mola_ahead *ahead = w->ahead;
+    w->ahead = NULL;
+    uint64_t hit = ctx->pages_hit, missed = ctx->pages_missed;
+    if (ahead && !mola_ahead_wait(ctx, ahead))
+        ahead = NULL;
+    uint64_t counted = ctx->pages_hit - hit + ctx->pages_missed - missed;
+    hit = ctx->pages_hit;
+    mola_err err = mola_view_fetch(ctx, w->rows->view, w->step.needs, w->step.count);
+    if (ahead) {
+        uint64_t again = ctx->pages_hit - hit;
+        ctx->pages_hit -= counted < again ? counted : again;
+        mola_ahead_end(ctx, ahead);
+    }
+    return err;
+}
+
+static bool reads_ahead(const walker *w)
+{
+    return w->walk->ahead && w->ctx->job;
+}
+
+/* Begins to fetch what the windows from `from` on need. */
+static mola_err begin_ahead(walker *w, const cursor *from)
+{
+    cursor until;
+    size_t windows;
+    mola_err err = collect(w, &w->next, from, &until, &windows);
+    if (!err && w->next.count)
+        w->ahead = mola_ahead_begin(w->ctx, w->rows->view, w->next.needs, w->next.count);
+    return err;
 }
 
 mola_err mola_scan_windows(mola_ctx *ctx, const mola_rowset *rows, const mola_walk *walk)
@@ -187,13 +227,18 @@ mola_err mola_scan_windows(mola_ctx *ctx, const mola_rowset *rows, const mola_wa
     mola_err err = open_walker(&w, ctx, rows, walk);
     for (size_t windows = 1; !err && windows;) {
         mola_pin *mark = ctx->pins;
-        err = collect(&w, &at, &until, &windows);
+        uint64_t missed = ctx->pages_missed;
+        err = collect(&w, &w.step, &at, &until, &windows);
         if (!err && w.step.count)
-            err = mola_view_fetch(ctx, rows->view, w.step.needs, w.step.count);
+            err = fetch_step(&w);
+        if (!err && reads_ahead(&w) && ctx->pages_missed > missed)
+            err = begin_ahead(&w, &until);
         if (!err && windows)
             err = visit_step(&w, &at, &until);
         mola_view_release(ctx, mark);
     }
+    if (w.ahead)
+        mola_ahead_end(ctx, w.ahead);
     return err;
 }
 
@@ -205,7 +250,7 @@ mola_err mola_scan_ahead(mola_ctx *ctx, const mola_rowset *rows, const mola_walk
     size_t windows;
     mola_err err = open_walker(&w, ctx, rows, walk);
     if (!err)
-        err = collect(&w, &at, &until, &windows);
+        err = collect(&w, &w.step, &at, &until, &windows);
     if (err || !w.step.count || w.step.bytes > mola_step_bytes(rows->view) ||
         next_window(&w, &until, &beyond))
         return err;

@@ -148,3 +148,53 @@ mola_match mola_filter_decided(const mola_filter *filter, const mola_span *span)
     }
     return all;
 }
+
+/* ---- estimates ---- */
+
+/* Of a text or an id that is looked for; of a pattern; of a range, when nothing is known. */
+static const double equal_share = 1.0 / 32, pattern_share = 1.0 / 10, range_share = 1.0 / 3;
+
+/* Keys between two bounds, of the keys of a zone. */
+static double range_part(const mola_filter *leaf, const mola_zone *zone)
+{
+    key_range r = range_keys(leaf);
+    uint64_t low = r.has_low && r.low > zone->least ? r.low : zone->least;
+    uint64_t high = r.has_high && r.high < zone->most ? r.high : zone->most;
+    if (low > high)
+        return 0;
+    if (r.has_low && r.has_high && r.low == r.high && !r.exact) /* a prefix says little */
+        return equal_share;
+    return ((double)(high - low) + 1) / ((double)(zone->most - zone->least) + 1);
+}
+
+/* Of the rows that have a value. */
+static double values_share(const mola_filter *leaf, const mola_zone *zone)
+{
+    bool known = zone && zone->any_value && !may_have_nan(leaf, zone);
+    double each = equal_share;
+    switch (leaf->test) {
+    case MOLA_TEST_NEVER:
+        return 0;
+    case MOLA_TEST_ALWAYS:
+        return 1;
+    case MOLA_TEST_RANGE:
+        return known ? range_part(leaf, zone) : range_share;
+    case MOLA_TEST_SET:
+        if (known && mola_sort_key_decides((mola_elem)leaf->type.elem))
+            each = 1 / ((double)(zone->most - zone->least) + 1);
+        return leaf->set.count * each < 1 ? leaf->set.count * each : 1;
+    case MOLA_TEST_LIST:
+        return equal_share;
+    default:
+        return pattern_share;
+    }
+}
+
+double mola_leaf_share(const mola_filter *leaf, const mola_zone *zone)
+{
+    double values = values_share(leaf, zone), nulls = leaf->null_matches ? 1 : 0;
+    bool all_null = zone && !zone->any_value && leaf->type.form == MOLA_FORM_SCALAR;
+    double null_part = all_null ? 1 : !zone || zone->any_null ? 1.0 / 8 : 0;
+    double matching = values * (1 - null_part) + nulls * null_part;
+    return leaf->invert ? 1 - matching : matching;
+}

@@ -14,4 +14,8 @@ typedef enum { MOLA_MATCH_MIXED, MOLA_MATCH_NEVER, MOLA_MATCH_ALWAYS } mola_matc
 mola_match mola_leaf_in_zone(const mola_filter *leaf, const mola_zone *zone);
 /* The same by the zones that the span knows. */
 mola_match mola_leaf_decided(const mola_filter *leaf, const mola_span *span);
+/* About which share of the rows of a window match a leaf that its zone (NULL: not known) leaves
+ * open: values are taken as spread evenly between the bounds, texts as a guess. For people, not for
+ * decisions. */
+double mola_leaf_share(const mola_filter *leaf, const mola_zone *zone);
 mola_match mola_filter_decided(const mola_filter *filter, const mola_span *span);

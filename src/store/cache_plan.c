@@ -140,3 +140,21 @@ double mola_cache_coverage(mola_cache *cache, const mola_store_op *ops, size_t c
         measure(cache, &ops[i], &s);
     return s.asked > 0 ? s.held / s.asked : 0;
 }
+
+/* --- Less of them --- */
+
+void mola_cache_forget(mola_cache *cache, mola_str key, uint64_t bytes)
+{
+    if (!cache)
+        return;
+    mola_cache_name name = mola_cache_name_of(cache, key, 0);
+    uint64_t extents = bytes / MOLA_CACHE_SLOT + (bytes % MOLA_CACHE_SLOT != 0);
+    MOLA_LOCKED(&cache->lock);
+    uint64_t before = cache->map.pages_held;
+    for (; name.extent < extents; name.extent++) {
+        uint32_t at = mola_cache_map_find(&cache->map, &name);
+        if (at != MOLA_CACHE_NONE) /* whoever reads them now has the sums of what he reads */
+            mola_cache_map_drop_pages(&cache->map, at, UINT64_MAX);
+    }
+    mola_cache_count_held(cache, before);
+}

@@ -23,7 +23,7 @@ typedef struct {
 } cached;
 
 struct mola_analyzer {
-    mola_heap *heap;
+    mola_arena *arena;
     mola_analysis settings;
     mola_str text;
     const uint8_t *at, *end;
@@ -34,25 +34,17 @@ struct mola_analyzer {
     mola_stem_env stemmer;
 };
 
-mola_analyzer *mola_analyzer_new(mola_heap *heap, const mola_analysis *settings)
+mola_analyzer *mola_analyzer_new(mola_arena *arena, const mola_analysis *settings)
 {
     MOLA_ASSERT(settings->language < MOLA_TEXT_LANGUAGES);
     MOLA_ASSERT(settings->tokenizer <= MOLA_TOKENIZER_PRE_TOKENIZED);
     MOLA_ASSERT(settings->max_token_length <= MOLA_TOKEN_LENGTH_MAX);
-    mola_analyzer *a = mola_alloc(heap, sizeof *a);
+    mola_analyzer *a = mola_new(arena, mola_analyzer, 1);
     if (a) {
-        a->heap = heap;
+        a->arena = arena;
         a->settings = *settings;
     }
     return a;
-}
-
-void mola_analyzer_free(mola_analyzer *a)
-{
-    if (!a)
-        return;
-    mola_free(a->heap, a->cache, a->cache ? CACHE_SLOTS * sizeof *a->cache : 0);
-    mola_free(a->heap, a, sizeof *a);
 }
 
 void mola_analyzer_begin(mola_analyzer *a, mola_str text, uint32_t position)
@@ -129,7 +121,7 @@ static inline size_t cache_slot(const uint64_t word[3], size_t len)
 static bool have_cache(mola_analyzer *a)
 {
     if (!a->cache && ++a->words > WORDS_UNCACHED) {
-        a->cache = mola_alloc_array(a->heap, cached, CACHE_SLOTS);
+        a->cache = mola_new(a->arena, cached, CACHE_SLOTS);
         a->words = 0; /* without memory: tried again later */
     }
     return a->cache;

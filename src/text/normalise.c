@@ -59,9 +59,12 @@ size_t mola_text_fold(mola_str text, uint8_t *out)
         const uint8_t *from = at;
         at = mola_utf8_next(at, end, &c);
         const char *folded = c < 0x80 ? NULL : find_folding(c);
-        size_t len = folded ? strlen(folded) : (size_t)(at - from);
-        memcpy(to, folded ? (const void *)folded : from, len);
-        to += len;
+        if (!folded) {
+            memcpy(to, from, (size_t)(at - from));
+            to += at - from;
+        }
+        while (folded && *folded)
+            *to++ = (uint8_t)*folded++;
     }
     return (size_t)(to - out);
 }

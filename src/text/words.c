@@ -182,9 +182,8 @@ static const uint8_t *skip_ascii(const uint8_t *at, const uint8_t *end)
 {
     while (at < end && !(kinds[*at] & (WORD | BEYOND))) {
         const uint8_t *behind = at + 1;
-        if (*at == ' ') /* spaces are one segment */
-            while (behind < end && *behind == ' ')
-                behind++;
+        while (*at == ' ' && behind < end && *behind == ' ') /* spaces are one segment */
+            behind++;
         if (behind < end && (kinds[*behind] & BEYOND))
             break; /* it may belong to the segment */
         at = behind;

@@ -63,6 +63,27 @@ static void drop_late(mola_commit *commit)
 
 /* -- one round --------------------------------------------------------------------------------- */
 
+/* The documents of all members, as far as they are decoded, at once: looked up by each member for
+ * itself they would cost a group as many round trips as it has members. */
+static mola_err foresee(round_of *r)
+{
+    enum { MEMBERS_MAX = 256 };
+    mola_foreseen *rows_ahead = mola_new(&r->arena, mola_foreseen, MEMBERS_MAX);
+    size_t count = 0;
+    if (!rows_ahead)
+        return MOLA_NO_MEMORY;
+    for (const mola_write *w = r->commit->first; w && count < MEMBERS_MAX; w = w->next) {
+        const mola_write_plan *plan = w->plan;
+        if (!plan || !plan->decoded || plan->err || !plan->rows.count)
+            continue;
+        rows_ahead[count].rows = &plan->rows;
+        for (uint32_t i = 0; i < MOLA_CONDITIONS; i++)
+            rows_ahead[count].is_conditional |= plan->conditions[i] != NULL;
+        count++;
+    }
+    return count > 1 ? mola_view_foresee(&r->ctx, r->on, rows_ahead, count) : MOLA_OK;
+}
+
 static void evaluate(round_of *r)
 {
     r->end = r->commit->first;
@@ -71,12 +92,17 @@ static void evaluate(round_of *r)
     MOLA_ASSERT(r->end != r->commit->first);
 }
 
+/* A store takes at least so much a second: a bulk load of half a gigabyte needs longer than the
+ * commit of a small entry may. */
+enum { STORE_BYTES_A_SECOND = 16 << 20 };
+
 /* Offers the entry; I1 and I5 are the log's business, what it reports is final. */
 static mola_err offer(round_of *r)
 {
     mola_change change;
     if (mola_write_draft_change(&r->draft, &change))
         return mola_fail(&r->why, MOLA_NO_MEMORY, "not enough memory to build the log entry");
+    r->ctx.deadline_ns += r->draft.bytes * MOLA_SECOND / STORE_BYTES_A_SECOND;
     r->commit->put_ns = mola_boot_ns(r->commit->env);
     if (!r->on)
         return mola_log_create(&r->ctx, r->commit->name, &change, &r->after);
@@ -107,7 +133,8 @@ static void answer_members(round_of *r)
         r->commit->first = write->next;
         mola_write_answer *answer = &write->answer;
         any_refused |= answer->err != MOLA_OK;
-        if (write->kind == MOLA_WRITE_DELETE && !answer->err) {
+        bool ends = write->kind == MOLA_WRITE_DELETE || write->kind == MOLA_WRITE_DELETE_EMPTY;
+        if (ends && !answer->err) {
             answer->epoch = r->after->epoch;
             answer->seq = r->after->seq;
         } else {
@@ -164,9 +191,19 @@ static mola_err run_round(round_of *r)
         return err;
     }
     mola_why_clear(&r->why);
-    mola_write_draft_open(&r->draft, &r->ctx, commit->env->heap, commit->group_bytes_max, r->on);
-    evaluate(r);
-    if (r->draft.is_outrun) { /* the collector was faster than this view's lookups */
+    mola_write_draft_open(&r->draft, &r->ctx, commit->env->heap, commit->group_bytes_max,
+                          commit->limits, r->on);
+    uint64_t began_ns = mola_boot_ns(commit->env);
+    err = r->on ? foresee(r) : MOLA_OK;
+    if (err && err != MOLA_CONFLICT) {
+        answer_definite(r, err);
+        return err;
+    }
+    if (!err)
+        evaluate(r);
+    /* Looking at documents does not take from the time for the log. */
+    r->ctx.deadline_ns += mola_boot_ns(commit->env) - began_ns;
+    if (err || r->draft.is_outrun) { /* the collector was faster than this view's lookups */
         mola_log_lost(commit->name);
         return MOLA_CONFLICT;
     }
@@ -241,6 +278,7 @@ void mola_commit_step(mola_commit *commit)
                            .deadline_ns = deadline_ns};
         mola_err err = run_round(&r);
         mola_write *end = r.end;
+        deadline_ns = r.ctx.deadline_ns;
         close_round(&r);
         if (mola_boot_ns(commit->env) >= deadline_ns &&
             (err == MOLA_UNKNOWN || err == MOLA_UNAVAILABLE))

@@ -10,6 +10,7 @@ typedef struct {
     mola_job *job;
     mola_name *name;
     uint64_t group_bytes_max, commit_ns_max;
+    const mola_write_limits *limits;
     mola_write *first; /* members in arrival order; what the step leaves over is for the next one */
     uint64_t put_ns;   /* boot clock, when the last PUT was sent; 0: none was */
 } mola_commit;

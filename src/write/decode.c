@@ -2,7 +2,7 @@
  *
  * The order of the steps is the order in which clients meet errors (reference 7.2): first
  * everything that changes the schema, over all rows; then the values, row after row; then what
- * needs all ids. */
+ * needs all ids; then the filters. */
 #include "write/fields.h"
 #include "write/ids.h"
 #include "write/plan.h"
@@ -74,8 +74,30 @@ static mola_err open_sources(decoder *d)
     return err;
 }
 
-/* Calls `visit` for every cell of every row, in order. */
 typedef mola_err (*visitor)(decoder *d, uint32_t field, bool added, mola_json value);
+
+/* What patch_by_filter sets, as if it were the cells of a last row. */
+static mola_err for_patch(decoder *d, visitor visit)
+{
+    uint32_t place = 0, field;
+    for (mola_json v = mola_json_first(d->request->patch); v.doc;
+         v = mola_json_next(d->request->patch, v)) {
+        mola_str name;
+        bool added;
+        if (!mola_json_key(v, d->arena, &name))
+            return no_memory(d);
+        if (mola_str_eq(name, MOLA_STR("id")))
+            continue;
+        if (!mola_fields_at(&d->fields, name, place++, &field, &added))
+            return no_memory(d);
+        mola_err err = visit(d, field, added, v);
+        if (err)
+            return err;
+    }
+    return MOLA_OK;
+}
+
+/* Calls `visit` for every cell of every row, in order. */
 static mola_err for_cells(decoder *d, visitor visit)
 {
     for (mola_source *s = d->sources; s < d->sources + SOURCES; s++) {
@@ -94,7 +116,7 @@ static mola_err for_cells(decoder *d, visitor visit)
             }
         }
     }
-    return MOLA_OK;
+    return for_patch(d, visit);
 }
 
 /* -- step 1: schema and settings --------------------------------------------------------------- */
@@ -372,9 +394,8 @@ static mola_err convert_source(decoder *d, mola_source *source)
     return MOLA_OK;
 }
 
-static mola_err check_document_sizes(decoder *d)
+static mola_err check_document_sizes(decoder *d, const mola_write_plan *plan)
 {
-    const mola_write_plan *plan = d->plan;
     for (uint32_t row = 0; row < plan->upserts + plan->patches; row++) {
         if (plan->row_bytes[row] > DOCUMENT_BYTES_MAX)
             return mola_fail(d->why, MOLA_INVALID, "a document exceeds the maximum size of 64 MiB");
@@ -382,18 +403,84 @@ static mola_err check_document_sizes(decoder *d)
     return MOLA_OK;
 }
 
+static mola_err add_patch_cell(decoder *d, uint32_t field, bool added, mola_json value)
+{
+    MOLA_ASSERT(!added);
+    return add_cell(d, &d->fields.fields[field], MOLA_OP_PATCH, 0, value);
+}
+
+/* What patch_by_filter sets, as a plan of its own with one row. */
+static mola_err convert_patch(decoder *d)
+{
+    if (!d->request->patch.doc)
+        return MOLA_OK;
+    if (mola_json_get(d->request->patch, MOLA_STR("id")).doc)
+        return mola_fail(d->why, MOLA_INVALID, "patch_by_filter cannot patch the `id` attribute");
+    mola_write_plan *patch = d->plan->patch = mola_write_plan_new(d->heap);
+    if (!patch)
+        return MOLA_NO_MEMORY;
+    patch->patches = 1;
+    decoder one = *d; /* the fields are all known: nothing of it changes but what is set here */
+    one.plan = patch;
+    one.dense_count = 0;
+    mola_err err = prepare_columns(&one);
+    mola_value no_id = {.elem = current(d)->id_type, .s = MOLA_STR("")};
+    if (!err)
+        err = mola_column_add_value(&patch->ids, &no_id);
+    if (!err)
+        err = for_patch(&one, add_patch_cell);
+    if (!err)
+        err = mola_write_plan_finish(patch, current(d));
+    return err ? err : check_document_sizes(d, patch);
+}
+
+/* -- step 4: filters --------------------------------------------------------------------------- */
+
+static mola_err compile(decoder *d, mola_json filter, const char *path, mola_filter_refs refs,
+                        const mola_filter **out)
+{
+    if (!filter.doc)
+        return MOLA_OK;
+    const mola_filter_tree *tree;
+    mola_ctx ctx = {.arena = d->arena, .why = d->why};
+    mola_err err = mola_filter_parse(&ctx, filter, path, &tree);
+    return err ? err : mola_filter_compile(&ctx, tree, current(d), refs, out);
+}
+
+static mola_err compile_filters(decoder *d)
+{
+    const mola_write_request *r = d->request;
+    mola_write_plan *plan = d->plan;
+    mola_err err = MOLA_OK;
+    for (mola_condition i = 0; i < MOLA_CONDITIONS && !err; i++) {
+        err = compile(d, r->conditions[i], mola_condition_name(i), MOLA_REFS_ALLOWED,
+                      &plan->conditions[i]);
+    }
+    if (!err) {
+        err = compile(d, r->delete_by_filter, "delete_by_filter", MOLA_REFS_REFUSED,
+                      &plan->delete_by_filter);
+    }
+    if (!err) {
+        err = compile(d, r->patch_by_filter, "patch_by_filter.filters", MOLA_REFS_REFUSED,
+                      &plan->patch_by_filter);
+    }
+    return err;
+}
+
 static mola_err convert(decoder *d)
 {
     mola_err err = prepare_columns(d);
     for (uint32_t i = 0; !err && i < SOURCES; i++)
         err = convert_source(d, &d->sources[i]);
+    if (!err)
+        err = convert_patch(d);
     mola_json deletes = d->request->deletes;
     for (mola_json id = mola_json_first(deletes); !err && id.doc; id = mola_json_next(deletes, id))
         err = add_id(d, id);
     if (!err && mola_write_plan_finish(d->plan, current(d)))
         err = no_memory(d);
     if (!err)
-        err = check_document_sizes(d);
+        err = check_document_sizes(d, d->plan);
     if (!err)
         err = mola_ids_check_distinct(&d->plan->rows, d->heap, d->arena, d->why);
     return err == MOLA_NO_MEMORY ? no_memory(d) : err;
@@ -419,6 +506,8 @@ void mola_write_decode(mola_write_plan *plan, const mola_decode *what)
         plan->err = settle_schema(&d);
     if (!plan->err)
         plan->err = convert(&d);
+    if (!plan->err)
+        plan->err = compile_filters(&d);
     for (uint32_t i = 0; i < SOURCES; i++)
         mola_source_close(&d.sources[i]);
     mola_fields_free(&d.fields);

@@ -2,14 +2,16 @@
  */
 #include "write/draft.h"
 #include "mola/format/entry.h"
-#include "write/kept.h"
+#include "write/evaluate.h"
 #include "write/settings.h"
 
 void mola_write_draft_open(mola_write_draft *draft, mola_ctx *ctx, mola_heap *heap,
-                           uint64_t bytes_max, const mola_view *view)
+                           uint64_t bytes_max, const mola_write_limits *limits,
+                           const mola_view *view)
 {
-    MOLA_IMPLIES(view != NULL, ctx && !view->sealed);
-    *draft = (mola_write_draft){.ctx = ctx, .heap = heap, .bytes_max = bytes_max, .view = view};
+    MOLA_IMPLIES(view != NULL, !view->sealed);
+    *draft = (mola_write_draft){
+        .ctx = ctx, .heap = heap, .bytes_max = bytes_max, .limits = limits, .view = view};
     mola_id_map_init(&draft->ids, heap);
     if (view) {
         draft->state = view->state;
@@ -24,6 +26,8 @@ void mola_write_draft_close(mola_write_draft *draft)
     if (draft->joined)
         mola_rows_builder_free(draft->joined);
     mola_id_map_free(&draft->ids);
+    if (draft->seen)
+        mola_view_unref(draft->seen);
     mola_free(draft->heap, draft->batches, draft->batch_room * sizeof *draft->batches);
     *draft = (mola_write_draft){.heap = draft->heap};
 }
@@ -67,61 +71,20 @@ static mola_taken refuse_no_memory(mola_write *write)
                                    "not enough memory to carry out the write"));
 }
 
-/* Its documents could not be looked up: nothing was written. */
-static mola_taken refuse_unresolved(mola_write_draft *draft, mola_write *write, mola_err err)
+/* It asks for what it may not have, or its documents could not be looked up: nothing was written.
+ */
+static mola_taken refuse_evaluated(mola_write *write, mola_err err, const mola_why *why)
 {
+    mola_write_answer_clear(&write->answer);
+    if (err == MOLA_INVALID) {
+        write->answer.why = *why;
+        return refuse(write, err);
+    }
     if (err == MOLA_NO_MEMORY || err == MOLA_CONFLICT)
         return refuse_no_memory(write);
-    mola_str words = mola_why_text(draft->ctx->why);
-    mola_taken taken = refuse(
-        write, mola_fail(&write->answer.why, err, "not written: " MOLA_FMT, MOLA_ARG(words)));
-    mola_why_clear(draft->ctx->why);
-    return taken;
-}
-
-/* -- what members did to an id -------------------------------------------------------------------
- */
-
-/* Brings the map up to all batches. Groups that only upsert never need it. */
-static bool map_batches(mola_write_draft *draft)
-{
-    for (; draft->mapped < draft->batch_count; draft->mapped++) {
-        const mola_rows *rows = draft->batches[draft->mapped].rows;
-        if (!mola_id_map_reserve(&draft->ids, rows->count))
-            return false;
-        for (uint32_t row = 0; row < rows->count; row++)
-            (void)mola_id_map_put(&draft->ids, rows, row);
-    }
-    return true;
-}
-
-/* The document is there, seen behind all members taken so far; `in_view`: it is there in the view.
- * Patches in a batch are of documents that are there, so only a delete makes it missing. */
-static bool is_there(const mola_write_draft *draft, const mola_value *id, bool in_view)
-{
-    MOLA_ASSERT(draft->mapped == draft->batch_count);
-    const mola_id_place *place = mola_id_map_find(&draft->ids, id);
-    if (place)
-        return place->rows->ops[place->row] != MOLA_OP_DELETE;
-    return in_view;
-}
-
-/* Where the view holds the documents of rows [first, ...) of the ids. */
-static mola_err locate(mola_write_draft *draft, const mola_column *ids, uint32_t first,
-                       mola_row_at **out)
-{
-    uint32_t count = ids->rows - first;
-    *out = mola_new(draft->ctx->arena, mola_row_at, count);
-    if (!*out)
-        return MOLA_NO_MEMORY;
-    size_t width = mola_elem_width((mola_elem)ids->type.elem);
-    mola_column rest = {.type = ids->type,
-                        .rows = count,
-                        .data = ids->data + width * first,
-                        .byte_from = width ? NULL : ids->byte_from + first};
-    mola_err err = mola_view_locate(draft->ctx, draft->view, &rest, *out);
-    draft->is_outrun |= err == MOLA_CONFLICT;
-    return err;
+    mola_str words = mola_why_text(why);
+    return refuse(write,
+                  mola_fail(&write->answer.why, err, "not written: " MOLA_FMT, MOLA_ARG(words)));
 }
 
 /* -- rows into the entry -------------------------------------------------------------------------
@@ -184,11 +147,27 @@ static void set_state(mola_write_draft *draft, mola_state *state)
  * (reference 18.15). */
 static mola_taken write_to_missing(mola_write *write, const mola_write_request *r)
 {
-    if (!r->deletes.doc || r->schema.doc || r->patch_rows.doc || r->patch_columns.doc)
+    if (!r->deletes.doc || r->schema.doc || r->patch_rows.doc || r->patch_columns.doc ||
+        r->delete_by_filter.doc || r->patch_by_filter.doc)
         return refuse_missing(write);
     write->answer.had_deletes = true;
-    write->answer.rows_deleted = mola_json_count(r->deletes);
+    if (!r->conditions[MOLA_IF_DELETE].doc)
+        write->answer.rows_deleted = mola_json_count(r->deletes);
     return MOLA_TAKEN;
+}
+
+/* Reference 7.7. Bytes count that an indexer is behind; a change of schema alone adds none. */
+static mola_err check_pressure(const mola_write_draft *draft, const mola_write_request *r,
+                               mola_why *why)
+{
+    uint64_t behind = draft->view ? draft->view->log_bytes : 0;
+    uint64_t most = draft->limits->unindexed_bytes_max;
+    if (behind <= most || !mola_write_request_has_rows(r) || mola_write_request_is_pressing(r))
+        return MOLA_OK;
+    return mola_fail(why, MOLA_BUSY,
+                     "the namespace has %llu bytes of writes that are not indexed yet, more than "
+                     "the limit of %llu: try again later, or set `disable_backpressure`",
+                     (unsigned long long)behind, (unsigned long long)most);
 }
 
 /* What can be said before rows are looked at, in the order of request.h. MOLA_NOT_FOUND: the
@@ -206,6 +185,8 @@ static mola_err admit(const mola_write_draft *draft, mola_write *write, const mo
     if (write->kind == MOLA_WRITE_SCHEMA)
         return MOLA_OK;
     mola_err err = mola_write_check_meaning(write->body, write->arena, why);
+    if (!err)
+        err = check_pressure(draft, r, why);
     if (err || draft->state || mola_write_request_creates(r))
         return err;
     if (r->create_namespace.doc && !mola_write_member(r->schema, "id").doc) {
@@ -215,93 +196,26 @@ static mola_err admit(const mola_write_draft *draft, mola_write *write, const mo
     return MOLA_OK;
 }
 
-/* Which rows take effect on the draft, and what to count. Patches of missing documents are ignored
- * and not counted; deletes count in any case (reference 7.10), but only those of documents that are
- * there reach the log. */
-static mola_err resolve(mola_write_draft *draft, mola_write *write, uint64_t *keep, uint32_t *kept)
-{
-    mola_write_plan *plan = write->plan;
-    mola_write_answer *answer = &write->answer;
-    bool fresh = !draft->state; /* nothing is deleted from a namespace created without documents */
-    mola_row_at *at = NULL;
-    *kept = plan->upserts;
-    for (uint32_t row = 0; row < plan->upserts; row++)
-        answer->bytes_written += plan->row_bytes[row];
-    if (draft->view && plan->upserts < plan->rows.count) {
-        mola_err err = locate(draft, &plan->rows.ids, plan->upserts, &at);
-        if (err)
-            return err;
-    }
-    for (uint32_t row = plan->upserts; row < plan->rows.count; row++) {
-        mola_value id = mola_column_element(&plan->rows.ids, row);
-        if (!is_there(draft, &id, at && at[row - plan->upserts].part != MOLA_NOWHERE)) {
-            keep[row / 64] &= ~((uint64_t)1 << row % 64);
-            continue;
-        }
-        *kept += 1;
-        if (plan->ops[row] == MOLA_OP_PATCH) {
-            answer->rows_patched++;
-            answer->bytes_written += plan->row_bytes[row];
-        }
-    }
-    answer->rows_upserted = plan->upserts;
-    answer->rows_deleted = fresh && plan->upserts == 0 ? 0 : plan->deletes;
-    if (*kept == plan->rows.count || *kept == 0)
-        return MOLA_OK;
-    plan->kept = mola_write_kept_new(plan->heap, &plan->rows, keep, *kept);
-    return plan->kept ? MOLA_OK : MOLA_NO_MEMORY;
-}
-
-/* Ids of rows [first, first + count) that are kept, as a JSON array; nothing when there are none.
- */
-static void list_ids(mola_buf *out, mola_heap *heap, const mola_rows *rows, uint32_t first,
-                     uint32_t count, const uint64_t *keep)
-{
-    mola_buf_init(out, heap);
-    for (uint32_t row = first; row < first + count; row++) {
-        if (!mola_bit(keep, row))
-            continue;
-        mola_buf_add_char(out, out->len ? ',' : '[');
-        mola_value id = mola_column_element(&rows->ids, row);
-        mola_value_print(out, &id);
-    }
-    if (out->len)
-        mola_buf_add_char(out, ']');
-}
-
-static mola_err list_affected(mola_write *write, const uint64_t *keep)
-{
-    mola_write_answer *a = &write->answer;
-    const mola_write_plan *plan = write->plan;
-    uint32_t deleted = a->rows_deleted ? plan->deletes : 0;
-    list_ids(&a->upserted_ids, write->heap, &plan->rows, 0, plan->upserts, NULL);
-    list_ids(&a->patched_ids, write->heap, &plan->rows, plan->upserts, plan->patches, keep);
-    list_ids(&a->deleted_ids, write->heap, &plan->rows, plan->upserts + plan->patches, deleted,
-             NULL);
-    return a->upserted_ids.failed || a->patched_ids.failed || a->deleted_ids.failed ? MOLA_NO_MEMORY
-                                                                                    : MOLA_OK;
-}
-
 /* The decoded member into the entry, or before the next one. */
-static mola_taken merge(mola_write_draft *draft, mola_write *write, const mola_write_request *r,
-                        uint32_t kept)
+static mola_taken merge(mola_write_draft *draft, mola_write *write, const mola_write_request *r)
 {
     mola_write_plan *plan = write->plan;
-    const mola_rows *rows = plan->kept ? mola_write_kept_rows(plan->kept) : &plan->rows;
-    if (kept == 0 && !plan->state) {
+    const mola_write_effect *effect = &plan->effect;
+    bool has_rows = effect->rows.count > 0;
+    if (!has_rows && !plan->state) {
         MOLA_SOMETIMES(member_without_effect);
         return MOLA_TAKEN;
     }
     bool retypes = plan->state && draft->batch_count && !state_extends(draft->state, plan->state);
     bool overflows =
-        kept && draft->has_effect && draft->bytes + plan->encoded_bytes > draft->bytes_max;
+        has_rows && draft->has_effect && draft->bytes + effect->encoded_bytes > draft->bytes_max;
     if (retypes || overflows) {
         MOLA_SOMETIMES(group_cut);
         return MOLA_CUT;
     }
     /* Nothing of the draft has changed yet; from here on only the last step can fail, and it is
      * first. */
-    if (kept && !add_batch(draft, rows))
+    if (has_rows && !add_batch(draft, &effect->rows))
         return draft->has_effect ? MOLA_CUT : refuse_no_memory(write);
     if (plan->state) {
         set_state(draft, plan->state);
@@ -309,7 +223,7 @@ static mola_taken merge(mola_write_draft *draft, mola_write *write, const mola_w
     }
     draft->has_effect = true;
     draft->data_written |= mola_write_request_has_rows(r);
-    draft->bytes += kept ? plan->encoded_bytes : 0;
+    draft->bytes += effect->encoded_bytes;
     draft->is_closed |= draft->bytes >= draft->bytes_max;
     return MOLA_TAKEN;
 }
@@ -343,27 +257,13 @@ static mola_taken take_rows(mola_write_draft *draft, mola_write *write)
     if (err)
         return refuse(write, err);
 
-    mola_write_plan *plan = write->plan;
     mola_write_answer *answer = &write->answer;
-    mola_write_kept_free(plan->kept);
-    plan->kept = NULL;
     answer->had_upserts = r.upsert_rows.doc || r.upsert_columns.doc;
-    answer->had_patches = r.patch_rows.doc || r.patch_columns.doc;
-    answer->had_deletes = r.deletes.doc;
-    size_t words = mola_words(plan->rows.count);
-    uint64_t *keep = mola_alloc_array(draft->heap, uint64_t, words + 1);
-    if (!keep)
-        return refuse_no_memory(write);
-    memset(keep, 0xff, words * sizeof *keep);
-    uint32_t kept = 0;
-    if (plan->patches + plan->deletes && !map_batches(draft))
-        err = MOLA_NO_MEMORY;
-    if (!err)
-        err = resolve(draft, write, keep, &kept);
-    if (!err && r.return_affected_ids)
-        err = list_affected(write, keep);
-    mola_free(draft->heap, keep, (words + 1) * sizeof *keep);
-    return err ? refuse_unresolved(draft, write, err) : merge(draft, write, &r, kept);
+    answer->had_patches = r.patch_rows.doc || r.patch_columns.doc || r.patch_by_filter.doc;
+    answer->had_deletes = r.deletes.doc || r.delete_by_filter.doc;
+    mola_why why = {0};
+    err = mola_write_evaluate(draft, write, &r, &why);
+    return err ? refuse_evaluated(write, err, &why) : merge(draft, write, &r);
 }
 
 /* -- the other kinds -----------------------------------------------------------------------------
@@ -397,6 +297,10 @@ static mola_taken take_delete(mola_write_draft *draft, mola_write *write)
         MOLA_SOMETIMES(group_cut_before_seal);
         return MOLA_CUT;
     }
+    if (write->kind == MOLA_WRITE_DELETE_EMPTY && draft->view->live_rows) {
+        return refuse(write, mola_fail(&write->answer.why, MOLA_CONFLICT,
+                                       "namespace '%.*s' is not empty", MOLA_ARG(write->name)));
+    }
     draft->flags = MOLA_ENTRY_SEAL;
     draft->has_effect = true;
     draft->is_closed = true;
@@ -415,6 +319,7 @@ mola_taken mola_write_draft_take(mola_write_draft *draft, mola_write *write)
     case MOLA_WRITE_SETTINGS:
         return take_settings(draft, write);
     case MOLA_WRITE_DELETE:
+    case MOLA_WRITE_DELETE_EMPTY:
         break;
     }
     return take_delete(draft, write);

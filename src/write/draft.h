@@ -1,8 +1,9 @@
 /* draft.h - the log entry that a commit group is about to offer, member by member.
  *
  * A draft stands on one view, or on the absence of the namespace. Members are taken in arrival
- * order; each sees the effects of those before it. One that is refused leaves no trace. Patches and
- * deletes look documents up, in segments too, which may block on the store. Threads: one. */
+ * order; each sees the effects of those before it. One that is refused leaves no trace. Patches,
+ * deletes, conditions and filters look at documents, in segments too (evaluate.h), which may block
+ * on the store. Threads: one. */
 #pragma once
 #include "mola/namespace/log.h"
 #include "write/ids.h"
@@ -13,9 +14,10 @@ typedef struct {
 } mola_write_draft_batch;
 
 typedef struct {
-    mola_ctx *ctx;         /* of the round; NULL when there is no view */
-    mola_heap *heap;       /* the environment's: of states, and of what the group needs */
-    uint64_t bytes_max;    /* of rows in one entry */
+    mola_ctx *ctx;      /* of the round */
+    mola_heap *heap;    /* the environment's: of states, and of what the group needs */
+    uint64_t bytes_max; /* of rows in one entry */
+    const mola_write_limits *limits;
     const mola_view *view; /* borrowed; NULL: the namespace is absent */
     mola_state *state;     /* after the members taken so far; NULL: still absent. One reference */
     bool has_effect;       /* there is something to append */
@@ -28,11 +30,14 @@ typedef struct {
     mola_rows_builder *joined; /* the batches as one, when there are several */
     mola_id_map ids;           /* last operation by id, of the first `mapped` batches */
     uint32_t mapped;
+    mola_view *seen; /* the view with the first `seen_batches` batches, for filters; NULL: none */
+    uint32_t seen_batches;
     bool is_outrun; /* the view has lost its segments: nothing counts, open another one */
 } mola_write_draft;
 
 void mola_write_draft_open(mola_write_draft *draft, mola_ctx *ctx, mola_heap *heap,
-                           uint64_t bytes_max, const mola_view *view);
+                           uint64_t bytes_max, const mola_write_limits *limits,
+                           const mola_view *view);
 void mola_write_draft_close(mola_write_draft *draft);
 
 typedef enum {

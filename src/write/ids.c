@@ -102,15 +102,15 @@ static void sift(const mola_column *ids, uint32_t *found, size_t root, size_t co
 }
 
 /* A heap sort: in place, and no input is slow. */
-static void sort_by_id(const mola_column *ids, uint32_t *found, size_t count)
+void mola_ids_sort(const mola_column *ids, uint32_t *rows, size_t count)
 {
     for (size_t i = count / 2; i-- > 0;)
-        sift(ids, found, i, count);
+        sift(ids, rows, i, count);
     for (size_t last = count; last-- > 1;) {
-        uint32_t row = found[0];
-        found[0] = found[last];
-        found[last] = row;
-        sift(ids, found, 0, last);
+        uint32_t first = rows[0];
+        rows[0] = rows[last];
+        rows[last] = first;
+        sift(ids, rows, 0, last);
     }
 }
 
@@ -128,7 +128,7 @@ static void print_plain(mola_buf *out, const mola_value *id)
 static mola_err refuse(const mola_column *ids, uint32_t *found, size_t count, mola_heap *heap,
                        mola_why *why)
 {
-    sort_by_id(ids, found, count);
+    mola_ids_sort(ids, found, count);
     mola_buf text;
     mola_buf_init(&text, heap);
     for (size_t i = 0; i < count && text.len < MOLA_WHY_BYTES; i++) {

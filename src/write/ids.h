@@ -27,6 +27,9 @@ const mola_id_place *mola_id_map_find(const mola_id_map *map, const mola_value *
  * on. */
 bool mola_id_map_put(mola_id_map *map, const mola_rows *rows, uint32_t row);
 
+/* Puts rows of the column into the order of their ids. */
+void mola_ids_sort(const mola_column *ids, uint32_t *rows, size_t count);
+
 /* An id occurs more than once: MOLA_INVALID with the words of reference 7.3. */
 mola_err mola_ids_check_distinct(const mola_rows *rows, mola_heap *heap, mola_arena *arena,
                                  mola_why *why) MOLA_NODISCARD;

@@ -1,5 +1,6 @@
 /* plan.c - the memory of a plan and the columns of its rows. */
 #include "write/plan.h"
+#include "write/found.h"
 #include "write/kept.h"
 
 mola_write_plan *mola_write_plan_new(mola_heap *heap)
@@ -8,6 +9,15 @@ mola_write_plan *mola_write_plan_new(mola_heap *heap)
     if (plan)
         plan->heap = heap;
     return plan;
+}
+
+void mola_write_effect_clear(mola_write_effect *effect)
+{
+    mola_write_kept_free(effect->kept);
+    mola_write_found_free(effect->found);
+    if (effect->both)
+        mola_rows_builder_free(effect->both);
+    *effect = (mola_write_effect){0};
 }
 
 static uint32_t row_count(const mola_write_plan *plan)
@@ -23,7 +33,8 @@ void mola_write_plan_reset(mola_write_plan *plan)
         mola_state_unref(plan->base);
     if (plan->state)
         mola_state_unref(plan->state);
-    mola_write_kept_free(plan->kept);
+    mola_write_plan_free(plan->patch);
+    mola_write_effect_clear(&plan->effect);
     mola_free(heap, plan->ops, rows);
     mola_free(heap, plan->row_bytes, rows * sizeof *plan->row_bytes);
     mola_free(heap, plan->row_columns, plan->column_count * sizeof *plan->row_columns);
@@ -85,7 +96,7 @@ mola_err mola_write_plan_null(mola_write_plan *plan, mola_plan_column *column, u
     return MOLA_OK;
 }
 
-static uint64_t builder_bytes(const mola_column_builder *b)
+uint64_t mola_write_builder_bytes(const mola_column_builder *b)
 {
     return b->present.len + b->row_from.len + b->byte_from.len + b->data.len + b->weights.len;
 }
@@ -107,7 +118,7 @@ static void fill_columns(mola_write_plan *plan, const mola_state *state)
         for (; at > 0 && plan->row_columns[at - 1].attr > column.attr; at--)
             plan->row_columns[at] = plan->row_columns[at - 1];
         plan->row_columns[at] = column;
-        plan->encoded_bytes += builder_bytes(&from->builder);
+        plan->encoded_bytes += mola_write_builder_bytes(&from->builder);
     }
 }
 
@@ -129,7 +140,7 @@ mola_err mola_write_plan_finish(mola_write_plan *plan, const mola_state *state)
     uint32_t rows = row_count(plan);
     MOLA_ASSERT(plan->ids.rows == rows);
     plan->rows = (mola_rows){.count = rows, .ids = mola_column_built(&plan->ids)};
-    plan->encoded_bytes = rows + builder_bytes(&plan->ids);
+    plan->encoded_bytes = rows + mola_write_builder_bytes(&plan->ids);
     if (rows == 0)
         return MOLA_OK;
     for (uint32_t i = 0; i < plan->column_count; i++) {

@@ -5,6 +5,7 @@
  * against the cached state, and again in the group's step only if the state it meets there is
  * another one. Rows stand in the order upserts, patches, deletes. */
 #pragma once
+#include "mola/scan/filter.h"
 #include "write/request.h"
 #include "write/source.h"
 
@@ -13,6 +14,16 @@ typedef struct {
     uint32_t attr;   /* index in the state */
     uint64_t *nulls; /* bit per row: a patch that removes the value; NULL: none */
 } mola_plan_column;
+
+/* What the rows of a member come to on the documents that its last evaluation met. */
+typedef struct {
+    mola_rows rows;                 /* what goes into the entry; count 0: nothing */
+    uint64_t encoded_bytes;         /* about what that takes there */
+    mola_rows_builder *both;        /* where the rows stand: these ... */
+    struct mola_write_found *found; /* ... those by filter ... */
+    struct mola_write_kept *kept; /* ... those by id, where some have no effect; else the plan's */
+} mola_write_effect;
+void mola_write_effect_clear(mola_write_effect *effect);
 
 typedef struct mola_write_plan {
     mola_heap *heap;
@@ -32,8 +43,11 @@ typedef struct mola_write_plan {
     mola_rows rows;
     uint64_t *row_bytes;    /* billable bytes of each row, were it written */
     uint64_t encoded_bytes; /* about what the rows take in an entry */
-    /* of the last evaluation: the rows that take effect when some do not; owned like the rest */
-    struct mola_write_kept *kept;
+    /* compiled on the state from this write on; in the request's arena. NULL: none */
+    const mola_filter *conditions[MOLA_CONDITIONS];
+    const mola_filter *delete_by_filter, *patch_by_filter;
+    struct mola_write_plan *patch; /* what patch_by_filter sets: one patch, of no particular id */
+    mola_write_effect effect;
 } mola_write_plan;
 
 /* NULL: no memory. */
@@ -61,5 +75,7 @@ mola_plan_column *mola_write_plan_column(mola_write_plan *plan, uint32_t *column
 /* Row `row` mentions the column without a value. */
 mola_err mola_write_plan_null(mola_write_plan *plan, mola_plan_column *column,
                               uint32_t row) MOLA_NODISCARD;
+/* About what the column takes in an entry. */
+uint64_t mola_write_builder_bytes(const mola_column_builder *b);
 /* All rows are there: fills in ops, rows, row_bytes, encoded_bytes. */
 mola_err mola_write_plan_finish(mola_write_plan *plan, const mola_state *state) MOLA_NODISCARD;

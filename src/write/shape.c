@@ -1,5 +1,6 @@
 /* shape.c - is a body of the right form? The texts are those of the reference (7.1, 14), in the
  * order in which the live service looks. */
+#include "mola/scan/filter.h"
 #include "write/request.h"
 #include <stdio.h>
 
@@ -100,6 +101,37 @@ static mola_err check_flags(mola_json body, mola_why *why)
     return MOLA_OK;
 }
 
+static mola_err check_filter(mola_json filter, const char *path, mola_arena *arena, mola_why *why)
+{
+    const mola_filter_tree *tree;
+    mola_ctx ctx = {.arena = arena, .why = why};
+    return mola_filter_parse(&ctx, filter, path, &tree);
+}
+
+/* Conditions, and operations by filter. A `filters` that is null is there, and not a filter. */
+static mola_err check_filters(mola_json body, mola_arena *arena, mola_why *why)
+{
+    mola_err err = MOLA_OK;
+    for (mola_condition i = 0; i < MOLA_CONDITIONS && !err; i++) {
+        mola_json condition = mola_write_member(body, mola_condition_name(i));
+        if (condition.doc)
+            err = check_filter(condition, mola_condition_name(i), arena, why);
+    }
+    mola_json deleting = mola_write_member(body, "delete_by_filter");
+    if (!err && deleting.doc)
+        err = check_filter(deleting, "delete_by_filter", arena, why);
+    mola_json patching = mola_write_member(body, "patch_by_filter");
+    if (err || !patching.doc)
+        return err;
+    bool is_map = is_kind(patching, MOLA_JSON_OBJECT);
+    mola_json filters = is_map ? mola_json_get(patching, MOLA_STR("filters")) : (mola_json){0};
+    if (!filters.doc || !is_kind(mola_write_member(patching, "patch"), MOLA_JSON_OBJECT)) {
+        return mola_fail_shape(why, "patch_by_filter",
+                               "expected an object with `filters` and `patch`");
+    }
+    return check_filter(filters, "patch_by_filter.filters", arena, why);
+}
+
 static mola_err check_metric(mola_json body, mola_why *why)
 {
     mola_metric_kind metric;
@@ -141,21 +173,6 @@ static mola_err check_sources(mola_json body, mola_why *why)
     return MOLA_OK;
 }
 
-/* Members that this version cannot carry out are refused, never ignored. */
-static mola_err refuse_unsupported(mola_json body, mola_why *why)
-{
-    static const char *const members[] = {
-        "copy_from_namespace", "branch_from_namespace", "upsert_condition", "patch_condition",
-        "delete_condition",    "patch_by_filter",       "delete_by_filter"};
-    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
-        if (mola_write_member(body, members[i]).doc) {
-            return mola_fail(why, MOLA_INVALID, "`%s` is not supported by this version of mola yet",
-                             members[i]);
-        }
-    }
-    return MOLA_OK;
-}
-
 static mola_err check_write(mola_json body, mola_arena *arena, mola_why *why)
 {
     if (!is_kind(body, MOLA_JSON_OBJECT))
@@ -173,12 +190,14 @@ static mola_err check_write(mola_json body, mola_arena *arena, mola_why *why)
     if (!err)
         err = check_flags(body, why);
     if (!err)
+        err = check_filters(body, arena, why);
+    if (!err)
         err = check_metric(body, why);
     if (!err)
         err = check_settings_of_write(body, arena, why);
     if (!err)
         err = check_sources(body, why);
-    return err ? err : refuse_unsupported(body, why);
+    return err;
 }
 
 /* PATCH metadata (reference 9.5): null means "as it is" for read_only and "unpin" for pinning. */
@@ -208,6 +227,7 @@ mola_err mola_write_check_shape(mola_write_kind kind, mola_json body, mola_arena
     case MOLA_WRITE_SETTINGS:
         return check_settings(body, why);
     case MOLA_WRITE_DELETE:
+    case MOLA_WRITE_DELETE_EMPTY:
         break;
     }
     return MOLA_OK;

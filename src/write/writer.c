@@ -227,6 +227,7 @@ static void run_step(mola_job *job)
                           .name = g->name,
                           .group_bytes_max = w->config.group_bytes_max,
                           .commit_ns_max = w->config.commit_ns_max,
+                          .limits = &w->config.limits,
                           .first = first};
     if (g->name && !closing)
         mola_commit_step(&commit);
@@ -354,6 +355,12 @@ void mola_writer_submit(mola_writer *w, mola_job *job, mola_write *write)
 
 /* -- opening and closing ----------------------------------------------------------------------- */
 
+static void set_default(uint64_t *limit, uint64_t value)
+{
+    if (*limit == 0)
+        *limit = value;
+}
+
 mola_err mola_writer_open(const mola_writer_config *config, mola_writer **out)
 {
     MOLA_ASSERT(config->waiting_max > 0 && config->group_bytes_max > 0);
@@ -362,6 +369,11 @@ mola_err mola_writer_open(const mola_writer_config *config, mola_writer **out)
     if (!w)
         return MOLA_NO_MEMORY;
     w->config = *config;
+    mola_write_limits *limits = &w->config.limits;
+    set_default(&limits->unindexed_bytes_max, 2ull << 30);
+    set_default(&limits->delete_by_filter_max, 5000000);
+    set_default(&limits->patch_by_filter_max, 50000);
+    set_default(&limits->patch_by_filter_bytes, 512ull << 20);
     mola_lock_init(&w->lock, env, MOLA_RANK_WRITER);
     mola_event_init(&w->watch_again, env);
     mola_event_init(&w->idle, env);

@@ -31,11 +31,11 @@ class Mola:
 
     def __init__(self, store, *flags, env=None, wrapper=()):
         self.store, self.flags, self.env, self.wrapper = str(store), flags, env or {}, tuple(wrapper)
-        self.port, self.process, self.lines = 0, None, []
+        self.own_port, self.watch, self.process, self.lines = 0, None, None, []
         self.start()
 
     def start(self):
-        command = [*self.wrapper, BINARY, "serve", "--store", self.store, "--listen", f"127.0.0.1:{self.port}",
+        command = [*self.wrapper, BINARY, "serve", "--store", self.store, "--listen", f"127.0.0.1:{self.own_port}",
                    "--notice-seconds", "0", *map(str, self.flags)]
         self.lines, self.heard = [], threading.Condition()
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
@@ -43,7 +43,7 @@ class Mola:
         atexit.register(_end, self.process)
         threading.Thread(target=self._listen, args=(self.process, self.lines, self.heard), daemon=True).start()
         line = self.wait_for_line(" listening ", START_SECONDS)
-        self.port = int(re.search(r" port=(\d+)", line)[1])
+        self.own_port = int(re.search(r" port=(\d+)", line)[1])
         return self
 
     @staticmethod
@@ -63,6 +63,23 @@ class Mola:
                 if words in line:
                     return line
         raise AssertionError(f"mola never said {words!r}: {self.lines[-5:]}")
+
+    @property
+    def port(self):
+        """Where clients go: the watching proxy, if there is one."""
+        return self.watch.port if self.watch else self.own_port
+
+    def watched(self, **options):
+        """From now on clients go through a proxy that holds all they say and hear against openapi.yaml."""
+        from contract import Contract, Watch
+        self.watch = Watch(Contract(**options), lambda: self.own_port)
+        return self
+
+    def unwatched(self):
+        """The end of that: nothing was wrong."""
+        watch, self.watch = self.watch, None
+        problems = watch.close()
+        assert watch.seen and not problems, "\n".join(problems) or "nobody came by"
 
     @property
     def base_url(self):

@@ -5,6 +5,7 @@ import json
 import pytest
 from mola import export
 
+RECALL = "/v1/namespaces/v/_debug/recall"
 WRITE, QUERY, SCHEMA, META = "/v2/namespaces/n", "/v2/namespaces/n/query", "/v1/namespaces/n/schema", "/v1/namespaces/n/metadata"
 DEEP = "[" * 200 + "]" * 200
 HUGE_ID = "x" * 65
@@ -12,6 +13,10 @@ HUGE_ID = "x" * 65
 
 def rows(*values):
     return {"upsert_rows": list(values)}
+
+
+def query(filters, **more):
+    return {"filters": filters, "rank_by": ["id", "asc"], "limit": 1, **more}
 
 
 # (what, method, path, body (text is sent as it is), status)
@@ -97,8 +102,23 @@ TABLE = [
     ("a vector without ann", "POST", "/v2/namespaces/fresh", {**rows({"id": 2, "w": [1, 2]}), "schema": {"w": "[2]f32"}}, 400),
     ("columns of unequal length", "POST", WRITE, {"upsert_columns": {"id": [2, 3], "n": [1]}}, 400),
     ("columns without ids", "POST", WRITE, {"upsert_columns": {"n": [1]}}, 400),
-    ("a condition, not built yet", "POST", WRITE, {**rows({"id": 2}), "upsert_condition": ["n", "Lt", 5]}, 400),
-    ("a copy, not built yet", "POST", "/v2/namespaces/fresh", {"copy_from_namespace": "n"}, 400),
+    ("a condition on an unknown attribute", "POST", WRITE, {**rows({"id": 2}), "upsert_condition": ["nope", "Lt", 5]}, 400),
+    ("a condition without its operation", "POST", WRITE, {**rows({"id": 2}), "delete_condition": ["n", "Lt", 5]}, 400),
+    ("a reference to an unknown attribute", "POST", WRITE, {**rows({"id": 2}), "upsert_condition": ["n", "Lt", {"$ref_new": "m"}]}, 400),
+    ("a condition of 2,000 nodes", "POST", WRITE, {**rows({"id": 2}), "upsert_condition": ["Or", [["n", "Eq", 1]] * 2000]}, 400),
+    ("a deletion by no filter", "POST", WRITE, {"delete_by_filter": "n"}, 422),
+    ("a deletion by an unknown attribute", "POST", WRITE, {"delete_by_filter": ["nope", "Eq", 1]}, 400),
+    ("a patch by filter of the id", "POST", WRITE, {"patch_by_filter": {"filters": ["n", "Gte", 0], "patch": {"id": 9}}}, 400),
+    ("a patch by filter of another type", "POST", WRITE, {"patch_by_filter": {"filters": ["n", "Gte", 0], "patch": {"n": "x"}}}, 400),
+    ("a patch by filter of nothing", "POST", WRITE, {"patch_by_filter": {"filters": ["n", "Gte", 0]}}, 422),
+    ("a copy beside rows", "POST", "/v2/namespaces/fresh", {"copy_from_namespace": "n", **rows({"id": 2})}, 400),
+    ("a copy that may create, in words", "POST", "/v2/namespaces/fresh", {"copy_from_namespace": "n", "create_namespace": "no"}, 422),
+    ("a recall that shows in words", "POST", RECALL, {"include_ground_truth": "yes"}, 422),
+    ("a recall that shows in words, later", "POST", "/v2/namespaces/v/_debug/recall", {"filters": ["n", "Eqq", 1], "include_ground_truth": 1}, 422),
+    ("a recall of half a search", "POST", RECALL, {"num": 1.5}, 422),
+    ("a recall of no search", "POST", RECALL, {"num": 0}, 400),
+    ("a recall of 1,001 rows", "POST", RECALL, {"top_k": 1001}, 400),
+    ("a recall in an order", "POST", RECALL, {"num": 1, "rank_by": ["id", "asc"]}, 400),
     ("no limit", "POST", QUERY, {"rank_by": ["id", "asc"]}, 400),
     ("a limit of 0", "POST", QUERY, {"rank_by": ["id", "asc"], "limit": 0}, 400),
     ("a limit of 10,001", "POST", QUERY, {"rank_by": ["id", "asc"], "limit": 10001}, 400),
@@ -106,6 +126,27 @@ TABLE = [
     ("a filter on an unknown attribute", "POST", QUERY, {"filters": ["nope", "Eq", 1], "rank_by": ["id", "asc"], "limit": 1}, 400),
     ("an operand of another type", "POST", QUERY, {"filters": ["n", "Eq", "x"], "rank_by": ["id", "asc"], "limit": 1}, 400),
     ("2,000 filter nodes", "POST", QUERY, {"filters": ["And", [["n", "Eq", 1]] * 2000], "rank_by": ["id", "asc"], "limit": 1}, 400),
+    ("a filter nested 200 deep", "POST", QUERY, '{"filters":' + '["Not",' * 200 + '["n","Eq",1]' + "]" * 200 + "}", 400),
+    ("a list of 100,000 with one of another type", "POST", QUERY, query(["n", "In", list(range(100000)) + [2**63]]), 400),
+    ("a regex that is none", "POST", QUERY, query(["rx", "Regex", "(a"]), 400),
+    ("a regex that looks around", "POST", QUERY, query(["rx", "Regex", "a(?=b)"]), 400),
+    ("a regex that repeats repetitions", "POST", QUERY, query(["rx", "Regex", "((a{1000}){1000}){1000}"]), 400),
+    ("a regex of 5,000 bytes", "POST", QUERY, query(["rx", "Regex", "(a|b)*" * 834]), 400),
+    ("a regex nested 1,000 deep", "POST", QUERY, query(["rx", "Regex", "(" * 1000 + ")" * 1000]), 400),
+    ("a thousand large regexes", "POST", QUERY, query(["Or", [["rx", "Regex", "(?i)" + r"[\w--\d]{40}" * 90]] * 1000 + [["rx", "Regex", "("]]]), 400),
+    ("a regex without its index", "POST", QUERY, query(["s", "Regex", "a"]), 400),
+    ("a glob of 5,000 bytes", "POST", QUERY, query(["s", "Glob", "*a" * 2500]), 400),
+    ("a glob with 1,000 braces", "POST", QUERY, query(["s", "Glob", "{a," * 1000 + "}" * 1000]), 400),
+    ("a fuzzy filter with too many edits", "POST", QUERY,
+     query(["rx", "Fuzzy", "walrus", {"max_edit_distance": [{"min_query_chars": 3, "distance": 2}]}]), 400),
+    ("a fuzzy filter of 2,000 characters", "POST", QUERY,
+     query(["rx", "Fuzzy", "x" * 2000, {"max_edit_distance": [{"min_query_chars": 3, "distance": 0}]}]), 400),
+    ("a score of 2,000 clauses", "POST", QUERY, {"rank_by": ["Sum", [["n", "Eq", 1]] * 2000], "limit": 1}, 400),
+    ("nine keys of an order", "POST", QUERY, {"rank_by": [["n", "asc"]] * 9, "limit": 1}, 400),
+    ("257 computed attributes", "POST", QUERY, query(["n", "Eq", 5], compute_attributes={f"c{i}": ["n", "Eq", i] for i in range(257)}), 400),
+    ("17 queries", "POST", QUERY, {"queries": [query(["n", "Eq", 1])] * 17}, 400),
+    ("a plan of several queries", "POST", "/v2/namespaces/n/explain_query", {"queries": [query(["n", "Eq", 1])]}, 400),
+    ("a plan without a limit", "POST", "/v2/namespaces/n/explain_query", {"rank_by": ["id", "asc"]}, 400),
     ("include and exclude", "POST", QUERY, {"rank_by": ["id", "asc"], "limit": 1, "include_attributes": True,
                                            "exclude_attributes": ["n"]}, 400),
     ("a page of 0", "GET", "/v1/namespaces?page_size=0", None, 400),
@@ -127,12 +168,14 @@ TABLE = [
 @pytest.fixture(scope="module")
 def busy(tmp_path_factory):
     from mola import Mola
-    server = Mola(f"file:{tmp_path_factory.mktemp('malformed')}/data")
-    assert server.ask("POST", WRITE, {"upsert_rows": [{"id": 1, "n": 5, "s": "text", "tags": ["a"]}]})[0] == 200
+    server = Mola(f"file:{tmp_path_factory.mktemp('malformed')}/data").watched()
+    assert server.ask("POST", WRITE, {"upsert_rows": [{"id": 1, "n": 5, "s": "text", "tags": ["a"], "rx": "text"}],
+                                          "schema": {"rx": {"type": "string", "regex": True, "fuzzy": True}}})[0] == 200
     assert server.ask("POST", "/v2/namespaces/v", {"upsert_rows": [{"id": 1, "vector": [1.0, 2.0]}],
                                                    "distance_metric": "euclidean_squared"})[0] == 200
     yield server
     assert server.process.poll() is None
+    server.unwatched()
     assert server.stop() == 0
 
 
@@ -158,6 +201,14 @@ def test_a_gzip_bomb_is_refused_and_bad_gzip_too(busy):
     assert busy.ask("POST", QUERY, raw=b"{}", headers={"Content-Encoding": "br"})[0] == 415
     good = gzip.compress(json.dumps({"rank_by": ["id", "asc"], "limit": 1}).encode())
     assert busy.ask("POST", QUERY, raw=good, headers=packed)[0] == 200
+
+
+def test_a_plan_is_text(busy):
+    status, answer, _ = busy.ask("POST", "/v2/namespaces/n/explain_query", query(["Or", [["n", "Gt", 4], ["rx", "Regex", "^t"]]]))
+    assert status == 200 and set(answer) == {"plan_text"}
+    for words in ("1 row in 1 window", "filters, cheapest first:", "`rx` Regex \"^t\": windows 0 ruled out", "1 true", "rows 1 to 1", "run: "):
+        assert words in answer["plan_text"], answer["plan_text"]
+    assert busy.ask("POST", "/v2/namespaces/none/explain_query", query(["n", "Gt", 4]))[0] == 404
 
 
 def test_request_ids_are_echoed_or_made_up(busy):

@@ -136,7 +136,7 @@ def test_errors_have_their_class_and_text(client):
         client.namespace("kms").write(upsert_rows=[{"id": 1}], encryption={"mode": "customer-managed", "key_name": "mykey"})
     assert not client.namespace("kms").exists()
     with pytest.raises(turbopuffer.BadRequestError, match="not supported by this version of mola yet"):
-        ns.write(delete_by_filter=("id", "Eq", 1))
+        ns.write(copy_from_namespace="errors")
     assert [r.id for r in scan(ns)] == [1]
 
 

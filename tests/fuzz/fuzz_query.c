@@ -10,7 +10,8 @@ static const char schema[] =
     "\"vector\":{\"type\":\"[2]f32\",\"ann\":true},\"q\":{\"type\":\"[2]i8\",\"ann\":true},"
     "\"mv\":{\"type\":\"[][2]f32\",\"ann\":{\"late_interaction\":true}},"
     "\"sp\":{\"type\":\"{}f16\",\"sparse_knn\":{\"distance_metric\":\"dot_product\"}},"
-    "\"t\":{\"type\":\"string\",\"full_text_search\":true}}";
+    "\"t\":{\"type\":\"string\",\"full_text_search\":true},"
+    "\"rx\":{\"type\":\"string\",\"regex\":true},\"fz\":{\"type\":\"[]string\",\"fuzzy\":true}}";
 static const char rows[] =
     "[{\"id\":3,\"s\":\"b\",\"n\":-7,\"u\":8,\"x\":1.5,\"b\":true,\"d\":\"2024-03-02\",\"ss\":["
     "\"a\",\"b\"],"
@@ -19,7 +20,8 @@ static const char rows[] =
     "{\"id\":1,\"s\":\"a/"
     "b\",\"n\":5,\"u\":2,\"x\":-2,\"b\":false,\"ss\":[],\"e\":[],\"vector\":[0,0],\"q\":[0,0],"
     "\"mv\":[[1,0]],\"sp\":{\"a\":-1},\"g\":\"00000001-0000-4000-8000-000000000001\"},"
-    "{\"id\":2,\"s\":\"a\",\"t\":\"text\",\"vector\":[1,1],\"q\":[2,2]},"
+    "{\"id\":2,\"s\":\"a\",\"rx\":\"a "
+    "Fox\",\"fz\":[\"walrus\",\"\"],\"t\":\"text\",\"vector\":[1,1],\"q\":[2,2]},"
     "{\"id\":18446744073709551615,\"n\":5,\"u\":0,\"vector\":[3,4],\"q\":[3,4],\"sp\":{\"k\":4}}]";
 
 static answer ask_in_parts(fixture *f, const char *body, const char *kernel, const cut *cuts,
@@ -30,6 +32,52 @@ static answer ask_in_parts(fixture *f, const char *body, const char *kernel, con
     answer a = ask_with(&w, body, kernel);
     world_close(&w);
     return a;
+}
+
+/* With memory that may end anywhere: an answer, an error in words, or no memory; and no leak. */
+static void ask_with_little_memory(const char *body, size_t size)
+{
+    fixture f;
+    world w;
+    uint32_t dice = 2166136261U;
+    for (size_t i = 0; i < size; i++)
+        dice = (dice ^ (unsigned char)body[i]) * 16777619U;
+    fixture_open(&f);
+    world_open(&w, &f, schema, rows, MOLA_METRIC_COSINE, NULL, 0);
+    mola_json_doc *doc = parse_text(&f, body, size);
+    mola_query *query;
+    mola_query_result result;
+    f.arena.limit = f.arena.used + dice % (dice & 1 ? 4096 : 65536);
+    mola_err err = mola_query_parse(&f.ctx, mola_json_root(doc), &query);
+    if (!err)
+        err = mola_query_run(&f.ctx, w.view, mola_kernel_select(NULL), query, &result);
+    FUZZ_CHECK(!err || f.why.len);
+    if (!err)
+        mola_buf_free(&result.members);
+    mola_json_free(doc);
+    world_close(&w);
+    fixture_close(&f);
+}
+
+/* The same JSON as a recall: refused with words, or answered. */
+static void recall(const char *body, size_t size)
+{
+    fixture f;
+    world w;
+    fixture_open(&f);
+    world_open(&w, &f, schema, rows, MOLA_METRIC_COSINE, NULL, 0);
+    mola_json_doc *doc = parse_text(&f, body, size);
+    mola_recall *asked;
+    mola_buf out;
+    mola_buf_init(&out, &f.heap);
+    mola_err err = mola_recall_parse(&f.ctx, mola_json_root(doc), &asked);
+    if (!err)
+        err = mola_recall_run(&f.ctx, w.view, mola_kernel_select(NULL), asked, &out);
+    FUZZ_CHECK(err ? f.why.len > 0 : out.len > 0 && !out.failed);
+    mola_buf_free(&out);
+    mola_json_free(doc);
+    world_close(&w);
+    fixture_close(&f);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -47,6 +95,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                    whole.bytes == parts.bytes);
         FUZZ_CHECK(whole.err == MOLA_OK || whole.err == MOLA_SHAPE || whole.err == MOLA_INVALID);
         FUZZ_CHECK(whole.text[0] != '\0');
+        ask_with_little_memory(text, size);
+        recall(text, size);
         if (!whole.err) { /* the members of a JSON object */
             mola_str body = {0};
             FUZZ_CHECK(mola_arena_print(&f.arena, &body, "{%s}", whole.text));

@@ -1,10 +1,13 @@
-/* branches.c - children that borrow segments and log (protocol section 7), made by the harness:
- * what a child needs, the collectors of its parent must keep. Its requests are not lost, only slow:
- * the making itself is not what is tested here. */
+/* branches.c - children that borrow segments and log (protocol section 7).
+ *
+ * Some are made by the harness, on a node that nothing happens to: what a child needs, the
+ * collectors of its parent must keep, however long its making takes. Others by the production code,
+ * on nodes that everything happens to. */
 #include "history.h"
 #include "mola/format/delete_vector.h"
 #include "mola/format/entry.h"
 #include "mola/format/holder.h"
+#include "mola/namespace/branch.h"
 #include "sim.h"
 #include <stdio.h>
 
@@ -260,5 +263,40 @@ void sim_brancher(void *unused)
         if (b.point.state)
             mola_state_unref(b.point.state);
         mola_arena_reset(&b.arena);
+    }
+}
+
+/* ---- the production code -------------------------------------------------------------------- */
+
+static void fork_off(uint32_t source, uint32_t child)
+{
+    sim_node *node = sim_me();
+    mola_arena arena;
+    mola_why why = {0};
+    mola_arena_init(&arena, &node->heap, SIZE_MAX);
+    mola_ctx ctx = {.env = &node->env,
+                    .arena = &arena,
+                    .why = &why,
+                    .deadline_ns =
+                        mola_boot_ns(&node->env) + limits.commit_ns_max + sim_below(SECONDS(60))};
+    mola_branch how = {.kind = sim_below(3) ? MOLA_BRANCH_OF : MOLA_COPY_OF};
+    mola_chance(&node->env, how.nsid, sizeof how.nsid);
+    mola_name *from = mola_name_open(sim_my_engine()->namespaces, mola_str_of(sim_names[source]));
+    mola_name *to = mola_name_open(sim_my_engine()->namespaces, mola_str_of(sim_names[child]));
+    mola_branched done;
+    mola_err err = mola_name_branch(&ctx, from, to, &how, &done);
+    judge_forked(how.nsid, err);
+    mola_name_close(from);
+    mola_name_close(to);
+    mola_arena_reset(&arena);
+}
+
+void sim_forker(void *unused)
+{
+    (void)unused;
+    while (!sim_over()) {
+        sim_sleep(SECONDS(1) + sim_below(SECONDS(15)));
+        uint32_t child = PLAIN_NAMES + (uint32_t)sim_below(2);
+        fork_off((uint32_t)sim_below(child), child);
     }
 }

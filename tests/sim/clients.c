@@ -42,6 +42,21 @@ static void on_done(mola_write *write)
     mola_lock_give(&c->lock);
 }
 
+/* What the write may not do to what newer requests wrote, and what it does by filter. */
+static void print_filters(mola_buf *out, const sim_op *op)
+{
+    long long v = judge_op_number(op);
+    if (op->newer) {
+        mola_buf_print(out, ",\"upsert_condition\":[\"v\",\"Lt\",{\"$ref_new\":\"v\"}]");
+        if (op->patches)
+            mola_buf_print(out, ",\"patch_condition\":[\"w\",\"Lt\",{\"$ref_new\":\"w\"}]");
+        if (op->deletes)
+            mola_buf_print(out, ",\"delete_condition\":[\"v\",\"Lt\",%lld]", v);
+    }
+    if (op->sweep)
+        mola_buf_print(out, ",\"delete_by_filter\":[\"v\",\"Lt\",%lld]", (long long)op->sweep);
+}
+
 static void print_body(mola_buf *out, const sim_op *op)
 {
     long long v = judge_op_number(op);
@@ -73,8 +88,10 @@ static void print_body(mola_buf *out, const sim_op *op)
             mola_buf_print(out, "%s%u", first ? ",\"deletes\":[" : ",", d);
             first = false;
         }
-    mola_buf_print(out, "%s%s}", op->deletes ? "]" : "",
+    mola_buf_print(out, "%s%s", op->deletes ? "]" : "",
                    op->must_exist ? ",\"create_namespace\":false" : "");
+    print_filters(out, op);
+    mola_buf_print(out, "}");
 }
 
 /* Sends the request and waits for its answer. */
@@ -145,6 +162,9 @@ void sim_writer(void *argument)
         if (op->kind == OP_WRITE) {
             op->x = sim_below(5) == 0 ? (uint8_t)(1 + sim_below(2)) : 0;
             op->must_exist = sim_below(4) == 0;
+            op->newer = sim_below(3) == 0;
+            if (sim_below(16) == 0 && judge_op_number(op) > 100)
+                op->sweep = judge_op_number(op) - (int64_t)sim_below(100);
         }
         op->must_exist = op->must_exist || op->name >= PLAIN_NAMES;
         perform(op);
@@ -251,4 +271,6 @@ void sim_boot(void *argument)
     }
     if (node->index == 0)
         add_client(node, WORKERS * WRITERS, sim_admin);
+    if (limits.forks)
+        node_fiber(node, sim_forker, NULL);
 }

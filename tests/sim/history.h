@@ -32,6 +32,7 @@ typedef struct incarnation {
     uint8_t nsid[16];
     uint32_t name;
     bool born, over; /* over: ns/{name} has gone on */
+    bool refused;    /* whoever was to make it was told that it was not made */
     bool was_held;   /* there was a holder at some time */
     uint64_t cond_ver, begun_at, over_at;
     uint64_t epoch, first_seq, tail; /* its log: entries first_seq..tail */

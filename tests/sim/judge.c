@@ -181,17 +181,21 @@ uint64_t history_apply(truth *t, const sim_op *op)
     uint64_t patched = 0;
     if (op->x && !t->x_type)
         t->x_type = op->x;
+    for (uint32_t i = 0; i < ROWS; i++) { /* by filter first, then by id */
+        if (t->rows[i].exists && t->rows[i].v < op->sweep)
+            t->rows[i] = (sim_row){0};
+    }
     t->rows[DOCS + op->client] = (sim_row){.exists = true, .v = v, .x = op->x};
     for (uint32_t d = 0; d < DOCS; d++) {
         sim_row *row = &t->rows[d];
-        if (op->upserts >> d & 1)
+        if (op->upserts >> d & 1 && !(op->newer && row->exists && row->v >= v))
             *row = (sim_row){.exists = true, .v = v};
-        if (op->patches >> d & 1 && row->exists) {
+        if (op->patches >> d & 1 && row->exists && !(op->newer && row->has_w && row->w >= v)) {
             row->has_w = true;
             row->w = v;
             patched++;
         }
-        if (op->deletes >> d & 1)
+        if (op->deletes >> d & 1 && !(op->newer && row->v >= v))
             *row = (sim_row){0};
     }
     return patched;

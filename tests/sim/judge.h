@@ -43,6 +43,8 @@ typedef struct {
     uint8_t x;                          /* carried by the marker row */
     bool read_only;                     /* OP_READ_ONLY: the value to set */
     bool must_exist;                    /* create_namespace: false */
+    bool newer;    /* conditions: only over what older requests wrote, by their numbers */
+    int64_t sweep; /* deletes by filter what requests before this one wrote; 0: does not */
     /* what became of it */
     op_outcome outcome;
     mola_err err;
@@ -89,6 +91,8 @@ void judge_eventual(uint32_t name, const mola_view *view, const sim_row rows[ROW
  * child is born, or can be born no more, it needs what it borrows. */
 void judge_borrow(uint32_t name, const uint8_t child[16], uint64_t cond_ver,
                   const mola_manifest *born);
+/* What became of a branch that the production code was to make, as incarnation `child`. */
+void judge_forked(const uint8_t child[16], mola_err err);
 /* A read that began then has failed. */
 void judge_unread(uint64_t began_at, mola_err err);
 /* A view whose objects are gone, although its lease is not over. */
@@ -103,6 +107,6 @@ void judge_violation(const char *format, ...) __attribute__((format(printf, 1, 2
 typedef struct {
     uint64_t done, refused, failed, unknown, reads, absent_reads, eventual_reads, entries, births,
         deaths, healthy, healthy_unclear, healthy_reads, healthy_unread, flushes, merges,
-        collections, deleted_entries, deleted_objects, branches;
+        collections, deleted_entries, deleted_objects, branches, forks;
 } judge_counts;
 judge_counts judge_totals(void);

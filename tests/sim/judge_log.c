@@ -204,11 +204,31 @@ static incarnation *parent_of(const uint8_t child[16], uint64_t first_seq)
     return NULL;
 }
 
+/* Those that the production code makes say it by their chain. */
+static incarnation *parent_by_chain(const mola_entry *entry)
+{
+    for (uint32_t i = 0; i < history.count; i++) {
+        incarnation *n = &history.all[i];
+        uint64_t last = entry->seq - 1;
+        if (last >= n->first_seq && last <= n->tail &&
+            n->at[last - n->first_seq].chain == entry->prev_chain)
+            return n;
+    }
+    return NULL;
+}
+
+static bool borrows(const mola_entry *entry)
+{
+    return entry->flags & (MOLA_ENTRY_BRANCH | MOLA_ENTRY_COPY);
+}
+
 static incarnation *begin(const mola_entry *entry)
 {
     MOLA_ASSERT(history.count < INCARNATIONS_MAX);
     incarnation *parent = NULL;
-    if (entry->flags & MOLA_ENTRY_BRANCH && !(parent = parent_of(entry->nsid, entry->seq)))
+    if (borrows(entry) && !(parent = parent_of(entry->nsid, entry->seq)))
+        parent = parent_by_chain(entry);
+    if (borrows(entry) && !parent)
         judge_violation("a branch from an impossible point");
     if (parent && history_at(parent, entry->seq - 1)->sealed)
         judge_violation("a branch of what was deleted");
@@ -253,7 +273,7 @@ void judge_entry(const uint8_t nsid[16], uint64_t seq, mola_str body, const worl
         return;
     }
     incarnation *n = history_by_nsid(nsid);
-    if (!n && entry.flags & MOLA_ENTRY_CREATE && (seq == 1 || entry.flags & MOLA_ENTRY_BRANCH))
+    if (!n && entry.flags & MOLA_ENTRY_CREATE && (seq == 1 || borrows(&entry)))
         n = begin(&entry);
     if (!n)
         judge_violation("an entry of an incarnation that was never begun");

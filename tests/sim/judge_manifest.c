@@ -303,6 +303,8 @@ static void judge_birth(uint32_t name, const mola_manifest *m, const version *wa
     }
     if (n->born)
         judge_violation("an incarnation was born twice");
+    else if (n->refused)
+        judge_violation("a branch was born that was refused");
     else if (was && !was->deleted)
         judge_violation("a live name was bound to another incarnation");
     else if (m->epoch != (was ? was->epoch : 0) + 1)

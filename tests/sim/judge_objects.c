@@ -110,6 +110,19 @@ void judge_borrow(uint32_t name, const uint8_t child[16], uint64_t cond_ver,
     memcpy(b->needs.nsid, child, 16);
 }
 
+void judge_forked(const uint8_t child[16], mola_err err)
+{
+    incarnation *n = history_by_nsid(child);
+    if (!err && !(n && n->born))
+        judge_violation("a branch was acknowledged, and is not born");
+    else if (err && err != MOLA_UNKNOWN && n && n->born)
+        judge_violation("a branch was refused with %s, and is born", mola_err_name(err));
+    if (!err)
+        history.counts.forks++;
+    else if (err != MOLA_UNKNOWN && n)
+        n->refused = true;
+}
+
 typedef enum { NOBODY, CURRENT, RETIRED, PINNED, TRUSTED, UNBORN } needer;
 static const char *const needers[] = {
     [CURRENT] = "the current version needs it",        [RETIRED] = "it still stands in RETIRED",

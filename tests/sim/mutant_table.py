@@ -3,7 +3,8 @@
 Not here, because no seed of a few minutes shows them: holders listed once instead of twice (I10), where a grandchild
 must come while the collector reads its parent, which has then waited 2 L; an incarnation without a CREATE entry taken for
 dead although it was born after the names were listed, and names taken for read that could not be (I11): check_sweep.c
-makes both happen. Garbage chosen by the age of an object cannot be written down: a LIST gives no age.
+makes both happen. A branch that reads its source before its holders are there (I10): check_branch.c. Garbage chosen by
+the age of an object cannot be written down: a LIST gives no age.
 
 A rare one takes more seeds than there is time for at each change; it is run by its name.
 """
@@ -42,13 +43,15 @@ MUTANTS = [
            "        if (now && !now->sealed && now->seq > on->seq && mola_same_nsid(now->nsid, on->nsid))\n"
            "            return mola_log_append(ctx, name, now, change, after);\n    }\n"
            "    return err == MOLA_UNKNOWN ? answer_unknown(ctx, name) : err;"),
+    mutant("CONDITION_BEFORE_GROUP", WRITE + "evaluate.c",
+           "e->view = draft->seen ? draft->seen : draft->view;", "e->view = draft->view;"),
     # I2, I8: births and deaths
     mutant("MANIFEST_BLIND", NAMESPACE + "publish.c",
            ".when = old->etag.len ? MOLA_PUT_IF_MATCH : MOLA_PUT_IF_ABSENT,", ".when = MOLA_PUT_ALWAYS,"),
     mutant("CREATE_412_IS_LOSS", NAMESPACE + "publish.c",
            "outcome = read_back(&ask.ctx, name, next, &now);", "outcome = MOLA_CAS_LOST;"),
     mutant("MOVED_IS_LOST", NAMESPACE + "birth.c",
-           "outcome = was_born(ctx, name, born.nsid) ? MOLA_CAS_OK : MOLA_CAS_UNKNOWN;", "outcome = MOLA_CAS_LOST;", seeds=4000),
+           "outcome = was_born(ctx, name, born->nsid) ? MOLA_CAS_OK : MOLA_CAS_UNKNOWN;", "outcome = MOLA_CAS_LOST;", seeds=4000),
     mutant("BIRTH_WITHOUT_ENTRY", NAMESPACE + "birth.c",
            "if (!err)\n        err = put_entry(ctx, &first);", "if (!err)\n        (void)put_entry(ctx, &first);"),
     mutant("NSID_REUSED", NAMESPACE + "birth.c",
@@ -90,8 +93,8 @@ MUTANTS = [
     # groups
     mutant("GROUP_HALF_ANSWERED", WRITE + "commit.c",
            "fail_until(r->commit, r->end, MOLA_UNKNOWN,", "fail_until(r->commit, r->end, MOLA_UNAVAILABLE,"),
-    mutant("BLIND_TO_ITS_OWN_GROUP", WRITE + "draft.c",
-           "if (place)\n        return place->rows->ops[place->row] != MOLA_OP_DELETE;\n", ""),
+    mutant("BLIND_TO_ITS_OWN_GROUP", WRITE + "evaluate.c",
+           "if (place)\n            return place->rows->ops[place->row] != MOLA_OP_DELETE;\n", ""),
     # I3: the floor of a living log
     mutant("FLOOR_OURS_ONLY", NAMESPACE + "log.c",
            "if (!mola_hold_settle(&ask->ctx, name, on->nsid, on->seq + 1, seen))",
@@ -190,4 +193,16 @@ MUTANTS = [
            "(view->manifest_ver > m->ver || same_segments(view, m));", "view->nsid;", rare=True),
     mutant("OLDEST_SEGMENT_DECIDES", NAMESPACE + "locate.c",
            "for (uint32_t p = l->view->segment_count; p-- > 0;) {", "for (uint32_t p = 0; p < l->view->segment_count; p++) {", rare=True),
+    # branches, made by the production code
+    mutant("BRANCH_WITHOUT_HOLDERS", NAMESPACE + "branch.c",
+           "err = put_all(b, ops, count);\n    mola_buf_free(&image);", "err = MOLA_OK;\n    mola_buf_free(&image);"),
+    mutant("BRANCH_FORGETS_LINEAGE", NAMESPACE + "branch.c",
+           "if (m->lineage[i].last_seq > m->indexed_seq)", "if (false)"),
+    mutant("BRANCH_SHARES_DELETES", NAMESPACE + "branch.c",
+           "if (!err)\n        err = copy_all_deletes(b);", ""),
+    mutant("BRANCH_OF_ANOTHER_LIFE", NAMESPACE + "branch.c",
+           "if (mola_same_nsid(b->point->nsid, b->from->manifest.nsid))", "if (b->point)"),
+    mutant("BIRTH_LOST_IS_DONE", NAMESPACE + "birth.c",
+           "case MOLA_CAS_LOST:\n        MOLA_SOMETIMES(create_race_lost);\n        return MOLA_CONFLICT;",
+           "case MOLA_CAS_LOST:\n        return MOLA_OK;"),
 ]

@@ -19,6 +19,7 @@ typedef struct {
     bool restless; /* names are deleted and made again all the time */
     bool calm;     /* names live long */
     bool branches;
+    bool forks; /* some of them by the production code */
     bool storm; /* all for the margins of the fence: short W, quick floors, late copies */
     bool lulls; /* now and then nobody writes: all of the log gets indexed and collected */
     /* indexing */
@@ -54,4 +55,5 @@ void sim_admin(void *client);
 void sim_reader(void *client);
 void sim_slow_reader(void *client); /* keeps a view as long as its lease */
 void sim_brancher(void *unused);    /* of a node that nothing happens to */
+void sim_forker(void *client);      /* the production code makes branches */
 void sim_boot(void *node);          /* starts the engine, the indexer, the clients */

@@ -84,7 +84,7 @@ static void pick_storm(void)
     limits.fence_ns = SECONDS(1);
     limits.lease_ns = 10 * limits.fence_ns;
     limits.commit_ns_max = SECONDS(20);
-    limits.restless = limits.branches = limits.narrow = false;
+    limits.restless = limits.branches = limits.forks = limits.narrow = false;
     limits.calm = limits.lulls = limits.hot = true;
     limits.indexers = WORKERS;
     limits.indexed_from = 0;
@@ -132,6 +132,7 @@ static void pick_limits(void)
     limits.branches = sim_below(2);
     pick_indexing();
     pick_storm();
+    limits.forks = limits.branches && sim_below(2);
     show_limits();
 }
 
@@ -349,6 +350,7 @@ static void add_counts(judge_counts *sum, const judge_counts *one)
     sum->deleted_entries += one->deleted_entries;
     sum->deleted_objects += one->deleted_objects;
     sum->branches += one->branches;
+    sum->forks += one->forks;
     sum->healthy += one->healthy;
     sum->healthy_unclear += one->healthy_unclear;
     sum->healthy_reads += one->healthy_reads;
@@ -370,7 +372,8 @@ static void report(uint64_t seeds, const judge_counts *c)
     SHOW(c->eventual_reads, "eventual;");
     SHOW(c->births, "births,");
     SHOW(c->deaths, "deaths,");
-    SHOW(c->branches, "branches;");
+    SHOW(c->branches, "branches,");
+    SHOW(c->forks, "by the production code;");
     SHOW(c->flushes, "flushes,");
     SHOW(c->merges, "merges,");
     SHOW(c->collections, "other versions,");

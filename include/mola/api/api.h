@@ -79,6 +79,8 @@ void mola_api_refuse(mola_api *api, const mola_api_head *head, int status, const
 
 /* SIGTERM has come: readiness answers 503 from now on. */
 void mola_api_drain(mola_api *api);
+/* Waits for operations under way, which need writer and executor: before those are closed. */
+void mola_api_quiet(mola_api *api);
 
 struct mola_namespaces;
 struct mola_writer;
@@ -95,7 +97,11 @@ typedef struct {
     uint64_t request_bytes_max; /* 512 MiB */
     uint64_t query_bytes_max;   /* 8 MiB */
     size_t request_memory_max;  /* arena of one request */
-    uint32_t gzip_from_bytes;   /* replies above this are gzipped when asked for; 1,024 */
+    uint32_t queries_per_namespace; /* slots of its queries, see gate.h; 0: no limit */
+    uint64_t query_wait_ns;         /* for a slot */
+    mola_str org;                   /* whose namespaces these are; empty: the default */
+    uint64_t operation_lease_ns;    /* an operation without progress for so long is taken over */
+    uint32_t gzip_from_bytes;       /* replies above this are gzipped when asked for; 1,024 */
 } mola_api_config;
 mola_err mola_api_open(const mola_api_config *config, mola_api **out, mola_why *why) MOLA_NODISCARD;
 void mola_api_close(mola_api *api); /* after the executor is closed */

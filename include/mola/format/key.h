@@ -27,6 +27,8 @@ mola_key mola_key_deletes(mola_str org, const uint8_t nsid[16], uint64_t base, u
 /* d/{nsid}/r/{id}; id: 1 to 64 bytes, in the alphabet of names */
 mola_key mola_key_holder(mola_str org, const uint8_t nsid[16], mola_str id);
 mola_key mola_key_hint(mola_str org, const uint8_t nsid[16]); /* q/{nsid} */
+/* op/{token}; token: 1 to 64 bytes, in the alphabet of names; empty: the prefix of them all */
+mola_key mola_key_operation(mola_str org, mola_str token);
 /* d/{nsid}/{folder}/, for LIST; folder: w, p, s, x, r. folder 0: d/{nsid}/ */
 mola_key mola_key_folder(mola_str org, const uint8_t nsid[16], char folder);
 mola_key mola_key_incarnations(mola_str org); /* d/ */

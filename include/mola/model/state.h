@@ -11,8 +11,12 @@ enum {
     MOLA_ATTR_ID = 0,
     MOLA_ATTRS_MAX = 1024,
     MOLA_ATTR_NAME_BYTES_MAX = 128,
-    MOLA_VECTOR_ATTRS_MAX = 8
+    MOLA_VECTOR_ATTRS_MAX = 8,
+    MOLA_PARENT_BYTES_MAX = 128
 };
+/* Ids with this bit are no attributes but columns that were made from one, in segments
+ * (format/postings.h). */
+#define MOLA_ATTR_DERIVED UINT32_C(0x80000000)
 typedef enum {
     MOLA_METRIC_NONE = 0,
     MOLA_METRIC_COSINE = 1,
@@ -20,10 +24,10 @@ typedef enum {
     MOLA_METRIC_DOT = 3
 } mola_metric_kind;
 
-/* full_text_search, reference 6.1: kept and shown now, used once text search is built. */
+/* full_text_search, reference 6.1. */
 typedef struct {
     float k1, b, k3;
-    uint8_t tokenizer, language; /* indexes into the tables of names in schema.h */
+    uint8_t tokenizer, language; /* mola_tokenizer, mola_text_language */
     uint16_t max_token_length;
     bool stemming, remove_stopwords, ascii_folding, case_sensitive;
 } mola_fts;
@@ -46,9 +50,11 @@ typedef struct mola_state {
     uint8_t id_type; /* mola_elem UINT, UUID or STRING; NONE: no document and no declaration yet */
     uint8_t metric;  /* mola_metric_kind */
     bool read_only;
-    uint32_t pinned_replicas; /* 0: not pinned */
-    uint32_t shards;          /* 0: not given */
-    uint32_t next_attr;       /* the id that the next new attribute gets */
+    uint32_t pinned_replicas;           /* 0: not pinned */
+    uint32_t shards;                    /* 0: not given */
+    char parent[MOLA_PARENT_BYTES_MAX]; /* a branch: the name that it was branched from */
+    uint8_t parent_bytes;               /* 0: it is no branch */
+    uint32_t next_attr;                 /* the id that the next new attribute gets */
     uint32_t attr_count;
     mola_attr *attrs; /* in order of creation */
 } mola_state;
@@ -57,10 +63,20 @@ mola_state *mola_state_new(mola_heap *heap); /* empty, one owner; NULL: no memor
 /* A copy with room for `more` further attributes (up to 2,048: more names than a namespace may have
  * are refused anyway), to be changed before it is shared. */
 mola_state *mola_state_copy(mola_heap *heap, const mola_state *state, uint32_t more);
+/* Says whose branch it is; empty: it is none. Of a state that is not shared yet. */
+void mola_state_set_parent(mola_state *state, mola_str parent);
+static inline mola_str mola_state_parent(const mola_state *state)
+{
+    return (mola_str){state->parent, state->parent_bytes};
+}
 void mola_state_ref(mola_state *state);
 void mola_state_unref(mola_state *state); /* NULL: nothing to do */
 bool mola_state_eq(const mola_state *a,
                    const mola_state *b); /* same content, attribute ids included */
+
+/* A state with this attribute alone, in the arena: nobody counts references to it, and it borrows
+ * the name. NULL: no memory. */
+const mola_state *mola_state_of_one(mola_arena *arena, const mola_attr *attr, uint8_t id_type);
 
 const mola_attr *mola_state_find(const mola_state *state, mola_str name);
 const mola_attr *mola_state_attr(const mola_state *state, uint32_t id);

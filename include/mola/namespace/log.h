@@ -45,7 +45,9 @@ mola_err mola_log_prove(mola_ctx *ctx, mola_name *name, const mola_view *on) MOL
  * for the client. */
 void mola_log_finish_deletion(mola_ctx *ctx, mola_name *name, const mola_view *sealed);
 
-/* The view `on` would become with `rows` in it, without touching the log: for evaluating filters
- * and conditions of later members of a group. */
-mola_err mola_view_with(mola_ctx *ctx, const mola_view *on, const mola_change *change,
-                        mola_view **out) MOLA_NODISCARD;
+/* The view that `on` (NULL: absence) would become with `change`, without touching the log: what
+ * filters and conditions of later members of a group are evaluated on. Its own memory, and that of
+ * what the rows make, is from `heap`; the rows are copied. One reference to the caller. Looks ids
+ * up: errors as mola_view_fetch. */
+mola_err mola_view_with(mola_ctx *ctx, mola_heap *heap, const mola_view *on,
+                        const mola_change *change, mola_view **out) MOLA_NODISCARD;

@@ -45,6 +45,10 @@ enum { MOLA_STALENESS_SECONDS = 10 }; /* when an eventual read does not say */
 mola_err mola_namespace_read(mola_ctx *ctx, mola_namespaces *all, mola_str text,
                              const mola_freshness *freshness, mola_view **out) MOLA_NODISCARD;
 
+/* Makes a namespace cold on this node: caches in memory and on disk forget it. Errors as a strong
+ * read. */
+mola_err mola_namespace_purge(mola_ctx *ctx, mola_namespaces *all, mola_str text) MOLA_NODISCARD;
+
 /* The cached state of a name, whatever its age, for decoding ahead; NULL: none. One reference to
  * the caller. */
 mola_state *mola_namespace_guess_state(mola_namespaces *all, mola_str text);

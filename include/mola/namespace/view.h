@@ -32,7 +32,8 @@ typedef struct {
 typedef struct {
     mola_ref ref;
     mola_heap *heap;
-    size_t bytes; /* of this block; parts are accounted by themselves */
+    size_t bytes;      /* of this block; parts are accounted by themselves */
+    size_t memory_max; /* what views, parts and pages of segments share: steps are a part of it */
     uint8_t nsid[16];
     uint64_t epoch, seq;                         /* position in the history of the name */
     uint64_t chain;                              /* of entry seq */
@@ -112,6 +113,17 @@ mola_err mola_view_gather(mola_ctx *ctx, const mola_view *view, const mola_row_a
  * at the most, one when there are few ids. Errors as mola_view_fetch. */
 mola_err mola_view_locate(mola_ctx *ctx, const mola_view *view, const mola_column *ids,
                           mola_row_at *at) MOLA_NODISCARD;
+
+/* Rows that are about to be applied, by whoever has them. */
+typedef struct {
+    const mola_rows *rows;
+    bool is_conditional; /* the documents of all rows are read, not only of patches */
+} mola_foreseen;
+/* Brings into memory what applying all of these, one after the other, will look up in segments, so
+ * that it costs two or three batches and not as many for each. A hint: what does not fit is left
+ * out. Errors as mola_view_fetch, but for MOLA_NO_MEMORY. */
+mola_err mola_view_foresee(mola_ctx *ctx, const mola_view *view, const mola_foreseen *rows_ahead,
+                           size_t count) MOLA_NODISCARD;
 
 /* The live row that holds a document, in a part in memory. false: there is none. */
 bool mola_view_find(const mola_view *view, const mola_value *id, uint32_t *part, uint32_t *row);

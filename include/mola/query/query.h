@@ -12,6 +12,9 @@
 typedef struct mola_query mola_query;
 mola_err mola_query_parse(mola_ctx *ctx, mola_json body, mola_query **out) MOLA_NODISCARD;
 const mola_freshness *mola_query_freshness(const mola_query *query);
+/* How many slots of a namespace it takes (reference 1.11): a query 1, a kNN query 2, an aggregation
+ * 4; those of a multi-query together. */
+uint32_t mola_query_weight(const mola_query *query);
 
 typedef struct {
     /* The members of the answer before billing: `"rows":[...]`, `"aggregations":{...}`,
@@ -25,3 +28,19 @@ typedef struct {
  * asked. */
 mola_err mola_query_run(mola_ctx *ctx, const mola_view *view, const mola_kernel *kernel,
                         const mola_query *query, mola_query_result *out) MOLA_NODISCARD;
+
+/* ---- recall (reference 9.11): what a vector search finds of what an exact one does ---- */
+
+typedef struct mola_recall mola_recall; /* as a mola_query */
+/* `body` may be {0}: nothing was sent. */
+mola_err mola_recall_parse(mola_ctx *ctx, mola_json body, mola_recall **out) MOLA_NODISCARD;
+/* Appends the answer. Errors as mola_query_run. */
+mola_err mola_recall_run(mola_ctx *ctx, const mola_view *view, const mola_kernel *kernel,
+                         const mola_recall *recall, mola_buf *out) MOLA_NODISCARD;
+
+/* Runs a single query and appends its plan to `out`, as text for people (reference 9.3): parts,
+ * what zones prune, estimated and true counts of its filters, what the run took. Counting runs each
+ * test of the filters once more, which is not part of what is reported. Errors as mola_query_run.
+ */
+mola_err mola_query_explain(mola_ctx *ctx, const mola_view *view, const mola_kernel *kernel,
+                            const mola_query *query, mola_buf *out) MOLA_NODISCARD;

@@ -6,7 +6,8 @@
  * that are still undecided.
  *
  * Trees and compiled filters live in the arena they were made in; the JSON document must outlive
- * both. Compiled filters are immutable: any number of threads may run one. */
+ * both. Compiled filters are immutable, but for token filters, which keep an analyzer: one thread
+ * at a time. */
 #pragma once
 #include "mola/scan/read.h"
 

@@ -1,10 +1,12 @@
-/* score.h - score expressions over rows (reference 8.4.1, 8.4.2), all clauses but text.
+/* score.h - score expressions over rows (reference 8.4.1, 8.4.2).
  *
  * A tree of clauses, compiled by query/. Scores are computed in f64, clause by clause in the order
  * given, and rounded to f32 once, at the root: what a client sees and what rows are ordered by. NaN
- * (infinity minus infinity) counts as 0. Immutable: any number of threads may run one tree. */
+ * (infinity minus infinity) counts as 0. Immutable but for clauses over texts, which belong to one
+ * request. */
 #pragma once
 #include "mola/scan/filter.h"
+#include "mola/scan/text.h"
 
 typedef enum {
     MOLA_SCORE_SUM,
@@ -16,6 +18,7 @@ typedef enum {
     MOLA_SCORE_DIST,      /* |value - origin|; infinite when absent */
     MOLA_SCORE_SPARSE,    /* dot product of sparse vectors, at least 0 */
     MOLA_SCORE_FILTER,    /* 1 when it matches, else 0 */
+    MOLA_SCORE_TEXT,      /* BM25; 0 when nothing matches */
     MOLA_SCORE_NUMBER,    /* a floor inside MAX */
 } mola_score_kind;
 
@@ -37,6 +40,7 @@ struct mola_score {
     const mola_sparse_term *terms;
     uint32_t term_count;
     const mola_filter *filter;
+    mola_bm25 *text; /* bound before the tree is run */
 };
 
 void mola_score_reads(const mola_score *score, mola_attr_list *attrs);

@@ -12,7 +12,7 @@ enum { MOLA_STEP_BYTES = 32 << 20, MOLA_STEP_SHARE = 8 };
 /* What one step may pin: a part of the memory for views, where that is small. */
 static inline uint64_t mola_step_bytes(const mola_view *view)
 {
-    size_t share = view->heap->limit / MOLA_STEP_SHARE;
+    size_t share = view->memory_max / MOLA_STEP_SHARE;
     return share < MOLA_STEP_BYTES ? share : MOLA_STEP_BYTES;
 }
 
@@ -38,6 +38,9 @@ typedef struct {
     mola_err (*done)(void *of);
     const mola_window_at *order; /* the windows in the order wanted; NULL: all, as they stand */
     size_t order_count;
+    /* All windows will be visited, or nearly: the next step is fetched while this one is computed
+     * on, so two of them are pinned. */
+    bool ahead;
 } mola_walk;
 
 /* Windows without a set bit are passed over. Errors: what the view says, what a visit says,

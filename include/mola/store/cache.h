@@ -43,3 +43,6 @@ typedef struct {
 mola_cache_stats mola_cache_look(mola_cache *cache);
 /* What part (0..1) of these ranges it holds: for hints about warmth. No I/O. */
 double mola_cache_coverage(mola_cache *cache, const mola_store_op *ops, size_t count);
+/* Forgets the first `bytes` of an object. `cache` NULL: nothing to do. No I/O: after a restart the
+ * file may have them again. */
+void mola_cache_forget(mola_cache *cache, mola_str key, uint64_t bytes);

@@ -6,8 +6,7 @@
  * and of Lucene, Lucene's ASCII folding. Change one, and what was indexed before no longer fits:
  * MOLA_TEXT_VERSION rises. */
 #pragma once
-#include "mola/base/heap.h"
-#include "mola/base/str.h"
+#include "mola/base/arena.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -52,11 +51,11 @@ typedef struct {
 enum { MOLA_TOKEN_LENGTH_MAX = 255 };
 
 /* Analyses text by one set of settings. For one thread at a time; it keeps buffers and a cache of
- * stems. The settings are valid: the language has stop words when they shall be removed, and so on.
- * NULL: no memory. */
+ * what words became, some 450 KB once it has seen more than a few. It lives in the arena. The
+ * settings are valid: the language has stop words when they shall be removed, and so on. NULL: no
+ * memory. */
 typedef struct mola_analyzer mola_analyzer;
-mola_analyzer *mola_analyzer_new(mola_heap *heap, const mola_analysis *settings);
-void mola_analyzer_free(mola_analyzer *analyzer); /* NULL: nothing to do */
+mola_analyzer *mola_analyzer_new(mola_arena *arena, const mola_analysis *settings);
 
 typedef struct {
     mola_str term;        /* valid until the next token or the next text */

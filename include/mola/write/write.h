@@ -10,10 +10,11 @@
 #include "mola/namespace/namespace.h"
 
 typedef enum {
-    MOLA_WRITE_ROWS,     /* POST /v2/namespaces/{ns}: body = the write request */
-    MOLA_WRITE_SCHEMA,   /* POST /v1/namespaces/{ns}/schema: body = the map of definitions */
-    MOLA_WRITE_SETTINGS, /* PATCH metadata: body = {read_only?, pinning?} */
-    MOLA_WRITE_DELETE,   /* DELETE: no body */
+    MOLA_WRITE_ROWS,         /* POST /v2/namespaces/{ns}: body = the write request */
+    MOLA_WRITE_SCHEMA,       /* POST /v1/namespaces/{ns}/schema: body = the map of definitions */
+    MOLA_WRITE_SETTINGS,     /* PATCH metadata: body = {read_only?, pinning?} */
+    MOLA_WRITE_DELETE,       /* DELETE: no body */
+    MOLA_WRITE_DELETE_EMPTY, /* the same; MOLA_CONFLICT when it has documents */
 } mola_write_kind;
 
 typedef struct {
@@ -50,6 +51,14 @@ struct mola_write { /* owned by the caller, alive until done() */
 };
 void mola_write_answer_free(mola_write_answer *answer);
 
+/* Limits of one request, and of one namespace (reference 12). 0: what stands behind it. */
+typedef struct {
+    uint64_t unindexed_bytes_max;   /* 2 GiB of log that an indexer is behind; then 429 */
+    uint64_t delete_by_filter_max;  /* 5,000,000 documents */
+    uint64_t patch_by_filter_max;   /* 50,000 documents ... */
+    uint64_t patch_by_filter_bytes; /* ... and 512 MiB of values written into them */
+} mola_write_limits;
+
 typedef struct mola_writer mola_writer;
 typedef struct {
     mola_env *env;
@@ -59,6 +68,7 @@ typedef struct {
     uint64_t group_bytes_max; /* 16 MiB: an entry is cut there; a larger request goes out of line */
     uint64_t commit_ns_max;   /* 10 s: after that an outcome stays unknown */
     uint32_t waiting_max;     /* members that may wait for one namespace; more: 429 */
+    mola_write_limits limits;
 } mola_writer_config;
 mola_err mola_writer_open(const mola_writer_config *config, mola_writer **out) MOLA_NODISCARD;
 void mola_writer_close(mola_writer *writer); /* answers what waits with 503 */

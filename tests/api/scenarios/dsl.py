@@ -31,10 +31,16 @@ class Approx:
 
 
 class Check:
-    """Expects what a function says yes to."""
+    """Expects what a function says yes to. An answer of another form, which the function trips over, is no yes."""
 
     def __init__(self, test, words):
         self.test, self.words = test, words
+
+    def agrees(self, value):
+        try:
+            return self.test(value)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+            return False
 
 
 class Fails:
@@ -68,13 +74,14 @@ class Step:
 
 
 class Scenario:
-    """`items`: the items of the contract's conformance list it stands for. `without`: SDKs that cannot express it, and
-    why. `usual_only`: what it says holds only while nothing has been indexed."""
+    """`items`: the items of the contract's conformance list it stands for. `without`: SDKs that cannot express it (or
+    "model": what the model server does not speak), and why. `usual_only`: what it says holds only while nothing has been
+    indexed. `one_server`: it holds only where one server answers everything."""
 
-    def __init__(self, name, group, steps, items=(), without=None, usual_only=False):
+    def __init__(self, name, group, steps, items=(), without=None, usual_only=False, one_server=False):
         self.name, self.group, self.steps = name, group, list(steps)
         self.items = (items,) if isinstance(items, int) else tuple(items)
-        self.without, self.usual_only = without or {}, usual_only
+        self.without, self.usual_only, self.one_server = without or {}, usual_only, one_server
 
     def full(self, letter):
         return f"{self.name}-{letter}"
@@ -187,6 +194,11 @@ def together(*steps):
     return Step("together", None, {}, [step.expect for step in steps], steps=list(steps))
 
 
+def race(test, words, *steps):
+    """Steps sent at the same time, of which a test sees all outcomes: objects with `ok` or `error`."""
+    return Step("together", None, {}, Check(lambda answer: test(answer["together"]), words), steps=list(steps))
+
+
 def http(method, path, expect, body=None, **more):
     """A request by the SDK's own HTTP client, for what has no method: status, headers and text come back."""
     return Step("http", None, body, expect, method=method, path=path, **more)
@@ -220,7 +232,7 @@ def plain(scenario, step):
 def differs(expect, got, path, scenario):
     """What is wrong with an answer, in words; None: nothing."""
     if isinstance(expect, Check):
-        return None if expect.test(got) else f"{path}: {got!r} is not {expect.words}"
+        return None if expect.agrees(got) else f"{path}: {got!r} is not {expect.words}"
     if isinstance(expect, Approx):
         good = type(got) in (int, float) and math.isclose(got, expect.value, rel_tol=expect.tolerance, abs_tol=2e-6)
         return None if good else f"{path}: {got!r} is not about {expect.value!r}"

@@ -4,10 +4,13 @@ fault, the rest goes to the server.
     /busy/...     the first two tries of a request are told 503        /limited/...  the first try is told 429, come in 10 ms
     /refused/...  always 409 that must not be tried again              /reset/...    the first try is cut without an answer
     /slow/...     the first try is answered after two seconds          /lost/...     the first try is carried out, its answer lost
-    /seen/...     nothing fails; answers say what was sent: x-seen-... for headers of the request, x-answer-encoding for that of the answer"""
+    /turns/...    nothing fails; several servers are asked in turn
+    /seen/...     nothing fails; answers say what was sent: x-seen-... for headers of the request,
+                  x-answer-encoding for that of the answer"""
 import collections
 import http.client
 import http.server
+import itertools
 import json
 import socket
 import threading
@@ -33,7 +36,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return data
 
     def any_method(self):
-        fault, _, rest = self.path[1:].partition("/")
+        # Where an operation is polled, a server says as a path of its own.
+        fault, _, rest = ("", "", self.path[1:]) if self.path.startswith(("/v1/", "/v2/")) else self.path[1:].partition("/")
         body = self.body()
         with self.server.lock:
             self.server.tries[self.command, self.path] += 1
@@ -62,7 +66,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send(status, {"Content-Type": "application/json", **headers}, text)
 
     def forward(self, path, body):
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.next_port(), timeout=60)
         headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP}
         connection.request(self.command, path, body or None, headers)
         answer = connection.getresponse()
@@ -93,10 +97,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class Proxy(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, port):
+    def __init__(self, ports):
         super().__init__(("127.0.0.1", 0), Handler)
-        self.port, self.tries, self.lock = port, collections.Counter(), threading.Lock()
+        self.ports, self.tries, self.lock = itertools.cycle(ports), collections.Counter(), threading.Lock()
         threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def next_port(self):
+        with self.lock:
+            return next(self.ports)
 
     def handle_error(self, request, client_address):
         pass  # clients go away in the middle here; that is the point

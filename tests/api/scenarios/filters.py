@@ -128,7 +128,8 @@ for number, pattern in enumerate(["*.rs", "src/*", "??????.??", "README.?d", "[a
     glob(f"glob_{number}", FILL_FILES, found(good, ["f", "Glob", pattern]),
          found([n for n in range(7) if n not in good], ["f", "NotGlob", pattern]), items=23)
 glob("alternatives_and_escapes", FILL_FILES, found([0, 2], ["f", "Glob", "{src/m*,READ*}"]), found([4], ["f", "Glob", "src/\\[x\\].rs"]),
-     found([0, 1, 4], ["f", "Glob", "**.rs"]), found([0, 1, 4], ["f", "Glob", "src/**"]), found([0, 1], ["f", "Glob", "src/**/m*.rs"]), items=23)
+     found([0, 1, 4], ["f", "Glob", "**.rs"]), found([0, 1, 4], ["f", "Glob", "src/**"]), found([0, 1], ["f", "Glob", "src/**/m*.rs"]),
+     items=23)
 glob("case_blind", FILL_FILES, found([2], ["f", "IGlob", "readme.*"]), found([0, 1, 3, 4, 5, 6], ["f", "NotIGlob", "readme.*"]),
      found([], ["f", "Glob", "readme.*"]), items=23)
 glob("on_arrays", put({"id": 1, "t": ["one", "two"]}, {"id": 2, "t": []}, {"id": 3}, schema={"t": {"type": "[]string", "glob": True}}),

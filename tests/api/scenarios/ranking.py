@@ -19,7 +19,8 @@ for name in ("name", "age", "id"):
     for direction in ("asc", "desc"):
         add(f"order_{name}_{direction}", FILL, ids(ordered((name, direction)), rank_by=[name, direction], limit=10), items=15)
 add("order_of_a_string_column", write(upsert_columns={"id": [1, 2, 3, 4], "s": ["b", "a", "d", "c"]}, affected=4),
-    rows([{"id": n, "s": s} for n, s in ((2, "a"), (1, "b"), (4, "c"), (3, "d"))], rank_by=["s", "asc"], top_k=10, include_attributes=["s"]),
+    rows([{"id": n, "s": s} for n, s in ((2, "a"), (1, "b"), (4, "c"), (3, "d"))], rank_by=["s", "asc"], top_k=10,
+        include_attributes=["s"]),
     rows([{"id": n, "s": s} for n, s in ((3, "d"), (4, "c"))], rank_by=["s", "desc"], top_k=2, include_attributes=["s"]), items=15)
 for keys in ((("age", "desc"), ("name", "asc")), (("team", "asc"), ("age", "asc"), ("id", "desc")), (("age", "asc"), ("team", "desc"))):
     add("order_" + "_".join(name + "_" + direction for name, direction in keys), FILL,
@@ -36,7 +37,8 @@ add("no_order", put({"id": 1, "t": ["a"], "hidden": "x"}, schema={"hidden": {"ty
     fails(400, "nothing", query(rank_by=["nothing", "asc"], limit=1)), items=17)
 add("no_rank", put({"id": 3}, {"id": 1}, {"id": 2}), ids([1, 2], limit=2), ids([2, 3], filters=["id", "Gt", 1], limit=5), items=15)
 for name, rank in {"text": "id", "direction": ["id", "up"], "operator": ["id", "Near", 1]}.items():
-    add(f"rank_shape_{name}", FILL, fails(422, "data did not match any variant of untagged enum RankInput", query(rank_by=rank, limit=1)), items=15)
+    add(f"rank_shape_{name}", FILL, fails(422, "data did not match any variant of untagged enum RankInput", query(rank_by=rank, limit=1)),
+        items=15)
 add("rank_of_nothing", FILL, fails(400, "rank_by cannot be empty", query(rank_by=[], limit=1)), items=15)
 add("limits", FILL, fails(400, "rank_by queries must specify top_k or limit", query(rank_by=["id", "asc"])),
     *(fails(400, "top_k must be between 1 and 10000", query(rank_by=["id", "asc"], limit=n)) for n in (0, 10001)),
@@ -50,6 +52,15 @@ add("limit_per", FILL, ids([1, 2, 5], rank_by=["id", "asc"], limit={"total": 9, 
     fails(400, "", query(rank_by=["id", "asc"], limit={"total": 2, "per": {"attributes": [], "limit": 1}})),
     fails(400, "", query(rank_by=["id", "asc"], limit={"total": 2, "per": {"attributes": ["team"], "limit": 3}})),
     fails(422, "", query(rank_by=["id", "asc"], limit={"total": 2, "per": {"attributes": None, "limit": 1}})), items=35)
+
+PAIRS = put(*({"id": n, "n": n, **({"k": "ab"[n % 3 - 1]} if n % 3 else {})} for n in range(1, 13)))
+add("limit_per_counts_null_as_a_key", PAIRS,
+    ids([1, 2, 3, 4, 5, 6], rank_by=["n", "asc"], limit={"total": 12, "per": {"attributes": ["k"], "limit": 2}}),
+    ids([12, 11, 10], rank_by=["n", "desc"], limit={"total": 12, "per": {"attributes": ["k"], "limit": 1}}), items=35)
+add("offset_comes_after_per", PAIRS,
+    ids([3, 4, 5], rank_by=["n", "asc"], offset=2, limit={"total": 3, "per": {"attributes": ["k"], "limit": 2}}),
+    ids([6], rank_by=["n", "asc"], offset=5, limit={"total": 3, "per": {"attributes": ["k"], "limit": 2}}),
+    ids([], rank_by=["n", "asc"], offset=6, limit={"total": 3, "per": {"attributes": ["k"], "limit": 2}}), items=35)
 
 # What comes back.
 add("include_and_exclude", FILL, rows([{"id": 1}], rank_by=["id", "asc"], limit=1),
@@ -154,13 +165,21 @@ total("groups_of_two", put(*({"id": n, "a": n % 2, "b": "xy"[n % 3 % 2]} for n i
 total("groups_of_elements", FILL_SALES,
       groups([{"tag": None, "c": 2}, {"tag": "hot", "c": 2}, {"tag": "new", "c": 1}], aggregate_by={"c": ["Count"]},
              group_by=[{"tag": ["ForEachUnique", "tags"]}]), items=24)
+total("an_element_counts_once_a_row", put({"id": 1, "t": ["x", "x", "y"], "n": 5}, {"id": 2, "t": ["x"], "n": 2}),
+      groups([{"t1": "x", "c": 2, "n": 7}, {"t1": "y", "c": 1, "n": 5}], aggregate_by={"c": ["Count"], "n": ["Sum", "n"]},
+             group_by=[{"t1": ["ForEachUnique", "t"]}]), items=24)
+total("groups_of_elements_and_more", FILL_SALES,
+      groups([{"tag": None, "shop": None, "c": 1}, {"tag": None, "shop": "a", "c": 1}, {"tag": "hot", "shop": "a", "c": 1},
+              {"tag": "hot", "shop": "b", "c": 1}, {"tag": "new", "shop": "a", "c": 1}], aggregate_by={"c": ["Count"]},
+             group_by=[{"tag": ["ForEachUnique", "tags"]}, "shop"]), items=24)
 total("first_groups", FILL_SALES,
       groups([{"shop": None, "c": 1}, {"shop": "a", "c": 3}], aggregate_by={"c": ["Count"]}, group_by=["shop"], top_k=2),
       groups([{"shop": None, "c": 1}], aggregate_by={"c": ["Count"]}, group_by=["shop"], limit=1), items=24)
 total("aggregation_refusals", FILL_SALES, fails(400, "", query(aggregate_by={"c": ["Count"]}, group_by=["id"])),
       fails(400, "", query(aggregate_by={"c": ["Count"]}, group_by=["shop", "shop"])),
       fails(400, "", query(aggregate_by={"c": ["Count"]}, group_by=["nothing"])),
-      fails(400, "", query(aggregate_by={"shop": ["Count"]}, group_by=["shop"])), fails(400, "", query(aggregate_by={"c": ["Sum", "shop"]})),
+      fails(400, "", query(aggregate_by={"shop": ["Count"]}, group_by=["shop"])),
+      fails(400, "", query(aggregate_by={"c": ["Sum", "shop"]})),
       fails(400, "", query(group_by=["shop"], limit=1)), fails(422, "", query(aggregate_by={"c": ["Median", "n"]})),
       fails(422, "", query(aggregate_by={"c": ["Count"]}, group_by="shop")),
       fails(422, "", query(aggregate_by={"c": ["Count"]}, rank_by=["id", "asc"])),
@@ -169,7 +188,8 @@ total("aggregation_refusals", FILL_SALES, fails(400, "", query(aggregate_by={"c"
 # Several queries at once.
 many = group("multi_query")
 many("two_kinds_at_once", FILL,
-     multi([Rows([1, 2]), Has(aggregations={"c": 5}), Has(aggregation_groups=[{"team": None, "c": 1}, {"team": "blue", "c": 2}, {"team": "red", "c": 2}])],
+     multi([Rows([1, 2]), Has(aggregations={"c": 5}), Has(aggregation_groups=[{"team": None, "c": 1}, {"team": "blue", "c": 2},
+         {"team": "red", "c": 2}])],
            {"rank_by": ["id", "asc"], "limit": 2}, {"aggregate_by": {"c": ["Count"]}},
            {"aggregate_by": {"c": ["Count"]}, "group_by": ["team"]}), items=35)
 many("sixteen_queries", FILL, multi([Rows([1])] * 16, *[{"rank_by": ["id", "asc"], "limit": 1}] * 16),
@@ -192,7 +212,8 @@ TWO = ({"rank_by": [["age", "desc"], ["id", "asc"]], "limit": 5}, {"rank_by": ["
 many("fused", FILL, multi([fused(FIRST, SECOND)], *TWO, rerank_by=["RRF"]), items=35)
 many("fused_with_weights", FILL, multi([fused(FIRST, SECOND, constant=10, weights=[1, 3])], *TWO,
                                        rerank_by=["RRF", {"rank_constant": 10, "weights": [1, 3]}]), items=35)
-many("fused_pages", FILL, *(multi([fused(FIRST, SECOND)[start:start + 2]], *TWO, rerank_by=["RRF"], limit=2, offset=start) for start in (0, 2, 4)),
+many("fused_pages", FILL, *(multi([fused(FIRST, SECOND)[start:start + 2]], *TWO, rerank_by=["RRF"], limit=2,
+    offset=start) for start in (0, 2, 4)),
      multi([fused(FIRST, SECOND)[:3]], *TWO, rerank_by=["RRF", {}], limit={"total": 3}),
      fails(400, "", multi([], *TWO, rerank_by=["RRF"], offset=1)), fails(400, "", multi([], *TWO, limit=2, offset=1)), items=35)
 many("fused_attributes_are_merged", FILL,
@@ -206,7 +227,8 @@ many("fusion_refusals", FILL,
      fails(400, "", multi([], TWO[0], {"aggregate_by": {"c": ["Count"]}}, rerank_by=["RRF"])),
      fails(422, "", query(rank_by=["id", "asc"], limit=1, rerank_by=["RRF"])), items=35)
 many("models_are_not_configured", put({"id": 1, "t": "x"}),
-     fails(400, "", query(rank_by=["id", "asc"], limit=1, include_attributes=["t"], rerank_by={"model": "a/b", "attribute": "t", "query": "x"})),
+     fails(400, "", query(rank_by=["id", "asc"], limit=1, include_attributes=["t"],
+         rerank_by={"model": "a/b", "attribute": "t", "query": "x"})),
      fails(422, "", query(rank_by=["id", "asc"], limit=1, rerank_by={"model": "a/b"})),
      fails(400, "", put({"id": 2, "t": "x"}, schema={"t": {"type": "string", "embed": "a/b"}})),
      fails(400, "", query(rank_by=["t", "ANN", ["Embed", "x"]], limit=1)), all_rows({"id": 1, "t": "x"}), items=38)
@@ -216,9 +238,11 @@ state = group("consistency")
 state("levels", put({"id": 1}), ids([1], rank_by=["id", "asc"], limit=1, consistency={"level": "strong"}),
       ids([1], rank_by=["id", "asc"], limit=1, consistency={"level": "eventual"}),
       ids([1], rank_by=["id", "asc"], limit=1, consistency={"level": "eventual", "max_staleness_seconds": 0}),
-      multi([Rows([1])], {"rank_by": ["id", "asc"], "limit": 1}, consistency={"level": "eventual", "max_staleness_seconds": 3600}), items=34)
+      multi([Rows([1])], {"rank_by": ["id", "asc"], "limit": 1}, consistency={"level": "eventual", "max_staleness_seconds": 3600}),
+      items=34)
 state("own_writes_are_seen", put({"id": 1}), *(step for n in range(2, 6) for step in (
-    put({"id": n}), ids(range(1, n + 1), rank_by=["id", "asc"], limit=9, consistency={"level": "eventual", "max_staleness_seconds": 3600}))), items=34)
+    put({"id": n}), ids(range(1, n + 1), rank_by=["id", "asc"], limit=9,
+        consistency={"level": "eventual", "max_staleness_seconds": 3600}))), items=34, one_server=True)
 state("consistency_refusals", put({"id": 1}),
       *(fails(422, text, query(rank_by=["id", "asc"], limit=1, consistency=value)) for text, value in (
           ('invalid type: string "eventual", expected struct Consistency', "eventual"), ("missing field `level`", {}),

@@ -2,7 +2,7 @@
 import base64
 import struct
 
-from dsl import (ANY, Has, all_ids, all_rows, delete_all, exists, fails, found, group, http, ids, op, put, query, rows,
+from dsl import (ANY, Has, Rows, all_ids, all_rows, delete_all, exists, fails, found, group, http, ids, op, put, query, rows,
                  together, write)
 
 add = group("rows")
@@ -135,6 +135,14 @@ add("encryption_by_default", put({"id": 1}, encryption={"mode": "default"}), op(
 add("backpressure_may_be_disabled", put({"id": 1}, disable_backpressure=True), all_ids(1), items=1)
 add("unknown_members_are_ignored", put({"id": 1}, something_new={"a": 1}),
     ids([1], rank_by=["id", "asc"], limit=1, something_new=True), items=1)
+
+add("thousand_attributes", put({"id": 1, **{f"a{n}": n for n in range(1023)}}),
+    fails(400, "1", write(upsert_rows=[{"id": 2, "one_more": 1}])), put({"id": 2, "a5": 5}), all_ids(1, 2), items=1)
+add("two_thousand_rows", write(upsert_columns={"id": list(range(2000)), "n": [n * n % 97 for n in range(2000)]}, affected=2000),
+    write(deletes=list(range(0, 2000, 2)), affected=1000), op("scan", {"rows": Rows(range(1, 2000, 2)), "pages": 4}).but(page=300),
+    found([n for n in range(1, 2000, 2) if n * n % 97 == 4], ["n", "Eq", 4]), items=1)
+add("values_of_a_mebibyte", put({"id": 1, "raw": base64.b64encode(bytes(range(256)) * 4096).decode()}, schema={"raw": "bytes"}),
+    all_rows({"id": 1, "raw": base64.b64encode(bytes(range(256)) * 4096).decode()}), items=1)
 
 # Every type.
 EVERY = {"s": "straße 日本 🐡", "n": -7, "u": 7, "f": 0.1, "b": True, "g": UUIDS[0], "d": "2024-03-02T12:30:15.125000000Z",

@@ -1,4 +1,6 @@
-"""The official Python SDK carries out the scenario table: runner.py TABLE BASE_URL FAULTS_URL. One line of JSON a scenario."""
+"""The official Python SDK carries out the scenario table: runner.py sync|async TABLE BASE_URL FAULTS_URL. One line of JSON
+a scenario. Its asynchronous client has another transport; here one event loop serves all threads."""
+import asyncio
 import concurrent.futures
 import inspect
 import json
@@ -14,8 +16,20 @@ DEADLINE_SECONDS = 30
 
 
 class Runner:
-    def __init__(self, base_url, faults_url):
+    def __init__(self, kind, base_url, faults_url):
         self.base_url, self.faults_url, self.clients, self.lock = base_url, faults_url, {}, threading.Lock()
+        self.kind = turbopuffer.AsyncTurbopuffer if kind == "async" else turbopuffer.Turbopuffer
+        self.loop = asyncio.new_event_loop()
+        threading.Thread(target=self.loop.run_forever, daemon=True).start()
+
+    def wait(self, value):
+        """What a call gives; the asynchronous client gives something to wait for."""
+        if not inspect.isawaitable(value):
+            return value
+
+        async def waiting():
+            return await value
+        return asyncio.run_coroutine_threadsafe(waiting(), self.loop).result()
 
     def client(self, options):
         """The client with these options; users keep theirs, too."""
@@ -28,7 +42,10 @@ class Runner:
     def new_client(self, api_key="tpuf_any", max_retries=0, region=None, closed=False, through=None, **options):
         base = f"{self.faults_url}/{through}" if through else "http://127.0.0.1:9" if closed else self.base_url
         base += "/{region}" if region else ""
-        return turbopuffer.Turbopuffer(api_key=api_key, base_url=base, region=region, max_retries=max_retries, **options)
+
+        async def made():
+            return self.kind(api_key=api_key, base_url=base, region=region, max_retries=max_retries, **options)
+        return self.wait(made())
 
     def call(self, step):
         handler = getattr(self, "do_" + step["op"], None)
@@ -37,8 +54,8 @@ class Runner:
             return handler(client, step)
         namespace = client.namespace(step["ns"])
         if step.get("raw"):
-            return self.raw(getattr(namespace.with_raw_response, step["op"])(**self.arguments(step)))
-        return answer_of(getattr(namespace, step["op"])(**self.arguments(step)))
+            return self.raw(self.wait(getattr(namespace.with_raw_response, step["op"])(**self.arguments(step))))
+        return answer_of(self.wait(getattr(namespace, step["op"])(**self.arguments(step))))
 
     @staticmethod
     def arguments(step):
@@ -50,20 +67,23 @@ class Runner:
         rest = {key: value for key, value in body.items() if key not in known}
         return {**{key: value for key, value in body.items() if key in known}, **({"extra_body": rest} if rest else {})}
 
-    @staticmethod
-    def raw(response):
-        parsed = response.parse()
+    def raw(self, response):
+        parsed = self.wait(response.parse())
         return {"status": response.status_code, "headers": {k.lower(): v for k, v in response.headers.items()},
-                "text": response.text(), "parsed": answer_of(parsed)}
+                "text": self.wait(response.text()), "parsed": answer_of(parsed)}
 
     def do_exists(self, client, step):
-        return client.namespace(step["ns"]).exists()
+        return self.wait(client.namespace(step["ns"]).exists())
 
     def do_list(self, client, step):
-        return {"ids": [entry.id for entry in client.namespaces(**step["body"])]}
+        entries = client.namespaces(**step["body"])
+
+        async def collected():
+            return [entry async for entry in entries]
+        return {"ids": [entry.id for entry in (self.wait(collected()) if hasattr(entries, "__aiter__") else entries)]}
 
     def do_list_page(self, client, step):
-        page = client.namespaces(**step["body"])
+        page = self.wait(client.namespaces(**step["body"]))
         return {"ids": [entry.id for entry in page.namespaces], "next_cursor": page.next_cursor}
 
     def do_scan(self, client, step):
@@ -76,7 +96,7 @@ class Runner:
             request = {**step["body"], "rank_by": ("id", "asc"), "limit": limit}
             if both:
                 request["filters"] = ("And", both)
-            page = answer_of(namespace.query(**request))["rows"]
+            page = answer_of(self.wait(namespace.query(**request)))["rows"]
             rows, pages = rows + page, pages + 1
             if len(page) < limit:
                 return {"rows": rows, "pages": pages}
@@ -85,7 +105,7 @@ class Runner:
         """Polls an operation until it has finished."""
         end = time.monotonic() + DEADLINE_SECONDS
         while time.monotonic() < end:
-            operation = answer_of(client.namespace(step["ns"]).poll_copy_from(step["token"]))
+            operation = answer_of(self.wait(client.namespace(step["ns"]).poll_copy_from(step["token"])))
             if operation["status"] != "running":
                 return operation
             time.sleep(0.05)
@@ -96,7 +116,7 @@ class Runner:
         end = time.monotonic() + DEADLINE_SECONDS
         while time.monotonic() < end:
             try:
-                if client.namespace(step["ns"]).metadata().index.status == "up-to-date":
+                if self.wait(client.namespace(step["ns"]).metadata()).index.status == "up-to-date":
                     return {}
             except turbopuffer.NotFoundError:
                 return {}
@@ -104,8 +124,8 @@ class Runner:
         raise TimeoutError("the index never became up to date")
 
     def do_http(self, client, step):
-        response = client.request(cast_to=httpx2.Response, options=turbopuffer._models.FinalRequestOptions.construct(
-            method=step["method"].lower(), url=step["path"], json_data=step.get("body"), headers=step.get("headers", {})))
+        response = self.wait(client.request(cast_to=httpx2.Response, options=turbopuffer._models.FinalRequestOptions.construct(
+            method=step["method"].lower(), url=step["path"], json_data=step.get("body"), headers=step.get("headers", {}))))
         return {"status": response.status_code, "headers": {k.lower(): v for k, v in response.headers.items()},
                 "text": response.text, "parsed": response.json() if response.text.startswith(("{", "[")) else None}
 
@@ -164,9 +184,10 @@ def filled(value, saved):
 
 
 def main():
-    with open(sys.argv[1], encoding="utf-8") as file:
-        table = json.load(file)
-    runner = Runner(*sys.argv[2:])
+    kind, file, *urls = sys.argv[1:]
+    with open(file, encoding="utf-8") as text:
+        table = json.load(text)
+    runner = Runner(kind, *urls)
     with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
         for report in pool.map(runner.scenario, table):
             print(json.dumps(report))

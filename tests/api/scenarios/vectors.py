@@ -71,7 +71,8 @@ add("metric_of_the_query", put(*FIVE, distance_metric="euclidean_squared"),
     fails(400, "istance metric mismatch", query(rank_by=["vector", "ANN", [0, 0]], limit=1, distance_metric="cosine_distance")),
     fails(422, "", query(rank_by=["vector", "ANN", [0, 0]], limit=1, distance_metric="manhattan")), items=5)
 add("overwritten_and_deleted_vectors", put(*FIVE, distance_metric="euclidean_squared"),
-    put({"id": 1, "vector": [9, 9]}), write(deletes=[2], affected=1), ids([3, 4, 5, 1], rank_by=["vector", "ANN", [0, 0]], limit=9), items=5)
+    put({"id": 1, "vector": [9, 9]}), write(deletes=[2], affected=1), ids([3, 4, 5, 1], rank_by=["vector", "ANN", [0, 0]], limit=9),
+    items=5)
 add("include_vectors_or_not", put(*FIVE[:1], distance_metric="euclidean_squared"),
     rows([{"id": 1, "$dist": 0.02, "vector": [0.1, 0.1]}], rank_by=["vector", "ANN", [0, 0]], limit=1, include_attributes=["vector"]),
     rows([{"id": 1, "$dist": 0.02}], rank_by=["vector", "ANN", [0, 0]], limit=1), items=5)
@@ -91,12 +92,14 @@ add("columns_of_other_widths", FILL_WIDE,
 add("encodings_keep_their_width", FILL_WIDE,
     rows([{"id": 1, "vector": coded([0.1, 0.7]), "half": coded([0.5, 0.123456789], "e"), "tiny": coded([-128, 0, 127], "b")}],
          rank_by=["id", "asc"], limit=1, include_attributes=["vector", "half", "tiny"], vector_encoding="base64"), items=11)
-add("i8_holds_small_integers", fails(400, "tiny", put({**WIDE[0], "tiny": [0, 0, 128]}, schema=WIDTHS, distance_metric="euclidean_squared")),
+add("i8_holds_small_integers", fails(400, "tiny", put({**WIDE[0], "tiny": [0, 0, 128]}, schema=WIDTHS,
+    distance_metric="euclidean_squared")),
     fails(400, "tiny", put({**WIDE[0], "tiny": [0, 0, 0.5]}, schema=WIDTHS, distance_metric="euclidean_squared")), items=40)
 add("base64_for_two_columns", put({"id": 1, "vector": coded([1, 2]), "half": coded([0.5, 0.25]), "tiny": coded([1, 2, 3])},
                                   schema=WIDTHS, distance_metric="cosine_distance"),
     all_rows({"id": 1, "vector": [1, 2], "half": [0.5, 0.25], "tiny": [1, 2, 3]}), items=40)
-add("every_vector_in_every_row", FILL_WIDE, fails(400, "half", write(upsert_rows=[{"id": 3, "vector": [1, 2], "tiny": [1, 2, 3]}])), items=40)
+add("every_vector_in_every_row", FILL_WIDE, fails(400, "half", write(upsert_rows=[{"id": 3, "vector": [1, 2], "tiny": [1, 2, 3]}])),
+    items=40)
 add("vector_columns_are_fixed", put({"id": 1, "vector": [1, 2]}, distance_metric="cosine_distance"),
     fails(400, "", put({"id": 2, "vector": [1, 2], "more": [1, 2]}, schema={"more": {"type": "[2]f32", "ann": True}})),
     fails(400, "", op("update_schema", ANY, {"vector": {"type": "[3]f32", "ann": True}}), attribute="vector"), items=40)
@@ -119,6 +122,18 @@ add("two_vector_queries_at_once", FILL_WIDE,
     multi([[{"id": 2, "$dist": 0}, {"id": 1, "$dist": 0.25}], [{"id": 1, "$dist": 0}]],
           {"rank_by": ["vector", "ANN", [0.5, 1.0]], "limit": 2}, {"rank_by": ["tiny", "ANN", [-128, 0, 127]], "limit": 1}), items=40)
 
+EIGHT = {f"v{n}": {"type": "[2]f32", "ann": True} for n in range(8)}
+add("eight_vector_columns", put({"id": 1, **{f"v{n}": [n, 1] for n in range(8)}}, schema=EIGHT, distance_metric="euclidean_squared"),
+    rows([{"id": 1, "$dist": 1}], rank_by=["v7", "ANN", [6, 1]], limit=1),
+    fails(400, "8", put({"id": 1, **{f"v{n}": [n, 1] for n in range(9)}}, ns="b", distance_metric="euclidean_squared",
+                        schema={**EIGHT, "v8": {"type": "[2]f32", "ann": True}})), items=40)
+add("sparse_of_1024", put({"id": 1, "w": {f"k{n}": 1 for n in range(1024)}}),
+    fails(400, "1024", put({"id": 2, "w": {f"k{n}": 1 for n in range(1025)}})), items=40)
+add("thousands_of_dimensions", put({"id": 1, "vector": [0.5] * 3073}, {"id": 2, "vector": [0.25] * 3073},
+    distance_metric="euclidean_squared"),
+    rows([{"id": 2, "$dist": 0}, {"id": 1, "$dist": 3073 / 16}], rank_by=["vector", "ANN", [0.25] * 3073], limit=2),
+    fails(400, "10752", put({"id": 1, "vector": [0.5] * 10753}, ns="b", distance_metric="euclidean_squared")), items=40)
+
 # Sparse vectors.
 sparse = group("sparse")
 WEIGHTS = {1: {"a": 1, "b": 0.5}, 2: {"b": 2, "c": 1}, 3: {}, 5: {"d": 1}}
@@ -134,10 +149,12 @@ def dots(weights):
 for name, weights in {"two": {"a": 3, "b": 1}, "one": {"b": 0.25}, "none": {"zz": 1}, "ties": {"a": 1, "c": 1, "d": 1}}.items():
     sparse(f"sparse_{name}", FILL_SPARSE, rows(dots(weights), rank_by=["w", "SparseKNN", weights], limit=9), items=5)
 sparse("sparse_patch_and_filter", FILL_SPARSE, write(patch_rows=[{"id": 3, "w": {"a": 9}}], affected=1),
-       ids([3, 1], rank_by=["w", "SparseKNN", {"a": 1}], limit=9), ids([1], rank_by=["w", "SparseKNN", {"a": 1}], limit=9, filters=["id", "Lt", 3]),
+       ids([3, 1], rank_by=["w", "SparseKNN", {"a": 1}], limit=9),
+       ids([1], rank_by=["w", "SparseKNN", {"a": 1}], limit=9, filters=["id", "Lt", 3]),
        items=5)
 sparse("sparse_in_a_sum", FILL_SPARSE, ids([2, 1], rank_by=["Sum", [["w", "SparseKNN", {"b": 1}], ["id", "Eq", 2]]], limit=9), items=21)
-add("sparse_weights_are_halves", put({"id": 1, "w": {"a": 0.1, "b": 1}}), all_rows({"id": 1, "w": {"a": Approx(0.1, 1e-3), "b": 1}}), items=5)
+add("sparse_weights_are_halves", put({"id": 1, "w": {"a": 0.1, "b": 1}}), all_rows({"id": 1, "w": {"a": Approx(0.1, 1e-3), "b": 1}}),
+    items=5)
 add("sparse_needs_an_index", put({"id": 1, "w": {"a": 1}}), fails(400, "", query(rank_by=["w", "SparseKNN", {"a": 1}], limit=1)),
     fails(422, "", op("update_schema", ANY, {"w": {"type": "{}f16", "sparse_knn": {"distance_metric": "cosine_distance"}}})), items=5)
 
@@ -158,7 +175,8 @@ late("late_interaction", FILL_LATE, rows(late_rows([[1, 0], [0, 1]]), rank_by=["
 late("multi_vectors_come_back", FILL_LATE, all_rows(*({"id": n, "m": m} for n, m in LATE.items())),
      ids([3], rank_by=["m", "ANN", [[3, 3]]], limit=1), items=40)
 late("multi_vectors_as_base64", put({"id": 1, "m": [coded([1, 0]), coded([0, 1])]}, {"id": 2, "m": [coded([5, 5])]},
-                                    schema={"m": {"type": "[][2]f32", "ann": {"late_interaction": True}}}, distance_metric="euclidean_squared"),
+                                    schema={"m": {"type": "[][2]f32", "ann": {"late_interaction": True}}},
+                                    distance_metric="euclidean_squared"),
      ids([1, 2], rank_by=["m", "ANN", [[1, 0]]], limit=9), items=40)
 late("late_interaction_is_a_must", put({"id": 1, "m": [[1, 0]]}, distance_metric="euclidean_squared"),
      ids([1], rank_by=["m", "kNN", [[1, 0]]], limit=1, filters=["id", "Gte", 0]),

@@ -289,6 +289,23 @@ START_TEST(draining_shows_in_readiness_alone)
 }
 END_TEST
 
+/* Half a document would be worse than none, above all in a cache. */
+START_TEST(the_document_comes_whole_or_not_at_all)
+{
+    exchange whole = {0}, none = {0};
+    ck_assert_int_eq(ask(&whole, "GET", "/openapi.yaml", NULL), 200);
+    ck_assert(mola_str_eq((mola_str){whole.body, whole.body_len}, mola_openapi_text));
+    ck_assert(has_field(&whole, "ETag: \"") && has_field(&whole, "Cache-Control: "));
+    size_t limit = s.heap.limit;
+    s.heap.limit = atomic_load(&s.heap.used) + mola_openapi_text.len / 2;
+    ck_assert_int_eq(ask(&none, "GET", "/openapi.yaml", NULL), 503);
+    s.heap.limit = limit;
+    ck_assert(!has_field(&none, "Cache-Control: ") && strstr(none.body, "out of memory"));
+    forget(&whole);
+    forget(&none);
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("reply");
@@ -306,5 +323,6 @@ int main(void)
     tcase_add_test(cases, a_body_that_the_budget_has_no_room_for_may_be_sent_again);
     tcase_add_test(cases, heads_are_judged_before_a_byte_of_the_body);
     tcase_add_test(cases, draining_shows_in_readiness_alone);
+    tcase_add_test(cases, the_document_comes_whole_or_not_at_all);
     return run_cases(cases, "reply");
 }

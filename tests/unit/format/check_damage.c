@@ -4,6 +4,7 @@
 #include "mola/format/entry.h"
 #include "mola/format/holder.h"
 #include "mola/format/manifest.h"
+#include "mola/format/operation.h"
 #include <dirent.h>
 
 /* Every image that was ever written down, against every damage of one bit and every cut: none may
@@ -106,6 +107,12 @@ static mola_err decode_data(mola_str image)
     return good ? MOLA_OK : MOLA_CORRUPT;
 }
 
+static mola_err decode_operation(mola_str image)
+{
+    mola_operation o;
+    return mola_operation_decode(image, &o, NULL);
+}
+
 static mola_err decode_holder(mola_str image)
 {
     mola_holder h;
@@ -120,6 +127,8 @@ static const image_kind kinds[] = {
     {"entry_1.bin", decode_entry},
     {"holder_branch_1.bin", decode_holder},
     {"holder_checkpoint_1.bin", decode_holder},
+    {"operation_copy_1.bin", decode_operation},
+    {"operation_recall_1.bin", decode_operation},
     {"manifest_1.bin", decode_manifest},
     {"manifest_inline_1.bin", decode_manifest},
     {"manifest_new_1.bin", decode_manifest},

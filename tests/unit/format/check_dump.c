@@ -90,6 +90,9 @@ START_TEST(hints_and_holders)
     mola_key holder = mola_key_holder(none, nsid, MOLA_STR("x"));
     EXPECT(dumped(holder, "holder_branch_1.bin"), "holder, ", "for ", "born as '");
     EXPECT(dumped(holder, "holder_checkpoint_1.bin"), "flags DONE\n", "archive ");
+    mola_key operation = mola_key_operation(none, MOLA_STR("0123"));
+    EXPECT(dumped(operation, "operation_copy_1.bin"), "operation, ", "copy ", "its.source");
+    EXPECT(dumped(operation, "operation_recall_1.bin"), "recall ", "failed with status 404\n");
 }
 END_TEST
 

@@ -45,6 +45,8 @@ START_TEST(keys_of_segments_and_what_guards_them)
                      "d/" NSID "/r/some-id");
     ck_assert_str_eq(text_of(mola_key_hint(acme, nsid)), "o/acme/q/" NSID);
     ck_assert_str_eq(text_of(mola_key_hints(none)), "q/");
+    ck_assert_str_eq(text_of(mola_key_operation(none, MOLA_STR("token"))), "op/token");
+    ck_assert_str_eq(text_of(mola_key_operation(acme, (mola_str){0})), "o/acme/op/");
     ck_assert_str_eq(text_of(mola_key_incarnations(acme)), "o/acme/d/");
     ck_assert_str_eq(text_of(mola_key_folder(none, nsid, 's')), "d/" NSID "/s/");
     ck_assert_str_eq(text_of(mola_key_folder(none, nsid, 0)), "d/" NSID "/");

@@ -290,6 +290,8 @@ __attribute__((unused)) static mola_state *random_state(chance *c, uint32_t attr
     out.len = 0;
     mola_err err = mola_schema_apply(state, definitions, &arena, &why);
     ck_assert_msg(err == MOLA_OK, "%s", err ? said() : "");
+    if (below(c, 2))
+        mola_state_set_parent(state, MOLA_STR("parent.of_it"));
     state->metric = vectors ? MOLA_METRIC_COSINE : MOLA_METRIC_NONE;
     state->read_only = below(c, 2);
     state->pinned_replicas = below(c, 3);

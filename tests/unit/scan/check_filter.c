@@ -118,11 +118,20 @@ END_TEST
 typedef struct {
     const char *filter, *matches; /* which of the rows below, by their ids */
 } single;
-static const char single_schema[] = "{\"id\":\"uint\",\"n\":\"int\",\"s\":\"string\",\"t\":\"[]"
-                                    "string\",\"d\":\"datetime\",\"e\":\"[]unknown\"}";
+static const char single_schema[] =
+    "{\"id\":\"uint\",\"n\":\"int\",\"s\":\"string\",\"t\":\"[]"
+    "string\",\"d\":\"datetime\",\"e\":\"[]unknown\",\"r\":{\"type\":\"string\",\"regex\":true},"
+    "\"z\":{\"type\":\"[]string\",\"fuzzy\":true}}";
+#define DISTANCES                                                                                  \
+    "{\"max_edit_distance\":[{\"min_query_chars\":6,\"distance\":1},"                              \
+    "{\"min_query_chars\":3,\"distance\":0}]}"
+#define FREE_CASE                                                                                  \
+    "{\"max_edit_distance\":[{\"min_query_chars\":3,\"distance\":0}],\"case_sensitive\":false}"
 static const char single_rows[] =
-    "[{\"id\":1},{\"id\":2,\"n\":3,\"s\":\"a/b\",\"t\":[]},"
-    "{\"id\":3,\"n\":7,\"s\":\"Ab\",\"t\":[\"x\",\"Yy\"],\"d\":\"2024-01-01\",\"e\":[]}]";
+    "[{\"id\":1},{\"id\":2,\"r\":\"caf\u00e9\",\"z\":[\"no\",\"Walrus\"],\"n\":3,\"s\":\"a/"
+    "b\",\"t\":[]},"
+    "{\"id\":3,\"r\":\"a "
+    "Fox\",\"z\":[],\"n\":7,\"s\":\"Ab\",\"t\":[\"x\",\"Yy\"],\"d\":\"2024-01-01\",\"e\":[]}]";
 static const single singles[] = {
     {"[\"n\",\"Lt\",5]", "12"},
     {"[\"n\",\"Lte\",5]", "12"},
@@ -170,6 +179,15 @@ static const single singles[] = {
     {"[\"e\",\"Eq\",[]]", "3"},
     {"[\"e\",\"NotEq\",null]", "3"},
     {"[\"e\",\"ContainsAny\",[]]", ""},
+    {"[\"r\",\"Regex\",\"(?i)\\\\bfox\\\\b\"]", "3"},
+    {"[\"r\",\"Regex\",\"f.$\"]", "2"},
+    {"[\"r\",\"Regex\",\"\"]", "23"}, /* null never matches */
+    {"[\"Not\",[\"r\",\"Regex\",\"\"]]", "1"},
+    {"[\"z\",\"Fuzzy\",\"Walnus\"," DISTANCES "]", "2"},
+    {"[\"z\",\"Fuzzy\",\"Walnu\"," DISTANCES "]", ""}, /* too short for an edit */
+    {"[\"z\",\"Fuzzy\",\"Wa\"," DISTANCES "]", ""},    /* too short at all */
+    {"[\"z\",\"Fuzzy\",\"RUS\"," DISTANCES "]", ""},
+    {"[\"z\",\"Fuzzy\",\"RUS\"," FREE_CASE "]", "2"},
 };
 
 START_TEST(single_cases_match_as_the_reference_says)
@@ -377,6 +395,42 @@ START_TEST(a_passed_deadline_ends_the_scan)
 }
 END_TEST
 
+/* One window of texts that no table fits is minutes of work: a request must not be that long. */
+START_TEST(a_deadline_ends_a_slow_test_in_the_middle_of_a_window)
+{
+    enum { ROWS = 256, LETTERS = 100000 };
+    static const char hostile[] = "[\"r\",\"Regex\",\"([ab]*a[ab]{700}){4}c\"]";
+    char *letters = malloc(LETTERS);
+    ck_assert_ptr_nonnull(letters);
+    memset(letters, 'a', LETTERS);
+    mola_buf_add_char(&text, '[');
+    for (int i = 0; i < ROWS; i++) {
+        mola_buf_print(&text, "%s{\"id\":%d,\"r\":\"", i ? "," : "", i);
+        mola_buf_add(&text, letters, LETTERS);
+        mola_buf_print(&text, "\"}");
+    }
+    mola_buf_add_char(&text, ']');
+    free(letters);
+    mola_json_doc *rows = parse_buf();
+    mola_json_doc *types = parse_text(&f, single_schema, strlen(single_schema));
+    mola_json_doc *filter = parse_text(&f, hostile, strlen(hostile));
+    mola_view *view = make_view(&f, make_state(&f, mola_json_root(types), MOLA_METRIC_NONE),
+                                mola_json_root(rows), NULL, 0);
+    const mola_filter *compiled = compile(mola_json_root(filter), view->state, MOLA_REFS_REFUSED);
+    mola_rowset set;
+    ck_assert_int_eq(mola_rowset_live(&f.ctx, view, &set), MOLA_OK);
+    uint64_t began_ns = mola_boot_ns(f.ctx.env);
+    f.ctx.deadline_ns = began_ns + 50 * MOLA_MILLISECOND;
+    ck_assert_int_eq(mola_filter_run(&f.ctx, compiled, &set), MOLA_UNAVAILABLE);
+    double seconds = (double)(mola_boot_ns(f.ctx.env) - began_ns) / 1e9;
+    printf("given up after %.1f s\n", seconds);
+    mola_json_free(filter);
+    mola_view_unref(view);
+    mola_json_free(rows);
+    mola_json_free(types);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("filter");
@@ -392,6 +446,7 @@ int main(void)
     tcase_add_test(cases, references_take_their_operand_from_the_fresh_document);
     tcase_add_test(cases, references_are_checked_like_operands);
     tcase_add_test(cases, a_passed_deadline_ends_the_scan);
+    tcase_add_test(cases, a_deadline_ends_a_slow_test_in_the_middle_of_a_window);
     tcase_set_timeout(cases, 60);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);

@@ -150,6 +150,7 @@ static inline mola_view *make_view(fixture *f, mola_state *state, mola_json rows
     const mola_attr **attrs = mola_state_sorted(state, &f->arena);
     mola_ref_init(&view->ref);
     view->heap = &f->heap;
+    view->memory_max = f->heap.limit;
     view->bytes = bytes;
     view->state = state;
     mola_json row = mola_json_first(rows);

@@ -124,6 +124,27 @@ static void print_docs(mola_buf *out, const mola_state *state, mola_json expecte
     ck_assert_uint_eq(live, mola_json_count(expected));
 }
 
+/* -- the round that a draft is part of ------------------------------------------------------------
+ */
+
+static mola_write_limits limits;
+static mola_arena round_arena;
+static mola_why round_why;
+static mola_ctx round_ctx;
+
+static void open_round(void)
+{
+    limits = (mola_write_limits){.unindexed_bytes_max = 1 << 30,
+                                 .delete_by_filter_max = 1000,
+                                 .patch_by_filter_max = 1000,
+                                 .patch_by_filter_bytes = 1 << 20};
+    mola_arena_init(&round_arena, &heap, SIZE_MAX);
+    round_ctx = (mola_ctx){.env = env,
+                           .arena = &round_arena,
+                           .why = &round_why,
+                           .deadline_ns = mola_boot_ns(env) + 100 * MOLA_SECOND};
+}
+
 /* -- scenarios --------------------------------------------------------------------------------- */
 
 static void check_end(mola_write_draft *draft, mola_json expected, uint32_t scenario)
@@ -161,7 +182,8 @@ static bool replay(mola_json scenario, uint32_t number)
 {
     static client clients[STEPS_MAX];
     mola_write_draft draft;
-    mola_write_draft_open(&draft, NULL, &heap, 1 << 24, NULL);
+    open_round();
+    mola_write_draft_open(&draft, &round_ctx, &heap, 1 << 24, &limits, NULL);
     mola_json steps = member(scenario, "steps");
     uint32_t at = 0;
     bool whole = true;
@@ -180,6 +202,7 @@ static bool replay(mola_json scenario, uint32_t number)
     if (whole)
         check_end(&draft, member(scenario, "namespace"), number);
     mola_write_draft_close(&draft);
+    mola_arena_reset(&round_arena);
     while (at-- > 0) {
         mola_write_plan_free(clients[at].write.plan);
         close_client(&clients[at]);
@@ -216,6 +239,18 @@ static const char second_body[] =
     "\"patch_columns\":{\"id\":[\"c\"],\"l\":[[\"r\"]],\"new\":[true]},\"deletes\":[\"d\",\"e\"],"
     "\"upsert_rows\":[{\"id\":\"f\",\"vector\":[0,1]}],\"return_affected_ids\":true}";
 
+/* By filter, by condition, and a schema that makes views of its own. */
+static const char third_body[] =
+    "{\"delete_by_filter\":[\"s\",\"Eq\",\"y\"],\"schema\":{\"later\":\"int\"},"
+    "\"patch_by_filter\":{\"filters\":[\"n\",\"Gte\",0],\"patch\":{\"s\":\"p\",\"l\":null,\"w\":{"
+    "\"k\":2}}},"
+    "\"upsert_rows\":[{\"id\":\"b\",\"vector\":[1,2],\"n\":5},{\"id\":\"aA\",\"vector\":[1,2]}],"
+    "\"upsert_condition\":[\"n\",\"Gt\",{\"$ref_new\":\"n\"}],"
+    "\"patch_rows\":[{\"id\":\"c\",\"n\":9}],\"patch_condition\":[\"n\",\"Lt\",{\"$ref_new\":\"n\"}"
+    "],"
+    "\"deletes\":[\"f\",\"g\"],\"delete_condition\":[\"Not\",[\"id\",\"Eq\",\"z\"]],"
+    "\"return_affected_ids\":true}";
+
 typedef struct {
     client client;
     mola_heap *heap;
@@ -240,7 +275,13 @@ static void close_starved(starved *s)
     close_client(&s->client);
 }
 
-/* Takes both bodies with the n-th allocation failing; true: there was one to fail. Whoever met it
+static void check_text(const mola_buf *got, const char *expected)
+{
+    ck_assert_msg(mola_str_eq(mola_buf_str(got), mola_str_of(expected)), "got " MOLA_FMT,
+                  (int)got->len, got->data);
+}
+
+/* Takes the bodies with the n-th allocation failing; true: there was one to fail. Whoever met it
  * is refused for it (or cut, which means: again, alone), and the draft is as if nothing had
  * happened. */
 static bool starve(int n)
@@ -248,11 +289,13 @@ static bool starve(int n)
     countdown_heap poor;
     countdown_init(&poor, n);
     mola_write_draft draft;
-    mola_write_draft_open(&draft, NULL, &poor.heap, 1 << 24, NULL);
-    starved s[2];
+    open_round();
+    mola_write_draft_open(&draft, &round_ctx, &poor.heap, 1 << 24, &limits, NULL);
+    starved s[3];
     open_starved(&s[0], &poor.heap, first_body);
     open_starved(&s[1], &poor.heap, second_body);
-    for (int i = 0; i < 2; i++) {
+    open_starved(&s[2], &poor.heap, third_body);
+    for (int i = 0; i < 3; i++) {
         mola_write *w = &s[i].client.write;
         mola_state *state = draft.state;
         uint32_t batches = draft.batch_count;
@@ -271,11 +314,16 @@ static bool starve(int n)
     if (mola_write_draft_change(&draft, &change) == MOLA_OK) {
         apply(&change.rows);
         ck_assert_uint_eq(doc_count, 5);
+        const mola_write_answer *last = &s[2].client.write.answer;
+        check_text(&last->upserted_ids, "[\"b\"]");
+        check_text(&last->patched_ids, "[\"c\",\"c\"]");
+        check_text(&last->deleted_ids, "[\"b\",\"f\"]");
         drop_docs();
     }
     mola_write_draft_close(&draft);
-    close_starved(&s[0]);
-    close_starved(&s[1]);
+    for (int i = 0; i < 3; i++)
+        close_starved(&s[i]);
+    mola_arena_reset(&round_arena);
     countdown_check_empty(&poor);
     return poor.failed;
 }

@@ -148,6 +148,60 @@ START_TEST(a_lost_slot_may_turn_a_write_into_a_refusal)
 }
 END_TEST
 
+START_TEST(conditions_and_filters_of_a_lost_slot_are_evaluated_on_the_state_of_the_winner)
+{
+    must(0, "{\"upsert_rows\":[{\"id\":1,\"n\":1},{\"id\":2,\"n\":9},{\"id\":4,\"n\":0}]}");
+    intruder i = {.verb = MOLA_PUT,
+                  .body = "{\"upsert_rows\":[{\"id\":1,\"n\":4},{\"id\":2,\"n\":2},"
+                          "{\"id\":3,\"n\":6}]}",
+                  .times = 1};
+    judge_argument = &i;
+    the_judge = intrude;
+    client c;
+    open_rows(&c, "{\"delete_by_filter\":[\"n\",\"Gte\",5],"
+                  "\"patch_by_filter\":{\"filters\":[\"n\",\"Gte\",1],\"patch\":{\"seen\":true}},"
+                  "\"upsert_rows\":[{\"id\":1,\"n\":3},{\"id\":4,\"n\":5}],"
+                  "\"upsert_condition\":[\"n\",\"Lt\",{\"$ref_new\":\"n\"}],"
+                  "\"return_affected_ids\":true}");
+    send(&nodes[0], &c);
+    mola_write_answer *answer = answer_of(&c);
+    the_judge = NULL;
+    ck_assert_int_eq(i.err, MOLA_OK);
+    ck_assert_int_eq(answer->err, MOLA_OK);
+    ck_assert(mola_str_eq(mola_buf_str(&answer->deleted_ids), MOLA_STR("[3]")));
+    ck_assert(mola_str_eq(mola_buf_str(&answer->patched_ids), MOLA_STR("[1,2]")));
+    ck_assert(mola_str_eq(mola_buf_str(&answer->upserted_ids), MOLA_STR("[4]")));
+    ck_assert_uint_eq(answer->seq, 3);
+    close_client(&c);
+    check_value(1, "n", "4");
+    check_value(1, "seen", "true");
+    check_value(2, "n", "2");
+    check_value(3, "n", "missing");
+    check_value(4, "n", "5");
+}
+END_TEST
+
+/* That a condition let nothing pass is an answer about the newest state, too. */
+START_TEST(a_condition_that_skips_everything_on_an_old_state_is_evaluated_again)
+{
+    must(0, "{\"upsert_rows\":[{\"id\":1,\"n\":1}]}");
+    intruder i = {.verb = MOLA_GET, .body = "{\"upsert_rows\":[{\"id\":1,\"n\":5}]}", .times = 1};
+    judge_argument = &i;
+    the_judge = intrude;
+    client c;
+    open_rows(&c, "{\"patch_rows\":[{\"id\":1,\"n\":6}],\"patch_condition\":[\"n\",\"Eq\",5]}");
+    send(&nodes[0], &c);
+    mola_write_answer *answer = answer_of(&c);
+    the_judge = NULL;
+    ck_assert_uint_eq(i.times, 0);
+    ck_assert_int_eq(i.err, MOLA_OK);
+    ck_assert_int_eq(answer->err, MOLA_OK);
+    ck_assert_uint_eq(answer->rows_patched, 1);
+    close_client(&c);
+    check_value(1, "n", "6");
+}
+END_TEST
+
 /* A refusal is an answer about the newest state, so it is proved like a strong read (I12). */
 START_TEST(a_refusal_on_an_old_state_is_evaluated_again)
 {
@@ -250,6 +304,9 @@ int main(void)
     tcase_add_test(all, a_store_that_refuses_every_write_is_not_written);
     tcase_add_test(all, a_lost_slot_is_evaluated_again_on_the_state_of_the_winner);
     tcase_add_test(all, a_lost_slot_may_turn_a_write_into_a_refusal);
+    tcase_add_test(all,
+                   conditions_and_filters_of_a_lost_slot_are_evaluated_on_the_state_of_the_winner);
+    tcase_add_test(all, a_condition_that_skips_everything_on_an_old_state_is_evaluated_again);
     tcase_add_test(all, a_refusal_on_an_old_state_is_evaluated_again);
     tcase_add_test(all, a_writer_that_loses_every_slot_says_that_nothing_was_written);
     tcase_add_test(all, two_nodes_write_to_one_namespace_and_nothing_is_lost);

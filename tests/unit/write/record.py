@@ -57,6 +57,12 @@ SHAPES = [
     up(encryption="x"), up(encryption=[]),
     {"copy_from_namespace": 5}, {"copy_from_namespace": {}}, {"branch_from_namespace": {"source_namespace": 1}},
     {"upsert_rows": {}, "deletes": 5},
+    up({"id": 1}, upsert_condition=5), up({"id": 1}, upsert_condition=["a"]), up({"id": 1}, upsert_condition=["a", "Nope", 1]),
+    {"patch_rows": [{"id": 1}], "patch_condition": {}}, {"deletes": [1], "delete_condition": "x"}, {"delete_by_filter": "x"},
+    {"delete_by_filter": ["a", "In", [1, "x"]]}, {"patch_by_filter": ["a", "Eq", 1]}, {"patch_by_filter": {"filters": ["a", "Eq", 1]}},
+    {"patch_by_filter": {"patch": {"a": 1}}}, {"patch_by_filter": {"filters": None, "patch": {"a": 1}}},
+    {"patch_by_filter": {"filters": ["a", "Eq", 1], "patch": [1]}}, {"patch_by_filter": {"filters": ["a"], "patch": {}}},
+    {"patch_by_filter": {"filters": ["a"], "patch": None}},
 ]
 MEANINGS = [
     {}, {"distance_metric": "cosine_distance"}, {"return_affected_ids": True}, {"upsert_rows": None},
@@ -92,11 +98,27 @@ MEANINGS = [
     up({"id": 1, "d": 5}, schema={"d": "datetime"}), up({"id": 1, "g": "zz"}, schema={"g": "uuid"}), up({"id": 1, "b": "?"}, schema={"b": "bytes"}),
     up({"id": 1, "s": "x" * 4097}), up({"id": 1, "w": {f"k{i}": 1 for i in range(1025)}}), up({"id": 1, "w": {"k": 1e9}}),
     up(*[{"id": i, f"name{i}": i} for i in range(1030)]), {"schema": {f"name{i}": "int" for i in range(1030)}},
+    {"upsert_condition": ["a", "Eq", 1]}, {"schema": {}, "upsert_condition": ["a", "Eq", 1]}, up({"id": 1}, patch_condition=["a", "Eq", 1]),
+    up({"id": 1}, delete_condition=["a", "Eq", 1]), {"delete_by_filter": ["a", "Eq", 1], "delete_condition": ["a", "Eq", 1]},
+    {"patch_by_filter": {"filters": ["a", "Eq", 1], "patch": {"a": 2}}, "patch_condition": ["a", "Eq", 1]},
+    {"delete_by_filter": ["a", "Eq", 1], "patch_by_filter_allow_partial": True}, {"deletes": [1], "delete_by_filter_allow_partial": True},
+    {"delete_by_filter": ["nope", "Eq", 1]}, {"delete_by_filter": ["a", "Eq", "x"]}, {"delete_by_filter": ["a", "Eq", {"$ref_new": "a"}]},
+    {"delete_by_filter": ["s", "Glob", 4]}, {"delete_by_filter": ["tags", "Contains", 1]},
+    up({"id": 1}, upsert_condition=["a", "Eq", {"$ref_new": "nope"}]), up({"id": 1}, upsert_condition=["a", "Eq", {"$ref_new": "s"}]),
+    up({"id": 1}, upsert_condition=["a", "Eq", {"$ref_new": "a", "more": 1}]),
+    up({"id": 1}, {"id": 1}, upsert_condition=["nope", "Eq", 1]),
+    {"patch_by_filter": {"filters": ["a", "Eq", 1], "patch": {"id": 1}}}, {"patch_by_filter": {"filters": ["a", "Eq", 1], "patch": {"a": "x"}}},
+    {"patch_by_filter": {"filters": ["a", "Eq", 1], "patch": {"$x": 1}}}, {"patch_by_filter": {"filters": ["a", "Eq", 1], "patch": {"new": 1.5}}},
+    {"patch_by_filter": {"filters": ["nope", "Eq", 1], "patch": {"a": 2}}}, {"patch_by_filter": {"filters": ["a", "Eq", 1], "patch": {"vector": [1]}}},
+    {"patch_by_filter": {"filters": ["a", "Eq", 1], "patch": {"s": "x" * 4097}}},
+    {"patch_by_filter": {"filters": ["a", "Eq", 1], "patch": {"a": None}}, "schema": {"a": {"drop": True}}},
+    {"delete_by_filter": ["a", "Eq", 1], "schema": {"a": {"drop": True}}},
 ]
 VECTOR_MEANINGS = [
     up({"id": 2}), up({"id": 2, "vector": None}), up({"id": 2, "vector": [1]}), up({"id": 2, "vector": []}), up({"id": 2, "vector": "AA=="}),
     up({"id": 2, "vector": "AAAAPw=="}), up({"id": 2, "vector": [1, "x"]}), up({"id": 2, "vector": [1, 1e39]}), up({"id": 2, "vector": 5}),
     up({"id": 2, "vector": [1, 2], "v2": [[1, 2]]}), up({"id": 2, "vector": [1, 2]}, distance_metric="cosine_distance"),
+    {"patch_by_filter": {"filters": ["n", "Eq", 1], "patch": {"vector": [1, 2]}}}, {"delete_by_filter": ["vector", "Eq", [1, 2]]},
     {"patch_rows": [{"id": 1, "vector": [1, 2]}]}, {"patch_rows": [{"id": 1, "vector": None}]}, {"schema": {"vector": {"drop": True}}},
     {"schema": {"vector": "[3]f32"}}, {"schema": {"v": {"type": "[3]f32", "ann": True}}}, {"upsert_columns": {"id": [1, 2], "vector": [[1, 2], None]}},
     {"upsert_columns": {"id": [3, 4], "vector": "AAAAPwAAgD8="}}, {"upsert_columns": {"id": [3], "n": [1]}},
@@ -114,6 +136,13 @@ FIRST_WRITES = [
     up({"id": 1, "v": [70000]}, schema={"v": {"type": "[1]f16", "ann": True}}, distance_metric="cosine_distance"),
     up({"id": 1, "m": [[1, 2], [1]]}, distance_metric="cosine_distance"), up({"id": 1, "m": [[1, 2]]}, {"id": 2, "m": [[1]]}, distance_metric="cosine_distance"),
     {}, {"upsert_rows": []}, {"upsert_rows": [], "create_namespace": True},
+    {"delete_by_filter": ["id", "Eq", 1]}, {"deletes": [1, 2], "delete_by_filter": ["id", "Eq", 1]},
+    {"patch_by_filter": {"filters": ["id", "Eq", 1], "patch": {"a": 1}}}, {"deletes": [1, 2], "delete_condition": ["id", "Eq", 1]},
+    up({"id": 1, "a": 1}, {"id": 2, "a": 2}, upsert_condition=["a", "Eq", 7], return_affected_ids=True),
+    up({"id": 1, "a": 1}, delete_by_filter=["a", "Eq", 1], patch_by_filter={"filters": ["a", "Eq", 1], "patch": {"b": True}}),
+    {"create_namespace": True, "schema": {"id": "uint"}, "deletes": [1], "delete_condition": ["id", "Eq", 1], "return_affected_ids": True},
+    {"create_namespace": True, "schema": {"id": "uint"}, "delete_by_filter": ["id", "Eq", 1]},
+    {"create_namespace": True, "schema": {"id": "uint"}, "patch_by_filter": {"filters": ["id", "Eq", 1], "patch": {"a": 1}}},
 ]
 SETTINGS = [{"read_only": 1}, {"read_only": "x"}, {"pinning": 5}, {"pinning": []}, {"pinning": {"replicas": 0}},
             {"pinning": {"replicas": "x"}}, {"pinning": {"replicas": -1}}, [], 7]
@@ -255,6 +284,56 @@ class Random:
         return "delete", None
 
 
+OPERATORS = {"i": ["Eq", "NotEq", "Lt", "Lte", "Gt", "Gte", "In"], "t": ["Eq", "NotEq", "Lt", "Gt", "In", "NotIn"], "b": ["Eq", "NotEq"],
+             "li": ["Contains", "NotContains", "AnyGt", "Eq"], "ls": ["Contains", "ContainsAny", "Eq"], "lb": ["Contains"],
+             "f": ["Lt", "Gte", "NotEq"], "u": ["Eq", "Lte", "In"], "d": ["Lt", "Gt", "Eq"], "g": ["Eq", "NotEq", "In"]}
+
+
+class Choosy(Random):
+    """Conditions and operations by filter, beside all that Random does."""
+
+    def filter(self, deep, refs):
+        r = self.r
+        if deep and r.random() < 0.3:
+            kind = r.choice(["And", "Or", "Not"])
+            if kind == "Not":
+                return ["Not", self.filter(False, refs)]
+            return [kind, [self.filter(False, refs) for _ in range(r.randint(0, 3))]]
+        names = [a for a in self.names if a in OPERATORS]
+        a = r.choice(names + ["id"])
+        if a == "id":
+            return ["id", r.choice(["Eq", "NotEq"]), self.id()] if r.random() < 0.5 else ["id", "In", self.ids(r.randint(0, 4))]
+        op = r.choice(OPERATORS[a])
+        values = [v for v in VALUES[a] if v is not None and (a != "f" or isinstance(v, float))]
+        if op in ("In", "NotIn"):
+            return [a, op, r.sample(values, r.randint(0, len(values)))]
+        if op == "ContainsAny":
+            return [a, op, ["a", "zz"]]
+        if refs and op in ("Eq", "NotEq", "Lt", "Lte", "Gt", "Gte") and r.random() < 0.5:
+            return [a, op, {"$ref_new": a}]
+        if op in ("Contains", "NotContains", "AnyGt"):
+            return [a, op, {"li": 1, "ls": "a", "lb": True}[a]]
+        if op in ("Eq", "NotEq") and r.random() < 0.3:
+            return [a, op, None]
+        return [a, op, r.choice(values)]
+
+    def write(self):
+        r, first, body = self.r, self.first, super().write()
+        if first and r.random() < 0.8:
+            return body
+        for name, operations in writes.CONDITIONS.items():
+            if any(o in body for o in operations) and r.random() < 0.5:
+                body[name] = self.filter(True, True)
+        if r.random() < 0.3:
+            body["delete_by_filter"] = self.filter(True, False)
+            if r.random() < 0.5:
+                body["delete_by_filter_allow_partial"] = r.random() < 0.5
+        if r.random() < 0.3:
+            patch = {k: v for k, v in self.row(0, False).items() if k != "id"}
+            body["patch_by_filter"] = {"filters": self.filter(True, False), "patch": patch}
+        return body
+
+
 SPECIAL = [
     [("rows", {"deletes": [1, 2, 2]}), ("rows", PLAIN), ("rows", {"deletes": [1, 7], "return_affected_ids": True})],
     [("rows", {"create_namespace": True, "schema": {"id": "uuid"}}), ("rows", {"create_namespace": True}), ("rows", {"deletes": []}),
@@ -315,8 +394,8 @@ def record(steps):
 
 def main():
     scenarios = [record(steps) for steps in refusals() + SPECIAL]
-    for seed in range(150):
-        r = Random(seed)
+    for seed in range(240):
+        r = Random(seed) if seed < 150 else Choosy(seed)
         scenarios.append(record([r.step() for _ in range(8)]))
     print("[" + ",\n".join(json.dumps(s, ensure_ascii=False, separators=(",", ":")) for s in scenarios) + "]")
 

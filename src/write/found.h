@@ -1,0 +1,30 @@
+/* found.h - operations by filter (reference 7.5): the documents of a view that match, and what
+ * becomes of them, as rows of a log entry.
+ *
+ * First the deletes, then the patches, each in the order in which the view holds them. A replay
+ * needs no filter: what was found stands in the rows. Memory from the heap given. Threads: one. */
+#pragma once
+#include "write/plan.h"
+
+typedef struct mola_write_found {
+    mola_heap *heap;
+    uint32_t deletes, patches;
+    bool remaining; /* there were more matches than a request may touch */
+    mola_rows rows; /* count 0: nothing was found */
+    uint64_t encoded_bytes;
+    /* where the rows stand */
+    uint8_t *ops;
+    mola_column_builder ids;
+    mola_row_column *columns;
+    mola_column_builder *builders;
+    uint64_t *given; /* of removed attributes: the patches; NULL: none is removed */
+    uint32_t column_count;
+} mola_write_found;
+
+/* Carries out delete_by_filter, then patch_by_filter, which does not see what the former deleted.
+ * `view` has the state from this write on. MOLA_INVALID with words in ctx->why: more matches than
+ * the limits allow, and the request does not take a part of them. Errors of mola_scan_windows. */
+mola_err mola_write_find(mola_ctx *ctx, mola_heap *heap, const mola_view *view,
+                         const mola_write_plan *plan, const mola_write_request *request,
+                         const mola_write_limits *limits, mola_write_found **out) MOLA_NODISCARD;
+void mola_write_found_free(mola_write_found *found); /* NULL: nothing to do */
