@@ -57,6 +57,7 @@ bool mola_s3_call_list(mola_s3 *s3, mola_ctx *ctx, mola_s3_call *call, mola_stor
     ok = ok && !query.failed;
     mola_buf_free(&query);
     call->op = op;
+    call->http.hedged = true; /* as slow as a GET now and then, and in one batch with those */
     call->http.bytes_max = XML_BYTES_MAX;
     return ok;
 }

@@ -10,11 +10,12 @@ typedef struct {
     const mola_write_request *request;
     mola_ctx ctx; /* with an arena of its own, on the memory of the request */
     bool looks;   /* there are filters: the draft's view says what is stored, not its map */
-    const mola_view *view; /* for filters; NULL: no documents. The draft's, or ... */
-    mola_view *own;        /* ... made for this member: its state, its operations by filter */
-    mola_row_at *at;       /* by row, where the view holds the document; NULL: no documents */
-    uint64_t *keep;        /* rows that take effect */
-    uint32_t kept[3];      /* of the upserts, the patches, the deletes */
+    const mola_view *view;   /* for filters; NULL: no documents. The draft's, or ... */
+    mola_view *own;          /* ... made for this member: its state, its operations by filter */
+    const mola_rowset *gone; /* of the view: deleted by filter; NULL: the view knows, or nothing */
+    mola_row_at *at;         /* by row, where the view holds the document; NULL: no documents */
+    uint64_t *keep;          /* rows that take effect */
+    uint32_t kept[3];        /* of the upserts, the patches, the deletes */
 } evaluation;
 
 /* -- what earlier members did -------------------------------------------------------------------
@@ -101,15 +102,18 @@ static mola_err find(evaluation *e)
     if (err)
         return err;
     const mola_write_found *found = plan->effect.found;
+    e->gone = found->deletes ? &found->gone : NULL;
     mola_write_answer *answer = &e->write->answer;
     answer->rows_remaining = found->remaining;
     answer->rows_deleted = found->deletes;
     answer->rows_patched = found->patches;
     if (plan->patch)
         answer->bytes_written = found->patches * plan->patch->row_bytes[0];
-    bool looked_up = plan->patches + plan->deletes || plan->conditions[MOLA_IF_UPSERT];
-    if (!looked_up || found->rows.count == 0)
+    bool conditions = plan->conditions[MOLA_IF_UPSERT] || plan->conditions[MOLA_IF_PATCH] ||
+                      plan->conditions[MOLA_IF_DELETE];
+    if (found->patches == 0 || !conditions) /* what is deleted is known without a view: locate() */
         return MOLA_OK;
+    e->gone = NULL;
     return change_view(e, &(mola_change){.state = e->view->state, .rows = found->rows});
 }
 
@@ -135,7 +139,14 @@ static mola_err locate(evaluation *e, uint32_t first)
                         .rows = ids->rows - first,
                         .data = ids->data + width * first,
                         .byte_from = width ? NULL : ids->byte_from + first};
-    return mola_view_locate(&e->ctx, view, &rest, e->at + first);
+    mola_err err = mola_view_locate(&e->ctx, view, &rest, e->at + first);
+    for (uint32_t row = first; row < ids->rows && e->gone && !err; row++) {
+        const mola_row_at *at = &e->at[row];
+        if (at->part != MOLA_NOWHERE && e->gone->bits[at->part] &&
+            mola_bit(e->gone->bits[at->part], at->row))
+            e->at[row].part = MOLA_NOWHERE;
+    }
+    return err;
 }
 
 /* The document is there, seen behind all members so far. Patches in a batch are of documents that

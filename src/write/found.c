@@ -6,7 +6,6 @@ typedef struct {
     mola_ctx *ctx;
     const mola_view *view;
     mola_write_found *found;
-    mola_rowset gone; /* what delete_by_filter deletes; no bits: nothing */
 } finding;
 
 static mola_err no_memory(const finding *f)
@@ -73,7 +72,7 @@ static mola_err match(finding *f, const mola_filter *filter, uint64_t most, bool
     mola_err err = mola_rowset_live(f->ctx, f->view, rows);
     if (err)
         return err;
-    leave_out(rows, &f->gone);
+    leave_out(rows, &f->found->gone);
     err = mola_filter_run_ahead(f->ctx, filter, &ids, rows);
     if (err || rows->count <= most)
         return err;
@@ -193,7 +192,7 @@ static mola_err find(finding *f, const mola_write_plan *plan, const mola_write_r
         if (!err)
             err = collect(f, &rows);
         found->deletes = found->ids.rows;
-        f->gone = rows;
+        found->gone = rows;
     }
     if (!err && plan->patch_by_filter) {
         err = match(f, plan->patch_by_filter, patches_max(limits, plan),

@@ -4,13 +4,15 @@
  * First the deletes, then the patches, each in the order in which the view holds them. A replay
  * needs no filter: what was found stands in the rows. Memory from the heap given. Threads: one. */
 #pragma once
+#include "mola/scan/rowset.h"
 #include "write/plan.h"
 
 typedef struct mola_write_found {
     mola_heap *heap;
     uint32_t deletes, patches;
-    bool remaining; /* there were more matches than a request may touch */
-    mola_rows rows; /* count 0: nothing was found */
+    bool remaining;   /* there were more matches than a request may touch */
+    mola_rowset gone; /* what is deleted, in the view; in the arena of mola_write_find's ctx */
+    mola_rows rows;   /* count 0: nothing was found */
     uint64_t encoded_bytes;
     /* where the rows stand */
     uint8_t *ops;
