@@ -105,7 +105,7 @@ def test_ids_of_every_kind_round_trip(client, ids):
     assert len(scan(ns)) == len(ids) - 1
 
 
-def test_billing_and_performance_are_complete(client):
+def test_billing_and_performance_are_complete(client, indexing):
     ns = client.namespace("bill")
     ns.write(upsert_rows=[{"id": i, "vector": [0.1 * i, 0.2], "hello": "world"} for i in range(1, 6)],
              distance_metric="euclidean_squared")
@@ -113,7 +113,9 @@ def test_billing_and_performance_are_complete(client):
     assert answer.billing.billable_logical_bytes_queried == 256000000
     assert answer.billing.billable_logical_bytes_returned == 5 * (8 + 4 + 8 + 5)
     p = answer.performance
-    assert p.approx_namespace_size == 5 and p.exhaustive_search_count == 5 and p.cache_temperature == "hot"
+    assert p.approx_namespace_size == 5 and p.exhaustive_search_count == 5
+    # A flush in between puts the rows where they must be fetched from first.
+    assert p.cache_temperature == "hot" or (indexing and p.cache_temperature in ("warm", "cold"))
     assert type(p.cache_hit_ratio) is float and p.server_total_ms > 0 and p.query_execution_ms > 0
 
 
@@ -135,7 +137,7 @@ def test_errors_have_their_class_and_text(client):
     with pytest.raises(turbopuffer.BadRequestError, match="Malformed Cloud KMS crypto key: mykey"):
         client.namespace("kms").write(upsert_rows=[{"id": 1}], encryption={"mode": "customer-managed", "key_name": "mykey"})
     assert not client.namespace("kms").exists()
-    with pytest.raises(turbopuffer.BadRequestError, match="not supported by this version of mola yet"):
+    with pytest.raises(turbopuffer.ConflictError, match="namespace 'errors' is not empty"):
         ns.write(copy_from_namespace="errors")
     assert [r.id for r in scan(ns)] == [1]
 
