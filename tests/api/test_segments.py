@@ -113,3 +113,50 @@ def test_damage_is_an_error_of_that_query_and_heals_with_the_object(prepared, tm
         assert ask_all(server) == prepared[1]
         assert server.stop() == 0
     assert seen & {500, 503}
+
+
+def test_texts_are_found_the_same_with_and_without_postings(tmp_path):
+    """In the log, in segments from before the attribute became searchable, and in segments with postings."""
+    chance = random.Random(12)
+    words = ["walrus", "tusk", "river", "moon", "salt", "running", "runs", "fox", "ice"]
+    rows = [{"id": i, "text": " ".join(chance.choices(words, weights=range(9, 0, -1), k=chance.randrange(1, 30))) + " x" * (i % 3),
+             "n": i % 5, "bulk": chance.randbytes(200).hex()} for i in range(900)]
+    plain = {"bulk": {"type": "string", "filterable": False}}
+    searchable = {**plain, "text": {"type": "string", "full_text_search": {"stemming": True, "language": "english"}}}
+    queries = [{"rank_by": ["text", "BM25", "running walrus"], "limit": 40},
+               {"rank_by": ["Sum", [["text", "BM25", "ice"], ["Product", 0.5, ["text", "BM25", "moon fox"]]]], "limit": 40,
+                "filters": ["n", "Lt", 3]},
+               {"rank_by": ["id", "asc"], "limit": 900, "filters": ["text", "ContainsAllTokens", "tusk salt run"]},
+               {"rank_by": ["id", "asc"], "limit": 900, "filters": ["text", "ContainsTokenSequence", "moon salt"]}]
+
+    def answers(server, name):
+        found = [server.ask("POST", f"/v2/namespaces/{name}/query", query) for query in queries]
+        assert all(status == 200 for status, _, _ in found), found
+        assert all(body["rows"] for _, body, _ in found)
+        return [body["rows"] for _, body, _ in found]
+
+    def write(server, name, **body):
+        status, answer, _ = server.ask("POST", f"/v2/namespaces/{name}", body)
+        assert status == 200, answer
+
+    store = f"file:{tmp_path}/data"
+    server = serve(store)
+    write(server, "log", upsert_rows=rows, schema=searchable)
+    wanted = answers(server, "log")
+    for name, schema in (("before", plain), ("with", searchable)):
+        write(server, name, upsert_rows=rows, schema=schema)
+        write(server, name, deletes=[3, 4, 5], upsert_rows=rows[:3])
+        write(server, name, upsert_rows=rows[3:6])
+    assert server.stop() == 0
+    must_index(store)
+    server = serve(store)
+    assert server.ask("POST", "/v1/namespaces/before/schema", {"text": searchable["text"]})[0] == 200
+    for name in ("log", "before", "with"):
+        assert answers(server, name) == wanted, name
+    assert server.stop() == 0
+    must_index(store)
+    server = serve(store)
+    for name in ("log", "before", "with"):
+        assert answers(server, name) == wanted, name
+    assert server.stop() == 0
+    fsck(store)
