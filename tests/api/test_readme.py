@@ -19,18 +19,21 @@ def test_the_first_five_minutes_with_curl_and_python(server):
     shell, python = blocks("The first five minutes")
     at = f"127.0.0.1:{server.port}"
     commands = re.split(r"^(?=curl )", re.sub(r"^#.*\n", "", shell, flags=re.M), flags=re.M)[1:]
-    assert len(commands) >= 7
+    assert len(commands) >= 11
     answers = []
     for command in commands:
         done = subprocess.run(["bash", "-c", command.replace("localhost:3000", at)], capture_output=True, text=True, timeout=30)
         assert done.returncode == 0, done.stderr
         answers.append(json.loads(done.stdout))
         assert answers[-1].get("status") != "error", (command, answers[-1])
-    written, near, ordered, counted, listed, _, deleted = answers
+    written, near, text, fused, ordered, counted, patched, revised, listed, _, deleted = answers
     assert written["rows_affected"] == 3
     assert [row["id"] for row in near["rows"]] == [1, 3] and near["rows"][0]["title"] == "The Walrus"
     assert [row["id"] for row in ordered["rows"]] == [3, 2, 1]
-    assert counted["aggregations"] == {"n": 3}
+    assert [row["id"] for row in text["rows"]] == [1]
+    assert [row["id"] for row in fused["results"][0]["rows"]] == [2, 3]
+    assert counted["aggregations"] == {"n": 1}
+    assert patched["rows_patched"] == 2 and revised["rows_upserted"] == 1
     assert listed["namespaces"] == [{"id": "books"}] and deleted == {"status": "OK"}
     program = python.replace("127.0.0.1:3000", at)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
