@@ -10,6 +10,23 @@ static bool long_ago(uint64_t at, uint64_t within)
     return within && at + within < sim_now();
 }
 
+/* Nobody can index what is not born: the entries of a branch may stand long before its manifest. */
+static uint64_t born_at(uint32_t name, const uint8_t nsid[16])
+{
+    const name_history *h = &history.names[name];
+    for (uint32_t i = 0; i < h->version_count; i++) {
+        if (memcmp(h->versions[i].nsid, nsid, 16) == 0)
+            return h->versions[i].accepted_at;
+    }
+    return 0;
+}
+
+static uint64_t seen_from(uint32_t name, const version *v, const truth *entry)
+{
+    uint64_t born = born_at(name, v->nsid);
+    return entry->landed_at > born ? entry->landed_at : born;
+}
+
 static void judge_backlog(uint32_t name)
 {
     const version *v = judge_current(name);
@@ -17,9 +34,10 @@ static void judge_backlog(uint32_t name)
         return;
     const incarnation *n = history_by_nsid(v->nsid);
     const truth *last = history_at(n, n->tail), *next = history_at(n, v->indexed_seq + 1);
-    if (last->sealed && long_ago(last->landed_at, history.rules.indexed_within_ns))
+    uint64_t within = history.rules.indexed_within_ns;
+    if (last->sealed && long_ago(seen_from(name, v, last), within))
         judge_violation("%s was deleted long ago and is not buried", sim_names[name]);
-    else if (next && !last->sealed && long_ago(next->landed_at, history.rules.indexed_within_ns))
+    else if (next && !last->sealed && long_ago(seen_from(name, v, next), within))
         judge_violation("%s is indexed to %llu, and its log goes on to %llu since %.1f s",
                         sim_names[name], (unsigned long long)v->indexed_seq,
                         (unsigned long long)n->tail, (double)(sim_now() - next->landed_at) / 1e9);
