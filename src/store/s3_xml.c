@@ -41,10 +41,11 @@ static void on_start(void *argument, const XML_Char *name, const XML_Char **attr
 static void on_end(void *argument, const XML_Char *name)
 {
     walk *w = argument;
+    if (w->failed) /* an empty element ends even when its start has stopped the parser */
+        return;
     MOLA_ASSERT(w->depth > 0);
     w->depth--;
-    if (!w->failed)
-        w->ended(w, w->depth ? w->names[w->depth - 1] : "", name, (mola_str){w->text, w->size});
+    w->ended(w, w->depth ? w->names[w->depth - 1] : "", name, (mola_str){w->text, w->size});
     w->size = 0;
 }
 
