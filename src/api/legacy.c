@@ -266,7 +266,7 @@ static void add_included(mola_buf *out, mola_json body)
 {
     mola_json include = member(body, "include_attributes"),
               vector = member(body, "include_vectors");
-    bool wants_vector = mola_json_kind_of(vector) == MOLA_JSON_BOOL && mola_json_bool(vector);
+    bool wants_vector = vector.doc && mola_json_bool(vector);
     bool is_list = mola_json_kind_of(include) == MOLA_JSON_ARRAY;
     if (include.doc && !is_list) {
         carry(out, body, "include_attributes");
@@ -294,8 +294,10 @@ mola_err mola_legacy_query(request *r)
                (r->match.is_vectors || vector.doc || with.doc);
     if (!old)
         return MOLA_OK;
+    if (with.doc && mola_json_kind_of(with) != MOLA_JSON_BOOL)
+        return mola_fail_type(&r->why, "include_vectors", with, "a boolean");
     r->legacy = LEGACY_ROWS;
-    r->shows_vectors = mola_json_kind_of(with) == MOLA_JSON_BOOL && mola_json_bool(with);
+    r->shows_vectors = with.doc && mola_json_bool(with);
     mola_buf text;
     mola_buf_init(&text, &r->memory.heap);
     mola_buf_add_char(&text, '{');

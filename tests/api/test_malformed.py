@@ -119,6 +119,7 @@ TABLE = [
     ("a recall of no search", "POST", RECALL, {"num": 0}, 400),
     ("a recall of 1,001 rows", "POST", RECALL, {"top_k": 1001}, 400),
     ("a recall in an order", "POST", RECALL, {"num": 1, "rank_by": ["id", "asc"]}, 400),
+    ("vectors of 2024 asked for by a word", "POST", "/v1/namespaces/n/query", {"vector": [1, 2], "include_vectors": "yes"}, 422),
     ("no limit", "POST", QUERY, {"rank_by": ["id", "asc"]}, 400),
     ("a limit of 0", "POST", QUERY, {"rank_by": ["id", "asc"], "limit": 0}, 400),
     ("a limit of 10,001", "POST", QUERY, {"rank_by": ["id", "asc"], "limit": 10001}, 400),
