@@ -164,6 +164,8 @@ class Contract:
         value = trimmed(json.loads(body), refused)
         if isinstance(value, dict) and "queries" in value:
             value = {key: item for key, item in value.items() if key in MULTI_QUERY}
+            if isinstance(value.get("limit"), dict) and not refused:
+                value["limit"].pop("per", None)
         if depth(value) > DEPTH_MAX:
             return ["too deep to be looked at"] if refused else []
         wrong = self.wrong(asked["content"]["application/json"]["schema"], broken(value) if refused else value,
