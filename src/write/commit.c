@@ -63,6 +63,15 @@ static void drop_late(mola_commit *commit)
 
 /* -- one round --------------------------------------------------------------------------------- */
 
+/* Plain upserts look at no document until the whole entry is applied, in one go. */
+static bool looks_at_documents(const mola_write_plan *plan)
+{
+    bool looks = plan->patches + plan->deletes > 0;
+    for (uint32_t i = 0; i < MOLA_CONDITIONS; i++)
+        looks |= plan->conditions[i] != NULL;
+    return looks;
+}
+
 /* The documents of all members, as far as they are decoded, at once: looked up by each member for
  * itself they would cost a group as many round trips as it has members. */
 static mola_err foresee(round_of *r)
@@ -74,7 +83,7 @@ static mola_err foresee(round_of *r)
         return MOLA_NO_MEMORY;
     for (const mola_write *w = r->commit->first; w && count < MEMBERS_MAX; w = w->next) {
         const mola_write_plan *plan = w->plan;
-        if (!plan || !plan->decoded || plan->err || !plan->rows.count)
+        if (!plan || !plan->decoded || plan->err || !looks_at_documents(plan))
             continue;
         rows_ahead[count].rows = &plan->rows;
         for (uint32_t i = 0; i < MOLA_CONDITIONS; i++)
