@@ -24,16 +24,6 @@ struct mola_bm25 {
     bool prefix_found, any_found;
 };
 
-uint32_t mola_bm25_attr(const mola_bm25 *clause)
-{
-    return clause->attr;
-}
-
-mola_analyzer *mola_bm25_analyzer(const mola_bm25 *clause)
-{
-    return clause->analyzer;
-}
-
 mola_bm25 *mola_bm25_new(mola_ctx *ctx, const mola_attr *attr, const mola_str *texts,
                          uint32_t count, bool last_as_prefix)
 {

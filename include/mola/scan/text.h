@@ -34,7 +34,6 @@ enum { MOLA_TEXT_QUERY_CHARS_MAX = 8192 };
  * memory. What it is made of lives in the arena. */
 mola_bm25 *mola_bm25_new(mola_ctx *ctx, const mola_attr *attr, const mola_str *texts,
                          uint32_t count, bool last_as_prefix);
-uint32_t mola_bm25_attr(const mola_bm25 *clause);
 
 /* Counts over all live rows of the view, in steps; each attribute is read once. Errors as
  * mola_scan_windows. */
@@ -47,4 +46,3 @@ void mola_bm25_bind_column(mola_bm25 *clause, const mola_column *column);
 bool mola_bm25_score(mola_bm25 *clause, const mola_column *column, uint32_t row, double *score);
 /* The clause has the term: one of its own, or one that its prefix begins. */
 bool mola_bm25_has(const mola_bm25 *clause, mola_str term);
-mola_analyzer *mola_bm25_analyzer(const mola_bm25 *clause);
