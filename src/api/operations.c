@@ -1,6 +1,7 @@
 #include "api/operations.h"
 #include "mola/codec/block.h"
 #include "mola/codec/datetime.h"
+#include "mola/codec/uuid.h"
 #include "mola/format/key.h"
 #include "mola/namespace/publish.h"
 #include "mola/store/store.h"
@@ -274,14 +275,6 @@ static bool is_abandoned(const mola_operations *all, const mola_operation *o)
 }
 
 /* ------------------------------------------------------------------ starting */
-static void print_hex(const uint8_t bytes[16], char token[MOLA_TOKEN_BYTES])
-{
-    for (size_t i = 0; i < 16; i++) {
-        token[2 * i] = "0123456789abcdef"[bytes[i] >> 4];
-        token[2 * i + 1] = "0123456789abcdef"[bytes[i] & 15];
-    }
-}
-
 /* Copies into one namespace as it stands now have one token, so that a start that is sent again,
  * to any node, finds the first one. */
 static mola_err choose_token(request *r, const mola_task *task, char token[MOLA_TOKEN_BYTES])
@@ -289,7 +282,7 @@ static mola_err choose_token(request *r, const mola_task *task, char token[MOLA_
     uint8_t sum[16] = {0};
     if (task->kind != MOLA_OPERATION_COPY) {
         mola_chance(r->api->env, sum, sizeof sum);
-        print_hex(sum, token);
+        mola_hex_print(sum, sizeof sum, token);
         return MOLA_OK;
     }
     mola_name *name = mola_name_open(r->api->config.namespaces, task->name);
@@ -311,7 +304,7 @@ static mola_err choose_token(request *r, const mola_task *task, char token[MOLA_
     }
     mola_name_close(name);
     if (!err)
-        print_hex(sum, token);
+        mola_hex_print(sum, sizeof sum, token);
     return err;
 }
 

@@ -42,14 +42,23 @@ bool mola_uuid_parse(mola_str text, uint8_t out[16])
     return true;
 }
 
+void mola_hex_print(const uint8_t *bytes, size_t count, char *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < count; i++) {
+        *out++ = digits[bytes[i] >> 4];
+        *out++ = digits[bytes[i] & 15];
+    }
+}
+
 void mola_uuid_print(mola_buf *out, const uint8_t uuid[16])
 {
     char text[HYPHENATED], *p = text;
     for (size_t i = 0; i < UUID_BYTES; i++) {
         if (hyphen_before(i))
             *p++ = '-';
-        *p++ = "0123456789abcdef"[uuid[i] >> 4];
-        *p++ = "0123456789abcdef"[uuid[i] & 15];
+        mola_hex_print(&uuid[i], 1, p);
+        p += 2;
     }
     mola_buf_add(out, text, sizeof text);
 }

@@ -1,5 +1,6 @@
 #include "mola/format/key.h"
 #include "mola/base/check.h"
+#include "mola/codec/uuid.h"
 
 enum { ORG_BYTES_MAX = 64, NAME_BYTES_MAX = 128, HOLDER_ID_BYTES_MAX = 64, TOKEN_BYTES_MAX = 64 };
 static const uint64_t seq_max = INT64_MAX;
@@ -19,9 +20,9 @@ static void add_text(mola_key *key, const char *text)
 
 static void add_hex(mola_key *key, const uint8_t *bytes, size_t count)
 {
-    static const char digits[] = "0123456789abcdef";
     for (size_t i = 0; i < count; i++) {
-        char pair[2] = {digits[bytes[i] >> 4], digits[bytes[i] & 15]};
+        char pair[2];
+        mola_hex_print(&bytes[i], 1, pair);
         add(key, pair, sizeof pair);
     }
 }

@@ -3,6 +3,7 @@
  * until it cannot be any more, and delete them. */
 #include "mola/namespace/branch.h"
 #include "mola/base/check.h"
+#include "mola/codec/uuid.h"
 #include "mola/format/delete_vector.h"
 #include "mola/format/holder.h"
 #include "namespace/name.h"
@@ -77,10 +78,7 @@ static mola_err put_holders(branching *b, uint32_t first)
     mola_holder holder = {.name = mola_name_str(b->child), .cond_ver = b->old->manifest.ver};
     memcpy(holder.child, b->how->nsid, sizeof holder.child);
     char id[2 * sizeof holder.child];
-    for (size_t i = 0; i < sizeof holder.child; i++) {
-        id[2 * i] = "0123456789abcdef"[b->how->nsid[i] >> 4];
-        id[2 * i + 1] = "0123456789abcdef"[b->how->nsid[i] & 15];
-    }
+    mola_hex_print(holder.child, sizeof holder.child, id);
     uint32_t count = b->owner_count - first;
     mola_store_op *ops = mola_new(&b->ask.arena, mola_store_op, count);
     mola_key *keys = mola_new(&b->ask.arena, mola_key, count);
