@@ -10,7 +10,7 @@
 #include "mola/codec/block.h"
 #include "mola/format/key.h"
 
-enum { HEADER_BYTES = 64, RESERVED_BYTES = 16, SUM_BYTES = 16, ARCHIVE_BYTES_MAX = 256 };
+enum { HEADER_BYTES = 64, RESERVED_BYTES = 16, ARCHIVE_BYTES_MAX = 256 };
 enum { CHECKPOINT = MOLA_HOLDER_OPEN | MOLA_HOLDER_DONE | MOLA_HOLDER_ABANDONED };
 
 static bool is_consistent(const mola_holder *h)
@@ -38,36 +38,22 @@ void mola_holder_encode(mola_buf *out, const mola_holder *h)
     mola_buf_add_zeros(out, RESERVED_BYTES);
     mola_buf_add_str(out, h->name);
     mola_buf_add_str(out, h->archive);
-    uint8_t sum[SUM_BYTES];
+    uint8_t sum[MOLA_IMAGE_SUM_BYTES];
     if (out->failed)
         return;
     mola_sum128(mola_buf_str(out), sum);
     mola_buf_add(out, sum, sizeof sum);
 }
 
-static mola_err damaged(mola_why *why)
-{
-    return mola_fail(why, MOLA_CORRUPT, "damaged holder");
-}
+static const mola_whole_image whole = {
+    .magic = "HLD1", .noun = "a holder", .header_bytes = HEADER_BYTES, .fmt = MOLA_HOLDER_FMT};
 
 mola_err mola_holder_decode(mola_str image, mola_holder *out, mola_why *why)
 {
-    uint8_t sum[SUM_BYTES];
-    if (image.len < HEADER_BYTES + SUM_BYTES || !mola_str_starts(image, MOLA_STR("HLD1")))
-        return mola_fail(why, MOLA_CORRUPT, "not a holder");
-    mola_str summed = {image.data, image.len - SUM_BYTES};
-    mola_sum128(summed, sum);
-    if (memcmp(sum, image.data + summed.len, SUM_BYTES) != 0)
-        return mola_fail(why, MOLA_CORRUPT, "checksum mismatch in a holder");
-    mola_cursor c = {.rest = mola_str_from(summed, 4)};
-    uint16_t fmt = mola_take_u16(&c), min_reader = mola_take_u16(&c);
-    if (fmt == 0 || min_reader == 0 || min_reader > fmt)
-        return damaged(why);
-    if (fmt > MOLA_HOLDER_FMT) { /* what it holds must be known wholly, or it holds everything */
-        return mola_fail(why, MOLA_INVALID,
-                         "format %u of a holder needs a newer mola (this one reads up to %d)",
-                         (unsigned)fmt, MOLA_HOLDER_FMT);
-    }
+    mola_cursor c;
+    mola_err err = mola_whole_image_open(&whole, image, &c, why);
+    if (err)
+        return err;
     mola_holder h = {.flags = mola_take_u32(&c)};
     uint32_t header = mola_take_u32(&c);
     mola_take_into(&c, h.child, sizeof h.child);
@@ -78,7 +64,7 @@ mola_err mola_holder_decode(mola_str image, mola_holder *out, mola_why *why)
     h.archive = mola_take(&c, archive_bytes);
     if (c.bad || c.rest.len || header != HEADER_BYTES || !reserved ||
         (h.flags & ~(uint32_t)CHECKPOINT) || !is_consistent(&h))
-        return damaged(why);
+        return mola_whole_image_damaged(&whole, why);
     *out = h;
     return MOLA_OK;
 }

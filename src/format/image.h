@@ -2,6 +2,21 @@
 #pragma once
 #include "mola/codec/bytes.h"
 
+/* An image that a reader knows wholly or not at all, for it is written again whole, or what is not
+ * known in it would count: magic, fmt, min_reader_fmt, the rest of a header, ..., xxh3-128. */
+typedef struct {
+    const char *magic; /* 4 bytes */
+    const char *noun;  /* "a holder": for words */
+    size_t header_bytes;
+    uint16_t fmt; /* the newest that is known */
+} mola_whole_image;
+enum { MOLA_IMAGE_SUM_BYTES = 16 };
+/* Checks sum, magic and format; *rest goes from behind the format to before the sum. MOLA_CORRUPT;
+ * MOLA_INVALID: a newer format. */
+mola_err mola_whole_image_open(const mola_whole_image *kind, mola_str image, mola_cursor *rest,
+                               mola_why *why) MOLA_NODISCARD;
+mola_err mola_whole_image_damaged(const mola_whole_image *kind, mola_why *why) MOLA_NODISCARD;
+
 static inline bool mola_is_zero(const void *bytes, size_t size)
 {
     const uint8_t *p = bytes;

@@ -12,7 +12,7 @@
 #include "mola/codec/block.h"
 #include "mola/format/key.h"
 
-enum { HEADER_BYTES = 80, RESERVED_BYTES = 20, SUM_BYTES = 16 };
+enum { HEADER_BYTES = 80, RESERVED_BYTES = 20 };
 
 static bool is_consistent(const mola_operation *o)
 {
@@ -52,17 +52,17 @@ void mola_operation_encode(mola_buf *out, const mola_operation *o)
     mola_buf_add_str(out, o->name);
     mola_buf_add_str(out, o->request);
     mola_buf_add_str(out, o->result);
-    uint8_t sum[SUM_BYTES];
+    uint8_t sum[MOLA_IMAGE_SUM_BYTES];
     if (out->failed)
         return;
     mola_sum128(mola_buf_str(out), sum);
     mola_buf_add(out, sum, sizeof sum);
 }
 
-static mola_err damaged(mola_why *why)
-{
-    return mola_fail(why, MOLA_CORRUPT, "damaged operation");
-}
+static const mola_whole_image whole = {.magic = "OPR1",
+                                       .noun = "an operation",
+                                       .header_bytes = HEADER_BYTES,
+                                       .fmt = MOLA_OPERATION_FMT};
 
 static bool take_fields(mola_cursor *c, mola_operation *o)
 {
@@ -90,26 +90,13 @@ static bool take_fields(mola_cursor *c, mola_operation *o)
 
 mola_err mola_operation_decode(mola_str image, mola_operation *out, mola_why *why)
 {
-    uint8_t sum[SUM_BYTES];
-    if (image.len < HEADER_BYTES + SUM_BYTES || !mola_str_starts(image, MOLA_STR("OPR1")))
-        return mola_fail(why, MOLA_CORRUPT, "not an operation");
-    mola_str summed = {image.data, image.len - SUM_BYTES};
-    mola_sum128(summed, sum);
-    if (memcmp(sum, image.data + summed.len, SUM_BYTES) != 0)
-        return mola_fail(why, MOLA_CORRUPT, "checksum mismatch in an operation");
-    mola_cursor c = {.rest = mola_str_from(summed, 4)};
-    uint16_t fmt = mola_take_u16(&c), min_reader = mola_take_u16(&c);
-    if (fmt == 0 || min_reader == 0 || min_reader > fmt)
-        return damaged(why);
-    if (fmt > MOLA_OPERATION_FMT) { /* it is written again whole: what we do not know, we would lose
-                                     */
-        return mola_fail(why, MOLA_INVALID,
-                         "format %u of an operation needs a newer mola (this one reads up to %d)",
-                         (unsigned)fmt, MOLA_OPERATION_FMT);
-    }
+    mola_cursor c;
+    mola_err err = mola_whole_image_open(&whole, image, &c, why);
+    if (err)
+        return err;
     mola_operation o = {0};
     if (!take_fields(&c, &o))
-        return damaged(why);
+        return mola_whole_image_damaged(&whole, why);
     *out = o;
     return MOLA_OK;
 }
