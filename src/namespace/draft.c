@@ -188,7 +188,8 @@ mola_slot mola_draft_offer(mola_ask *ask, mola_draft *draft, mola_record *theirs
         mola_store_op op = {.verb = MOLA_PUT,
                             .key = mola_key_str(&key),
                             .body = mola_buf_str(&draft->image),
-                            .when = MOLA_PUT_IF_ABSENT}; /* I1: a slot is created once */
+                            .when = MOLA_PUT_IF_ABSENT, /* I1: a slot is created once */
+                            .urgent = true};
         mola_ask_run(ask, &op, 1);
         if (op.err == MOLA_OK)
             return MOLA_SLOT_OURS;

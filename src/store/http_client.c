@@ -156,6 +156,8 @@ static uint64_t due_ns(const mola_http_exchange *x)
         return due;
     if (x->own.hedge_at_ns < due)
         due = x->own.hedge_at_ns;
+    if (x->own.overdue_at_ns < due)
+        due = x->own.overdue_at_ns;
     uint64_t stall = stall_limit_ns(x);
     for (size_t i = 0; i < 2; i++) {
         const mola_http_attempt *a = x->own.running[i];
@@ -178,8 +180,13 @@ static void start(mola_http_client *c, mola_http_exchange *x)
     if (x->sendings == 0)
         mola_http_pace_sent(&c->pace, x->hedged);
     x->sendings++;
-    uint64_t after = x->hedged ? mola_http_pace_hedge_after(&c->pace) : MOLA_NEVER;
-    x->own.hedge_at_ns = after == MOLA_NEVER ? MOLA_NEVER : mola_boot_ns(c->env) + after;
+    const mola_http_waits *usual = &c->pace.waits[x->is_write];
+    x->own.hedge_at_ns = x->own.overdue_at_ns = MOLA_NEVER;
+    uint64_t now = mola_boot_ns(c->env);
+    if (x->hedged && usual->hedge_after_ns != MOLA_NEVER)
+        x->own.hedge_at_ns = now + usual->hedge_after_ns;
+    if (x->hedged || x->urged)
+        x->own.overdue_at_ns = now + usual->overdue_after_ns;
     if (send_one(c, x)) {
         watch(c, x);
     } else {
@@ -225,13 +232,13 @@ static mola_http_verdict judge(mola_http_exchange *x, const mola_http_reply *rep
     return MOLA_HTTP_DONE;
 }
 
-/* How long a GET waited for the head of its answer. One that is given up while it waits has waited
- * at least that long: leaving it out would make slow answers look rare. */
+/* How long a request waited for the head of its answer. One that is given up while it waits has
+ * waited at least that long: leaving it out would make slow answers look rare. */
 static void learn(mola_http_client *c, const mola_http_attempt *a)
 {
     uint64_t end = a->head_seen ? a->head_ns : mola_boot_ns(c->env);
-    if (a->of->hedged)
-        mola_http_pace_waited(&c->pace, end - a->sent_ns);
+    if (a->of->hedged || a->of->urged)
+        mola_http_pace_waited(&c->pace, a->of->is_write, end - a->sent_ns);
 }
 
 static void attempt_over(mola_http_client *c, mola_http_attempt *a, CURLcode code)
@@ -289,7 +296,7 @@ static bool send_beside(mola_http_client *c, mola_http_exchange *x, uint64_t now
     if (!mola_http_pace_retry(&c->pace))
         return ++x->own.patience <= PATIENCE_MAX;
     x->sendings++;
-    x->own.hedge_at_ns = MOLA_NEVER;
+    x->own.hedge_at_ns = x->own.overdue_at_ns = MOLA_NEVER;
     mola_count(c->env->metrics, MOLA_M_store_retries_total, 1);
     return send_one(c, x);
 }
@@ -316,14 +323,31 @@ static void give_up_stalled(mola_http_client *c, mola_http_exchange *x, uint64_t
         finish(c, x);
 }
 
+static bool waits_alone(const mola_http_exchange *x)
+{
+    return !x->own.running[0] != !x->own.running[1] && !has_head(x);
+}
+
+/* It is slow. */
 static void hedge(mola_http_client *c, mola_http_exchange *x)
 {
     x->own.hedge_at_ns = MOLA_NEVER;
-    bool is_alone = !x->own.running[0] != !x->own.running[1];
-    if (!is_alone || has_head(x) || !mola_http_pace_hedge(&c->pace))
+    if (!waits_alone(x) || !mola_http_pace_hedge(&c->pace))
         return;
+    x->own.overdue_at_ns = MOLA_NEVER;
     if (send_one(c, x))
         mola_count(c->env->metrics, MOLA_M_store_hedges_total, 1);
+}
+
+/* It is overdue. */
+static void urge(mola_http_client *c, mola_http_exchange *x)
+{
+    x->own.overdue_at_ns = MOLA_NEVER;
+    if (!waits_alone(x) || !mola_http_pace_urge(&c->pace))
+        return;
+    x->own.hedge_at_ns = MOLA_NEVER;
+    if (send_one(c, x))
+        mola_count(c->env->metrics, MOLA_M_store_retries_total, 1);
 }
 
 /* Does what is due for one exchange, which may be finished by it. */
@@ -347,6 +371,8 @@ static void attend(mola_http_client *c, mola_http_exchange *x, uint64_t now)
     }
     if (x->own.state == MOLA_HTTP_RUNNING && now >= x->own.hedge_at_ns)
         hedge(c, x);
+    if (x->own.state == MOLA_HTTP_RUNNING && now >= x->own.overdue_at_ns)
+        urge(c, x);
     if (x->own.state == MOLA_HTTP_RUNNING)
         give_up_stalled(c, x, now);
 }

@@ -53,7 +53,8 @@ struct mola_http_exchange {
     mola_str body;       /* PUT and POST */
     const char *ca_file; /* NULL: the system's */
     bool repeatable;     /* may be sent again, however the last sending ended */
-    bool hedged;         /* may be sent a second time beside the first */
+    bool hedged;         /* may be sent a second time beside the first, when that is slow */
+    bool urged;          /* the same, but only when the answer is overdue */
     bool is_write;       /* reads and writes have rooms of their own in the client */
     mola_arena *arena;   /* for the body of a 200 or 206; NULL: it goes to `text` like all others */
     uint64_t bytes_max;  /* of the body of a 2xx */
@@ -74,7 +75,7 @@ struct mola_http_exchange {
         mola_http_exchange *previous, *next;
         struct mola_http_attempt *running[2];
         enum { MOLA_HTTP_WAITING, MOLA_HTTP_RUNNING, MOLA_HTTP_RESTING } state;
-        uint64_t rest_until_ns, hedge_at_ns;
+        uint64_t rest_until_ns, hedge_at_ns, overdue_at_ns;
         uint32_t others;   /* verdicts OTHER so far */
         uint32_t patience; /* more time was given so often */
         char *spare;       /* of the arena: room that an earlier sending has taken */
