@@ -162,6 +162,7 @@ static void decode_ahead(run *r, mola_write *w)
     mola_write_decode(w->plan, &(mola_decode){.request = &asked,
                                               .base = r->view->state,
                                               .state_heap = &r->f.heap,
+                                              .limits = &mola_limits_default,
                                               .arena = w->arena});
 }
 
