@@ -162,7 +162,7 @@ static mola_slot read_back(mola_ask *ask, mola_draft *draft, mola_str key, mola_
     const mola_entry *ours = &draft->entry;
     mola_err err = MOLA_CORRUPT;
     for (int attempt = 0; attempt < 2 && err == MOLA_CORRUPT; attempt++) {
-        mola_store_op op = {.verb = MOLA_GET, .key = key};
+        mola_store_op op = {.verb = MOLA_GET, .key = key, .urgent = true};
         if (mola_ask_get(ask, &op, 1) || op.err == MOLA_NOT_FOUND)
             return MOLA_SLOT_UNKNOWN; /* gone again, or unreadable */
         err =

@@ -70,6 +70,7 @@ struct mola_name {
     bool hint_queued;
     mola_upload upload;
     uint32_t lost_in_a_row; /* slots */
+    uint32_t contest;       /* others write here: falls with each look that finds nothing of them */
     size_t len;
     char text[];
 };

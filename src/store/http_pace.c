@@ -4,8 +4,8 @@
 
 static const double retries_per_request = 0.4, retries_max = 100;
 static const double hedges_per_request = 0.05, hedges_max = 10;
-static const double urges_per_request = 0.4, urges_max = 20;
-enum { SAMPLES_MIN = 16, SAMPLES_BETWEEN = 16, HEDGES_AT_FIRST = 4, OVERDUE_TIMES = 5 };
+static const double urges_per_request = 0.75, urges_max = 40, urges_kept = 20;
+enum { SAMPLES_MIN = 16, SAMPLES_BETWEEN = 16, HEDGES_AT_FIRST = 4, OVERDUE_TIMES = 6 };
 /* Below this a second request costs more than it can save. */
 static const uint64_t hedge_after_min_ns = 5 * MOLA_MILLISECOND;
 static const uint64_t overdue_after_min_ns = 200 * MOLA_MILLISECOND;
@@ -54,7 +54,7 @@ void mola_http_pace_waited(mola_http_pace *pace, bool is_write, uint64_t wait_ns
      * and be missing for those that are not. */
     uint64_t p95 = sorted[count * 95 / 100], slow = p95 + p95 / 8;
     w->hedge_after_ns = slow > hedge_after_min_ns ? slow : hedge_after_min_ns;
-    uint64_t overdue = sorted[count / 2] * OVERDUE_TIMES;
+    uint64_t overdue = sorted[count / 4] * OVERDUE_TIMES;
     w->overdue_after_ns = overdue > overdue_after_min_ns ? overdue : overdue_after_min_ns;
 }
 
@@ -76,7 +76,7 @@ bool mola_http_pace_hedge(mola_http_pace *pace)
     return take(&pace->hedges_left);
 }
 
-bool mola_http_pace_urge(mola_http_pace *pace)
+bool mola_http_pace_urge(mola_http_pace *pace, bool urgent)
 {
-    return take(&pace->urges_left);
+    return (urgent || pace->urges_left >= urges_kept + 1) && take(&pace->urges_left);
 }

@@ -2,10 +2,11 @@
  *
  * Repeating requests is what turns a slow store into a dead one, so all kinds of it live on budgets
  * that only first requests fill: retries (the answer was a failure) at most 0.4 for each request,
- * hedges (it is slow) at most 0.05 for each GET, and 0.4 for each request that is overdue. A hedge
- * is sent once a GET has waited a little longer than 95 of the last 100 did. Where many answers are
- * slow that is no measure, so there is another one: an answer is overdue after five times what half
- * of them needed. When all of the store becomes slow, half of them soon need more. Threads: one. */
+ * hedges (it is slow) at most 0.05 for each GET, urges (it is overdue) at most 0.5 for each
+ * request. A hedge is sent once a GET has waited a little longer than 95 of the last 100 did. Where
+ * many answers are slow that is no measure, so there is another one: an answer is overdue after six
+ * times what the fastest quarter of them needed. When all of the store becomes slow, that soon
+ * needs more. Threads: one. */
 #pragma once
 #include "mola/base/env.h"
 
@@ -28,4 +29,5 @@ void mola_http_pace_waited(mola_http_pace *pace, bool is_write, uint64_t wait_ns
 /* true: it may be done, and is counted. */
 bool mola_http_pace_retry(mola_http_pace *pace);
 bool mola_http_pace_hedge(mola_http_pace *pace);
-bool mola_http_pace_urge(mola_http_pace *pace); /* it is overdue */
+/* It is overdue. Half of what can be saved up is kept for those that are urgent. */
+bool mola_http_pace_urge(mola_http_pace *pace, bool urgent);

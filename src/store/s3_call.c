@@ -186,6 +186,7 @@ bool mola_s3_call_of(mola_s3 *s3, mola_ctx *ctx, mola_s3_call *call, mola_store_
     call->op = op;
     if (op->verb == MOLA_GET) {
         call->http.hedged = true;
+        call->http.urged = op->urgent;
         call->http.arena = ctx->arena;
         call->http.bytes_max = op->length ? op->length : UINT64_MAX;
         call->range = op->offset > offset_max ? MOLA_S3_FIRST_BYTE : MOLA_S3_AS_ASKED;
