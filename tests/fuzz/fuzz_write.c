@@ -67,7 +67,7 @@ static mola_err encode_and_apply(run *r, const mola_view *on, const mola_change 
     if (err) {
         image.memory = NULL;
     } else {
-        err = mola_view_apply(&r->f.ctx, on, &entry, &image, size, out);
+        err = mola_view_apply(&r->f.ctx, on, &entry, &image, size, NULL, out);
         if (entry.state)
             mola_state_unref(entry.state);
     }
