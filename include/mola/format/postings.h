@@ -64,19 +64,15 @@ typedef struct {
     uint32_t places_left, next_place;
 } mola_posting_walk;
 void mola_posting_walk_begin(const mola_postings *p, uint32_t term, mola_posting_walk *walk);
-bool mola_posting_next_wide(mola_posting_walk *walk); /* numbers of any width */
-static inline bool mola_posting_next(mola_posting_walk *walk)
-{
-    const uint8_t *at = walk->at;
-    if (walk->end - at < 2 || (at[0] | at[1]) >= 0x80 || at[0] >= walk->rows - walk->next_row)
-        return mola_posting_next_wide(walk);
-    walk->at = at + 2;
-    walk->row = walk->next_row + at[0];
-    walk->next_row = walk->row + 1;
-    walk->times = walk->places_left = at[1];
-    walk->next_place = 0;
-    return true;
-}
+bool mola_posting_next(mola_posting_walk *walk);
+/* Many rows at once, for who does not want positions. false: there are no more. */
+enum { MOLA_POSTING_RUN = 128 };
+typedef struct {
+    uint32_t count;
+    uint16_t rows[MOLA_POSTING_RUN];
+    uint32_t times[MOLA_POSTING_RUN];
+} mola_posting_run;
+bool mola_posting_next_run(mola_posting_walk *walk, mola_posting_run *run);
 /* The next position in the row at hand. Either all rows are walked with their positions, or none.
  */
 bool mola_posting_place(mola_posting_walk *walk, uint32_t *position);
