@@ -1,4 +1,4 @@
-/* text_postings.h - reading the postings of windows of segments (format/postings.h). */
+/* text_postings.h - reading the postings of windows (format/postings.h). */
 #pragma once
 #include "mola/format/postings.h"
 #include "mola/scan/text.h"
@@ -11,13 +11,19 @@ typedef struct {
 } mola_postings_of;
 mola_postings_of mola_postings_of_attr(const mola_attr *attr);
 
-/* The part is a segment that has them. */
+/* The part has them, so they are what is to be fetched. */
 static inline bool mola_span_has_postings(const mola_span *span, const mola_postings_of *of)
 {
-    const mola_segment_head *head = span->part ? mola_part_segment(span->part) : NULL;
-    return head && mola_segment_find(head, of->column);
+    return span->part && mola_part_has_postings(span->part, of->attr, of->column);
 }
-/* Texts of the window are read (`attr` is the attribute), or postings (`attr` is their column). */
+/* They can be read of this window, which was fetched. */
+static inline bool mola_span_by_postings(const mola_span *span, const mola_postings_of *of)
+{
+    return mola_span_has_postings(span, of) &&
+           mola_part_postings_made(span->part, of->column, span->index);
+}
+/* Texts of the window are read (`attr` is the attribute), or postings (`attr` is their column).
+ * Those of parts in memory need not be asked for. */
 static inline bool mola_text_reads(const mola_span *span, const mola_postings_of *of, uint32_t attr)
 {
     return mola_span_has_postings(span, of) ? attr == of->column : attr == of->attr;
