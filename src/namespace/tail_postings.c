@@ -191,13 +191,19 @@ static mola_err add_image(mola_heap *heap, mola_postings_builder *b, mola_column
     return err;
 }
 
+/* 0 is none, as for whoever walks over windows. */
+static uint64_t deadline_of(const mola_ctx *ctx)
+{
+    return ctx->deadline_ns ? ctx->deadline_ns : MOLA_NEVER;
+}
+
 static mola_err add_texts(making *m, const mola_column *texts, mola_heap *heap,
                           mola_postings_builder *b, mola_column_builder *out)
 {
     enum { ROWS_UNCHECKED = 64 };
     mola_err err = MOLA_OK;
     for (uint32_t row = 0; row < texts->rows && !err; row++) {
-        if (row % ROWS_UNCHECKED == 0 && mola_boot_ns(m->ctx->env) >= m->ctx->deadline_ns)
+        if (row % ROWS_UNCHECKED == 0 && mola_boot_ns(m->ctx->env) >= deadline_of(m->ctx))
             return MOLA_UNAVAILABLE;
         mola_postings_begin_row(b);
         if (mola_column_has(texts, row))
@@ -310,7 +316,7 @@ typedef enum { LEAVE, AWAIT } patience; /* with a window that another thread is 
 static mola_err await(making *m, mola_pages *pages, const bool *claim)
 {
     mola_job_pause(m->ctx->job);
-    bool in_time = mola_pages_await(pages, claim, m->ctx->deadline_ns);
+    bool in_time = mola_pages_await(pages, claim, deadline_of(m->ctx));
     mola_job_resume(m->ctx->job);
     return in_time ? MOLA_OK : MOLA_UNAVAILABLE;
 }

@@ -362,6 +362,33 @@ START_TEST(an_older_view_keeps_its_analysis)
 }
 END_TEST
 
+/* A later member of a commit group sees the rows of those before it: parts of its own, read by
+ * their texts, beside those of the view, read by their postings. */
+START_TEST(an_overlay_finds_what_stands_below_it)
+{
+    dice d = {test_seed(0x0e71a) + (uint64_t)_i};
+    put_texts(&d, (size){.rows = 3000, .words = 8});
+    put_some(&d);
+    size s = {.rows = 400, .patches_in_10 = 3, .deletes_in_10 = 2, .words = 14};
+    texts t;
+    request r;
+    mola_ctx *ctx = request_begin(&w, &r, 60000);
+    mola_view *view = view_of(all), *over, *shadow_over;
+    texts_make(&d, &t, &s);
+    mola_change change = {.rows = t.rows};
+    ck_assert_int_eq(mola_view_with(ctx, &w.heap, view, &change, &over), MOLA_OK);
+    ck_assert_int_eq(mola_view_with(ctx, &w.heap, shadow, &change, &shadow_over), MOLA_OK);
+    compare_views(over, shadow_over);
+    ck_assert_int_gt(made(), 0);
+    compare_views(view, shadow);
+    mola_view_unref(over);
+    mola_view_unref(shadow_over);
+    mola_view_unref(view);
+    texts_free(&t, s.rows);
+    request_end(&r);
+}
+END_TEST
+
 /* Whoever only writes, and asks for other things, pays nothing; the first search pays for all. */
 START_TEST(postings_are_made_once_and_only_when_asked_for)
 {
@@ -542,6 +569,7 @@ int main(void)
     tcase_add_checked_fixture(cases, begin, end);
     tcase_add_loop_test(cases, postings_answer_like_texts, 0, 9);
     tcase_add_loop_test(cases, an_older_view_keeps_its_analysis, 0, 4);
+    tcase_add_loop_test(cases, an_overlay_finds_what_stands_below_it, 0, 3);
     tcase_add_test(cases, postings_are_made_once_and_only_when_asked_for);
     tcase_add_test(cases, an_evicted_view_takes_its_postings_along);
     tcase_add_test(cases, with_little_room_the_answers_stay);
