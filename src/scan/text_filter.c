@@ -237,7 +237,7 @@ bool mola_token_test_window(mola_token_test *t, const mola_span *span, uint64_t 
 {
     uint64_t bits[MOLA_WINDOW_WORDS] = {0};
     mola_postings_walk walk;
-    if (!mola_span_by_postings(span, &t->postings))
+    if (!mola_span_has_postings(span, &t->postings))
         return false;
     bool more =
         (t->terms.count || t->has_prefix) && mola_postings_walk_begin(span, &t->postings, &walk);

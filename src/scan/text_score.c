@@ -206,7 +206,7 @@ static mola_err count_window(void *of, const mola_window *window)
     mola_span span = mola_span_of(c->view, window);
     for (uint32_t i = 0; i < c->count; i++) {
         mola_column column;
-        if (mola_span_by_postings(&span, &c->clauses[i]->postings)) {
+        if (mola_span_has_postings(&span, &c->clauses[i]->postings)) {
             mola_err err = count_postings(c->clauses[i], &span, window->bits);
             if (err)
                 return mola_fail(c->ctx->why, err, "postings of a segment are damaged");
@@ -333,7 +333,7 @@ bool mola_bm25_score_window(const mola_bm25 *q, const mola_span *span, const uin
     uint64_t begun[MOLA_WINDOW_WORDS] = {0};
     mola_postings_walk walk;
     bool more;
-    if (!mola_span_by_postings(span, &q->postings))
+    if (!mola_span_has_postings(span, &q->postings))
         return false;
     MOLA_ASSERT(q->bound);
     more = mola_postings_walk_begin(span, &q->postings, &walk);
