@@ -257,6 +257,18 @@ mola_err mola_postings_add(mola_postings_builder *b, mola_str term, uint32_t pos
     return MOLA_OK;
 }
 
+mola_err mola_postings_add_value(mola_postings_builder *b, mola_analyzer *analyzer,
+                                 const mola_column *column, uint32_t row)
+{
+    mola_value_tokens tokens;
+    mola_token token;
+    mola_err err = MOLA_OK;
+    mola_value_tokens_begin(&tokens, analyzer, column, row);
+    while (!err && mola_value_tokens_next(&tokens, &token))
+        err = mola_postings_add(b, token.term, token.position);
+    return err;
+}
+
 /* What is put together. */
 typedef struct {
     mola_buf term_from, list_from, place_from, terms, lists, places;

@@ -1,11 +1,7 @@
 #include "index/postings.h"
 #include "mola/base/check.h"
-#include "mola/scan/text.h"
 #include <stdlib.h>
 
-/* Tokens of one image: a window of longer texts gets several, so that building one takes little
- * memory. */
-enum { TOKENS_MAX = 1 << 20 };
 static const mola_type image_type = {.form = MOLA_FORM_SCALAR, .elem = MOLA_ELEM_BYTES};
 
 static int by_id(const void *a, const void *b)
@@ -156,29 +152,19 @@ static mola_err flush(mola_postings_feed *f)
     return err;
 }
 
-static mola_err add_value(mola_postings_feed *f, const mola_column *run, uint32_t row)
-{
-    mola_value_tokens tokens;
-    mola_token token;
-    mola_err err = MOLA_OK;
-    f->any_value = true;
-    mola_value_tokens_begin(&tokens, f->analyzer, run, row);
-    while (!err && mola_value_tokens_next(&tokens, &token))
-        err = mola_postings_add(f->builder, token.term, token.position);
-    return err;
-}
-
 mola_err mola_postings_feed_rows(mola_postings_feed *f, const mola_column *run, uint32_t rows)
 {
     mola_err err = MOLA_OK;
     MOLA_ASSERT(!run || run->rows == rows);
     for (uint32_t row = 0; row < rows && !err; row++) {
         mola_postings_begin_row(f->builder);
-        if (run && mola_column_has(run, row) && run->type.elem == MOLA_ELEM_STRING)
-            err = add_value(f, run, row);
+        if (run && mola_column_has(run, row) && run->type.elem == MOLA_ELEM_STRING) {
+            f->any_value = true;
+            err = mola_postings_add_value(f->builder, f->analyzer, run, row);
+        }
         f->given++;
-        bool full =
-            f->given % MOLA_SEGMENT_WINDOW == 0 || mola_postings_tokens(f->builder) >= TOKENS_MAX;
+        bool full = f->given % MOLA_SEGMENT_WINDOW == 0 ||
+                    mola_postings_tokens(f->builder) >= MOLA_POSTINGS_TOKENS_MAX;
         if (!err && full)
             err = flush(f);
     }

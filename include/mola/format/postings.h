@@ -21,10 +21,14 @@
  * before + 1), from 0 in each row. */
 #pragma once
 #include "mola/codec/bytes.h"
-#include "mola/model/state.h"
-#include "mola/text/text.h"
+#include "mola/model/tokens.h"
 
-enum { MOLA_POSTINGS_ROWS_MAX = 4096 };
+enum {
+    MOLA_POSTINGS_ROWS_MAX = 4096,
+    /* Of one image, give or take a row: a window of longer texts gets several, so that building one
+     * takes little memory. */
+    MOLA_POSTINGS_TOKENS_MAX = 1 << 20
+};
 
 /* The id of the column of postings: MOLA_ATTR_DERIVED is set, MOLA_ATTR_DICTIONARY is not. */
 uint32_t mola_postings_attr(uint32_t attr, const mola_analysis *analysis);
@@ -88,6 +92,9 @@ void mola_postings_builder_free(mola_postings_builder *b); /* NULL: nothing to d
 void mola_postings_begin_row(mola_postings_builder *b);
 mola_err mola_postings_add(mola_postings_builder *b, mola_str term,
                            uint32_t position) MOLA_NODISCARD;
+/* All tokens of a value of `column` (STRING, SCALAR or ARRAY), whose row was begun. */
+mola_err mola_postings_add_value(mola_postings_builder *b, mola_analyzer *analyzer,
+                                 const mola_column *column, uint32_t row) MOLA_NODISCARD;
 uint32_t mola_postings_rows(const mola_postings_builder *b);
 uint64_t mola_postings_tokens(const mola_postings_builder *b);
 /* Appends the image; the builder is empty afterwards. The same rows make the same bytes. */
