@@ -116,9 +116,11 @@ static mola_err make_plan(const mola_asking *asking, const mola_question *q, agg
     *out = (aggregate_plan){0};
     if (!q->function_count)
         return mola_fail(ctx->why, MOLA_INVALID, "aggregate_by requires at least one function");
-    if (q->function_count > MOLA_FUNCTIONS_MAX) {
-        return mola_fail(ctx->why, MOLA_INVALID, "aggregate_by supports at most %d functions",
-                         MOLA_FUNCTIONS_MAX);
+    uint64_t most = mola_limits_of(ctx->env)->aggregations;
+    MOLA_ASSERT(most <= MOLA_FUNCTIONS_MAX);
+    if (q->function_count > most) {
+        return mola_fail(ctx->why, MOLA_INVALID, "aggregate_by supports at most %llu functions",
+                         (unsigned long long)most);
     }
     for (uint32_t i = 0; i < q->function_count && !err; i++)
         err = plan_function(asking, q, &q->functions[i], out);
@@ -252,7 +254,8 @@ mola_err mola_aggregate_print(const mola_asking *asking, const mola_question *q,
                               .sum_count = plan.sum_count};
     err = group_rows(asking, &plan, filters, &grouping, &groups);
     if (!err) {
-        uint64_t limit = q->limit.has_total ? q->limit.total : MOLA_LIMIT_MAX;
+        uint64_t limit =
+            q->limit.has_total ? q->limit.total : mola_limits_of(ctx->env)->result_rows;
         err = print_all(asking, &plan, groups, limit, out);
     }
     return err || !out->failed ? err : mola_query_no_memory(ctx);

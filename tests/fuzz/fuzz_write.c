@@ -67,7 +67,7 @@ static mola_err encode_and_apply(run *r, const mola_view *on, const mola_change 
     if (err) {
         image.memory = NULL;
     } else {
-        err = mola_view_apply(&r->f.ctx, on, &entry, &image, size, out);
+        err = mola_view_apply(&r->f.ctx, on, &entry, &image, size, NULL, out);
         if (entry.state)
             mola_state_unref(entry.state);
     }
@@ -162,6 +162,7 @@ static void decode_ahead(run *r, mola_write *w)
     mola_write_decode(w->plan, &(mola_decode){.request = &asked,
                                               .base = r->view->state,
                                               .state_heap = &r->f.heap,
+                                              .limits = &mola_limits_default,
                                               .arena = w->arena});
 }
 
