@@ -238,7 +238,8 @@ static mola_err decode(const mola_write_draft *draft, mola_write *write,
         mola_write_decode(plan, &(mola_decode){.request = r,
                                                .base = draft->state,
                                                .state_heap = draft->heap,
-                                               .arena = write->arena});
+                                               .arena = write->arena,
+                                               .texts = write->texts});
     }
     if (plan->err)
         write->answer.why = plan->why;

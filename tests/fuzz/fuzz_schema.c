@@ -42,7 +42,7 @@ static void apply(fixture *f, const mola_state *before, mola_json definitions)
     mola_state_unref(empty);
     FUZZ_CHECK(state != NULL);
     mola_why_clear(&f->why);
-    mola_err err = mola_schema_apply(state, definitions, &f->arena, &f->why);
+    mola_err err = mola_schema_apply(state, definitions, NULL, &f->arena, &f->why);
     mola_json none = {0};
     if (!err)
         err = mola_schema_settle_metric(state, before, none, &f->why);

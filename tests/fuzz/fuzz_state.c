@@ -58,7 +58,7 @@ static void apply(mola_heap *heap, mola_arena *arena, mola_state *state, mola_js
     mola_err err = mola_schema_check_shape(root, "schema", arena, &why);
     FUZZ_CHECK(err == MOLA_OK || why.len > 0);
     if (!err) {
-        err = mola_schema_apply(state, root, arena, &why);
+        err = mola_schema_apply(state, root, NULL, arena, &why);
         FUZZ_CHECK(err == MOLA_OK || why.len > 0);
     }
     if (err || mola_schema_settle_metric(state, NULL, (mola_json){0}, &why))
