@@ -167,7 +167,8 @@ void mola_config_help(void)
         if (table[s].is_secret) {
             printf("  %s in the environment\n      %s\n", twin, table[s].help);
         } else if (table[s].list) {
-            printf("  %s TEXT (%s), once or more\n      %s\n", flag, twin, table[s].help);
+            printf("  %s TEXT (%s)\n      %s; once or more. Default: none\n", flag, twin,
+                   table[s].help);
         } else if (table[s].text) {
             printf("  %s TEXT (%s)\n      %s. Default: %s\n", flag, twin, table[s].help,
                    table[s].fallback[0] ? table[s].fallback : "none");

@@ -189,7 +189,11 @@ static size_t clean(mola_str words, char *out, size_t room)
     while (size < words.len && size > 0 && ((unsigned char)words.data[size] & 0xc0) == 0x80)
         size--;
     for (size_t i = 0; i < size; i++)
-        out[i] = (unsigned char)words.data[i] < ' ' || words.data[i] == 127 ? ' ' : words.data[i];
+        out[i] = words.data[i];
+    for (size_t i = 0; i < size; i++) {
+        if ((unsigned char)out[i] < ' ' || out[i] == 127)
+            out[i] = ' ';
+    }
     return size;
 }
 
