@@ -2,10 +2,13 @@
  *
  * `--name-of-setting VALUE` (or =VALUE) on the command line wins over MOLA_NAME_OF_SETTING in the
  * environment, which wins over the default. A list has a value for each time that it is given;
- * secrets come by the environment only, where other users of the machine do not see them. */
+ * secrets come by the environment only, where other users of the machine do not see them.
+ * Limits of requests (mola/base/limits.h) are set by `--limit name=value`, or by MOLA_LIMIT_NAME.
+ */
 #pragma once
 #include "mola/base/check.h"
 #include "mola/base/err.h"
+#include "mola/base/limits.h"
 
 /* T(name, default, help): text.  U(name, default, least, most, help): a number; sizes take K, M, G.
  * L(name, help): a list of texts.  S(name, help): a secret text. */
@@ -104,6 +107,7 @@ typedef struct {
 #undef MOLA_CONFIG_NUMBER
 #undef MOLA_CONFIG_LIST
 #undef MOLA_CONFIG_SECRET
+    mola_limits limits;
 } mola_config;
 
 /* Reads environment and arguments (without the command's name). MOLA_INVALID with words. Texts

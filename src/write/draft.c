@@ -115,6 +115,7 @@ static bool add_batch(mola_write_draft *draft, const mola_rows *rows)
     if (draft->joined && mola_rows_append(draft->joined, rows))
         return false;
     draft->batches[draft->batch_count++].rows = rows;
+    draft->rows += rows->count;
     return true;
 }
 
@@ -236,6 +237,7 @@ static mola_err decode(const mola_write_draft *draft, mola_write *write,
         if (plan->decoded)
             MOLA_SOMETIMES(decoded_again);
         mola_write_decode(plan, &(mola_decode){.request = r,
+                                               .limits = mola_limits_of(draft->ctx->env),
                                                .base = draft->state,
                                                .state_heap = draft->heap,
                                                .arena = write->arena,
