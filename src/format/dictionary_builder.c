@@ -8,6 +8,7 @@
 typedef struct {
     uint32_t before; /* 1 + the pair of the same term before it; 0: none */
     uint32_t window : 12, rows_less_1 : 12, impact : 8;
+    uint32_t term; /* its number in the postings */
 } pair;
 _Static_assert(MOLA_SEGMENT_ROWS_MAX / MOLA_SEGMENT_WINDOW <= 1 << 12, "windows fit a pair");
 _Static_assert(MOLA_SEGMENT_WINDOW <= 1 << 12 && MOLA_POSTINGS_ROWS_MAX <= 1 << 12,
@@ -123,7 +124,8 @@ static mola_err add_term(mola_dictionary_builder *d, uint32_t window, const mola
     return add_pair(d, mola_postings_term(p, term),
                     (pair){.window = window & 0xfff,
                            .rows_less_1 = (rows - 1) & 0xfff,
-                           .impact = impact_of(best)});
+                           .impact = impact_of(best),
+                           .term = term});
 }
 
 static void give_up(mola_dictionary_builder *d)
@@ -191,6 +193,7 @@ static bool print_list(mola_dictionary_builder *d, const mola_known_term *t, mol
         mola_add_varint(list, own[i].window - next);
         mola_add_varint(list, own[i].rows_less_1 + 1U);
         mola_add_u8(list, own[i].impact);
+        mola_add_varint(list, own[i].term);
         next = own[i].window + 1U;
     }
     return !list->failed;

@@ -81,11 +81,6 @@ static mola_str piece(mola_str bytes, const char *table, uint32_t index)
     return (mola_str){bytes.data + from, until - from};
 }
 
-uint32_t mola_postings_length(const mola_postings *p, uint32_t row)
-{
-    return u32_at(p->lengths, row);
-}
-
 mola_str mola_postings_term(const mola_postings *p, uint32_t term)
 {
     return piece(p->terms, p->term_from, term);
@@ -109,6 +104,14 @@ bool mola_postings_find(const mola_postings *p, mola_str text, uint32_t *term)
 {
     *term = mola_postings_seek(p, text);
     return *term < p->term_count && mola_str_eq(mola_postings_term(p, *term), text);
+}
+
+bool mola_postings_find_at(const mola_postings *p, mola_str text, uint32_t guess, uint32_t *term)
+{
+    *term = guess;
+    if (guess < p->term_count && mola_str_eq(mola_postings_term(p, guess), text))
+        return true;
+    return mola_postings_find(p, text, term);
 }
 
 void mola_posting_walk_begin(const mola_postings *p, uint32_t term, mola_posting_walk *walk)

@@ -6,9 +6,9 @@
 /* Tokens of one image: a window of longer texts gets several, so that building one takes little
  * memory. */
 enum { TOKENS_MAX = 1 << 20 };
-/* Terms with windows that the dictionaries of one segment may have in all: 64 MB while they are
- * built, and enough for some millions of documents. */
-enum { PAIRS_MAX = 8 << 20 };
+/* Terms with windows that the dictionaries of one segment may have in all: 72 MB while they are
+ * built, and enough for a few millions of documents. */
+enum { PAIRS_MAX = 6 << 20 };
 static const mola_type image_type = {.form = MOLA_FORM_SCALAR, .elem = MOLA_ELEM_BYTES};
 
 static int by_id(const void *a, const void *b)

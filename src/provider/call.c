@@ -24,13 +24,17 @@ static bool may_pass(uint32_t status)
     return status == 408 || status == 429 || status >= 500;
 }
 
+/* In seconds; who asks for days has something else in mind. */
+static uint64_t rest_of(const mola_http_reply *reply)
+{
+    return reply->retry_after_s < RETRY_AFTER_MAX ? reply->retry_after_s : RETRY_AFTER_MAX;
+}
+
 static mola_http_verdict judge(mola_http_exchange *x, const mola_http_reply *reply)
 {
     if (!may_pass(reply->status))
         return MOLA_HTTP_DONE;
-    uint64_t rest_s =
-        reply->retry_after_s < RETRY_AFTER_MAX ? reply->retry_after_s : RETRY_AFTER_MAX;
-    x->rest_ns = rest_s * MOLA_SECOND;
+    x->rest_ns = rest_of(reply) * MOLA_SECOND;
     return MOLA_HTTP_AGAIN;
 }
 
@@ -120,10 +124,9 @@ static mola_err failed(mola_ctx *ctx, const mola_remote_model *model, const mola
     if (reply->status != 429 && !may_pass(reply->status))
         return refused(ctx, model, table, reply);
     bool is_busy = reply->status == 429;
+    uint64_t rest_s = rest_of(reply);
     if (ctx->why && !ctx->why->len)
-        ctx->why->retry_after_s =
-            (uint32_t)(reply->retry_after_s < RETRY_AFTER_MAX ? reply->retry_after_s
-                                                              : RETRY_AFTER_MAX);
+        ctx->why->retry_after_s = (uint32_t)rest_s;
     return mola_fail(ctx->why, is_busy ? MOLA_BUSY : MOLA_UNAVAILABLE,
                      "%s model \"" MOLA_FMT "\" %s (status %u)", table->what, MOLA_ARG(name),
                      is_busy ? "has too much to do" : "failed", reply->status);

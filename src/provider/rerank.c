@@ -71,10 +71,11 @@ static mola_err ask(mola_ctx *ctx, mola_provider *p, const mola_remote_model *mo
     if (!err) {
         err = mola_rerank_answer(ctx->arena, mola_model_answer(&call), what->count, scores, &words);
         mola_str text = mola_why_text(&words);
-        if (err)
+        if (err) {
             err = mola_fail(ctx->why, err,
                             "the answer of rerank model \"" MOLA_FMT "\" makes no sense: " MOLA_FMT,
                             MOLA_ARG(what->model), MOLA_ARG(text));
+        }
     }
     mola_model_call_free(&call);
     return err;

@@ -20,6 +20,7 @@
  * often (>= 1). Places: for each of these rows, the positions, rising: varint position - (the one
  * before + 1), from 0 in each row. */
 #pragma once
+#include "mola/codec/bytes.h"
 #include "mola/model/state.h"
 #include "mola/text/text.h"
 
@@ -43,12 +44,17 @@ typedef struct {
  * is empty, or ends early. */
 mola_err mola_postings_open(mola_str image, uint32_t attr, const mola_analysis *analysis,
                             mola_postings *out) MOLA_NODISCARD;
-uint32_t mola_postings_length(const mola_postings *p, uint32_t row); /* tokens of a row */
+static inline uint32_t mola_postings_length(const mola_postings *p, uint32_t of) /* its tokens */
+{
+    return mola_load_u32(p->lengths + (size_t)of * 4);
+}
 mola_str mola_postings_term(const mola_postings *p, uint32_t term);
 /* The first term that is not below `text`; term_count: there is none. */
 uint32_t mola_postings_seek(const mola_postings *p, mola_str text);
 /* The term itself; false: no row has it. */
 bool mola_postings_find(const mola_postings *p, mola_str text, uint32_t *term);
+/* The same for who has a guess, which may be wrong. */
+bool mola_postings_find_at(const mola_postings *p, mola_str text, uint32_t guess, uint32_t *term);
 
 /* Walks over the rows of a term, and over its positions in them. */
 typedef struct {

@@ -16,7 +16,8 @@ static const float k1 = 1.2F, b = 0.75F;
 enum { TERMS = 200, WINDOWS = 9, ROWS = 40 };
 static struct {
     uint32_t rows_with;
-    double best; /* times / (times + norm) */
+    double best;   /* times / (times + norm) */
+    uint32_t term; /* number in the first postings that have it */
 } table[TERMS][WINDOWS];
 static uint8_t times[ROWS][TERMS];
 static uint64_t tokens;
@@ -81,6 +82,11 @@ static void add_windows(mola_dictionary_builder *d)
                          MOLA_OK);
         if (average == 0 && postings.documents)
             average = (double)postings.tokens / postings.documents;
+        for (uint32_t t = 0; t < TERMS; t++) {
+            uint32_t number;
+            if (!table[t][window].rows_with && mola_postings_find(&postings, text_of(t), &number))
+                table[t][window].term = number;
+        }
         for (uint32_t r = 0; r < rows; r++)
             count_row(window, r, lengths[r]);
         ck_assert_int_eq(mola_dictionary_add(d, window, &postings), MOLA_OK);
@@ -103,6 +109,7 @@ static void check_term(mola_str shard, uint32_t number, uint32_t term)
             continue;
         ck_assert(mola_dictionary_next(&walk));
         ck_assert(walk.window == w && walk.rows == table[term][w].rows_with);
+        ck_assert_uint_eq(walk.term, table[term][w].term);
         ck_assert(walk.impact >= table[term][w].best * 255);
         ck_assert(walk.impact <= table[term][w].best * 255 + 1.001);
     }
