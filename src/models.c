@@ -22,9 +22,10 @@ static mola_err read_keys(mola_process *p, keys *k, mola_provider_settings *out)
         bool ok = file && !ferror(file) && size < sizeof k->text && !memchr(k->text, 0, size);
         if (file)
             (void)fclose(file);
-        if (!ok)
+        if (!ok) {
             return mola_fail(&p->why, MOLA_INVALID, "%s: \"%s\" cannot be read", k->setting,
                              k->file);
+        }
         k->text[size] = '\0';
         k->items[count++] = k->text;
     }

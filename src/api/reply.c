@@ -83,9 +83,10 @@ void mola_reply_common(mola_api *api, const mola_api_head *head, mola_api_reply 
 
 static void status_fields(mola_api_reply *reply, int status)
 {
-    if (status == 503 || status == 429)
+    if (status == 503 || status == 429) {
         mola_reply_field(reply, "Retry-After: %u\r\n",
                          reply->retry_after_s ? reply->retry_after_s : 1);
+    }
     if (status == 409) /* our conflicts are permanent: five retries would not help */
         mola_reply_field(reply, "x-should-retry: false\r\n");
     if (status == 401)

@@ -14,9 +14,10 @@ void mola_embedding_names(const mola_embedding_models *models, char *out, size_t
 
 static mola_err not_enabled(mola_str attr, mola_str name, mola_why *why)
 {
-    if (!attr.len)
+    if (!attr.len) {
         return mola_fail(why, MOLA_INVALID,
                          "native embedding is not enabled on this server: set --embedding-url");
+    }
     return mola_fail(why, MOLA_INVALID,
                      "native embedding is not enabled on this server: set --embedding-url "
                      "(attribute \"" MOLA_FMT "\", model \"" MOLA_FMT "\")",

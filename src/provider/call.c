@@ -47,6 +47,7 @@ void mola_model_call_init(mola_model_call *call, mola_provider *provider,
                                       .url = model->at->url,
                                       .repeatable = true,
                                       .is_write = true,
+                                      .trusts_size = true,
                                       .bytes_max = ANSWER_BYTES_MIN,
                                       .headers = print_headers,
                                       .judge = judge};

@@ -141,9 +141,10 @@ static mola_err add_key(reader *r, mola_str entry)
     mola_endpoint *named = name.len ? endpoint_named(r->table, name) : NULL;
     mola_str key = named ? rest : entry;
     for (size_t i = 0; i < key.len; i++) {
-        if (key.data[i] <= ' ' || key.data[i] > '~')
+        if (key.data[i] <= ' ' || key.data[i] > '~') {
             return mola_fail(r->why, MOLA_INVALID, "a key for %s has characters that no key has",
                              r->table->setting);
+        }
     }
     mola_endpoint *e = named ? named : endpoint_named(r->table, MOLA_STR(""));
     if (!e) {
@@ -238,9 +239,10 @@ static mola_err add_model(reader *r, mola_str entry)
     if (!name.len || name.len > MOLA_MODEL_BYTES_MAX || !remote.len || !mola_utf8_ok(name) ||
         !mola_utf8_ok(remote))
         return wrong_model(r, entry);
-    if (t->model_count == ENTRIES_MAX || mola_model_table_find(t, name))
+    if (t->model_count == ENTRIES_MAX || mola_model_table_find(t, name)) {
         return mola_fail(r->why, MOLA_INVALID, "%s models: \"" MOLA_FMT "\" is there twice",
                          t->what, MOLA_ARG(name));
+    }
     mola_remote_model *m = &t->models[t->model_count];
     *m = (mola_remote_model){.elem = MOLA_ELEM_VEC_F16, .bound = MOLA_STR("top_n")};
     m->at = place_of(t, name);

@@ -250,8 +250,8 @@ static mola_http_verdict judge(mola_http_exchange *x, const mola_http_reply *rep
         return x->judge ? x->judge(x, reply) : MOLA_HTTP_DONE;
     case MOLA_HTTP_BROKEN:
         return reply->untrusted ? MOLA_HTTP_DONE : MOLA_HTTP_AGAIN;
-    case MOLA_HTTP_MALFORMED: /* a text is malformed only by its size, which would not change */
-        return x->arena ? MOLA_HTTP_AGAIN : MOLA_HTTP_DONE;
+    case MOLA_HTTP_MALFORMED:
+        return x->trusts_size ? MOLA_HTTP_DONE : MOLA_HTTP_AGAIN;
     case MOLA_HTTP_NO_ROOM:
         return MOLA_HTTP_DONE;
     }

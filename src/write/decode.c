@@ -202,9 +202,10 @@ static mola_err apply_schema(decoder *d)
         err = check_drops(d);
         if (!err)
             err = own_state(d, mola_json_count(d->request->schema) + MOLA_EMBEDS_MAX);
-        if (!err)
+        if (!err) {
             err = mola_schema_apply(d->state, d->request->schema,
                                     d->texts ? d->texts->models : NULL, d->arena, d->why);
+        }
     }
     return err ? err : apply_sharding(d);
 }

@@ -60,6 +60,7 @@ struct mola_http_exchange {
                             third time when an answer is overdue */
     bool urged;          /* the same, but only when it is overdue; it goes before others then */
     bool is_write;       /* reads and writes have rooms of their own in the client */
+    bool trusts_size;    /* an answer that is too long is not asked for again */
     mola_arena *arena;   /* for the body of a 200 or 206; NULL: it goes to `text` like all others */
     uint64_t bytes_max;  /* of the body of a 2xx */
     uint64_t deadline_ns;
