@@ -164,7 +164,7 @@ static mola_slot read_back(mola_ask *ask, mola_draft *draft, mola_str key, mola_
     const mola_entry *ours = &draft->entry;
     mola_err err = MOLA_CORRUPT;
     for (int attempt = 0; attempt < 2 && err == MOLA_CORRUPT; attempt++) {
-        mola_store_op op = {.verb = MOLA_GET, .key = key};
+        mola_store_op op = {.verb = MOLA_GET, .key = key, .urgent = true};
         if (mola_ask_get(ask, &op, 1) || op.err == MOLA_NOT_FOUND)
             return MOLA_SLOT_UNKNOWN; /* gone again, or unreadable */
         err =
@@ -190,7 +190,8 @@ mola_slot mola_draft_offer(mola_ask *ask, mola_draft *draft, mola_record *theirs
         mola_store_op op = {.verb = MOLA_PUT,
                             .key = mola_key_str(&key),
                             .body = mola_buf_str(&draft->image),
-                            .when = MOLA_PUT_IF_ABSENT}; /* I1: a slot is created once */
+                            .when = MOLA_PUT_IF_ABSENT, /* I1: a slot is created once */
+                            .urgent = true};
         mola_ask_run(ask, &op, 1);
         if (op.err == MOLA_OK)
             return MOLA_SLOT_OURS;

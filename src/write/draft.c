@@ -130,6 +130,7 @@ static bool add_batch(mola_write_draft *draft, const mola_write_effect *effect)
         return false;
     draft->batches[draft->batch_count++] =
         (mola_write_draft_batch){.rows = rows, .found = effect->found};
+    draft->rows += rows->count;
     return true;
 }
 
@@ -254,6 +255,7 @@ static mola_err decode(const mola_write_draft *draft, mola_write *write,
         if (plan->decoded)
             MOLA_SOMETIMES(decoded_again);
         mola_write_decode(plan, &(mola_decode){.request = r,
+                                               .limits = mola_limits_of(draft->ctx->env),
                                                .base = draft->state,
                                                .state_heap = draft->heap,
                                                .arena = write->arena});

@@ -30,6 +30,7 @@ typedef struct {
     uint64_t bytes;                  /* of rows, about */
     mola_write_draft_batch *batches; /* rows of the members that have some; theirs */
     uint32_t batch_count, batch_room;
+    uint64_t rows;             /* in all batches */
     mola_known_rows *known;    /* of the change, once it is asked for; 2 a batch */
     mola_rows_builder *joined; /* the batches as one, when there are several */
     mola_id_map ids;           /* last operation by id, of the first `mapped` batches */

@@ -30,7 +30,7 @@ MUTANTS = [
     mutant("ACK_BEFORE_PUT", NAMESPACE + "log.c",
            "err = commit(&ask, name, on, &draft);", "(void)commit(&ask, name, on, &draft);"),
     mutant("WAL_BLIND", NAMESPACE + "draft.c",
-           ".when = MOLA_PUT_IF_ABSENT};", ".when = MOLA_PUT_ALWAYS};"),
+           ".when = MOLA_PUT_IF_ABSENT, /* I1: a slot is created once */", ".when = MOLA_PUT_ALWAYS,"),
     mutant("SKIP_ON_409", NAMESPACE + "draft.c",
            "if (op.err == MOLA_CONFLICT)\n            return read_back",
            "if (op.err == MOLA_UNAVAILABLE)\n            return MOLA_SLOT_THEIRS;\n        if (op.err == MOLA_CONFLICT)\n"
@@ -75,6 +75,9 @@ MUTANTS = [
            "if (!absent && !mola_hold_settle(&b->ask.ctx, c->name, c->view->nsid, seq, seen)) {"),
     mutant("FENCE_FROM_ANSWER", NAMESPACE + "hold.c",
            "err = keep(name, held, ask->sent);", "err = keep(name, held, mola_moment_now(name->all->env));", seeds=6000),
+    mutant("FENCE_FROM_BIRTH", NAMESPACE + "birth.c",
+           "mola_hold_keep_written(name, held, sent);",
+           "{\n        sent.boot_ns += name->all->fence_ns;\n        mola_hold_keep_written(name, held, sent);\n    }"),
     mutant("FENCE_NEVER_ENDS", NAMESPACE + "hold.c",
            "uint64_t window = name->all->fence_ns / 2;", "uint64_t window = name->all->fence_ns * 100000;"),
     mutant("FENCE_FULL_W", NAMESPACE + "hold.c",

@@ -170,10 +170,11 @@ START_TEST(what_is_known_is_not_looked_up)
     ids_max = 9000;
     put_many(&w, writer, NAME, &d, 0, 9000, docs);
     must_flush(&w, &a, NAME);
-    ck_assert_int_eq(read_view(&w, writer, NAME, MOLA_READ_STRONG, &view, &r), MOLA_OK);
+    ck_assert_int_eq(read_view(&w, reader, NAME, MOLA_READ_STRONG, &view, &r), MOLA_OK);
     mola_ctx *ctx = request_begin(&w, &r, 60000);
     k.count = k.known_count = 0;
     choose_rows(&k, ctx, &d, view, MOLA_OP_DELETE, 2);
+    ck_assert_uint_gt(k.known_count, 0);
     mola_view_release(ctx, NULL);
     mola_view_unref(view);
     /* A node whose memory holds nothing of it. */
