@@ -36,8 +36,9 @@ import tantivy
 here = os.path.dirname(os.path.abspath(__file__))
 # Instead of this folder, whose http.py would hide Python's own.
 sys.path[0] = os.path.join(here, '..', 'tests', 'api')
-sys.path += [here, os.path.join(here, '..', 'tests', 'model')]
-import text as model  # noqa: E402
+sys.path.append(os.path.join(here, '..', 'tests', 'model'))
+import text as model  # noqa: E402  (this folder has another one)
+sys.path[-1:-1] = [here]
 from segments import cpu_seconds, drop_page_cache, folder_bytes  # noqa: E402
 from server import Client, post  # noqa: E402
 from text_oracle import Oracle  # noqa: E402

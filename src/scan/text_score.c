@@ -426,14 +426,17 @@ static void score_term(const mola_bm25 *q, const mola_postings_walk *walk, uint3
                        uint32_t term, const uint64_t *asked, double *scores, uint64_t *matched)
 {
     mola_posting_walk list;
+    mola_posting_run run;
     mola_posting_walk_begin(&walk->image, term, &list);
-    while (mola_posting_next(&list)) {
-        uint32_t row = walk->first + list.row;
-        if (!mola_bit(asked, row))
-            continue;
-        scores[row] +=
-            term_score(q, index, list.times, mola_postings_length(&walk->image, list.row));
-        matched[row >> 6] |= (uint64_t)1 << (row & 63);
+    while (mola_posting_next_run(&list, &run)) {
+        for (uint32_t i = 0; i < run.count; i++) {
+            uint32_t length = mola_postings_length(&walk->image, run.rows[i]);
+            uint32_t row = walk->first + run.rows[i];
+            if (!mola_bit(asked, row))
+                continue;
+            scores[row] += term_score(q, index, run.times[i], length);
+            matched[row >> 6] |= (uint64_t)1 << (row & 63);
+        }
     }
 }
 

@@ -18,9 +18,10 @@ typedef struct {
 
 /* What the rows of a member come to on the documents that its last evaluation met. */
 typedef struct {
-    mola_rows rows;                 /* what goes into the entry; count 0: nothing */
-    uint64_t encoded_bytes;         /* about what that takes there */
-    mola_rows_builder *both;        /* where the rows stand: these ... */
+    bool is_evaluated;       /* the last evaluation succeeded: what follows, and the answer */
+    mola_rows rows;          /* what goes into the entry; count 0: nothing */
+    uint64_t encoded_bytes;  /* about what that takes there */
+    mola_rows_builder *both; /* where the rows stand: these ... */
     struct mola_write_found *found; /* ... those by filter ... */
     struct mola_write_kept *kept; /* ... those by id, where some have no effect; else the plan's */
 } mola_write_effect;

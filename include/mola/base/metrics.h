@@ -39,6 +39,8 @@
     X(gauge, cache_disk_bytes, "bytes of objects in the disk cache")                               \
     X(gauge, view_bytes, "bytes of views and log tails in memory")                                 \
     X(counter, view_evictions_total, "namespaces whose view was dropped to make room")             \
+    X(counter, tail_postings_total, "windows of log tails whose texts were made into postings")    \
+    X(counter, tail_postings_refused_total, "windows of log tails for whose postings no room was") \
     X(counter, index_flushes_total, "publications of log entries as a segment")                    \
     X(counter, index_merges_total, "publications of segments merged into one")                     \
     X(counter, index_publish_lost_total, "publications that another one came before")              \

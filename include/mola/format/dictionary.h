@@ -63,15 +63,15 @@ bool mola_dictionary_next(mola_dictionary_walk *walk);
 /* ---- writing */
 
 typedef struct mola_dictionary_builder mola_dictionary_builder;
-/* pairs_max: of terms with windows; with more of them it is full, and gives up its memory. A pair
- * takes 12 bytes, a term about 40. NULL: no memory. */
+/* With more than about bytes_max it is full, and so it is when there is no memory: it gives up what
+ * it has. A window of a term takes 12 bytes, a term about 40. NULL: no memory. */
 mola_dictionary_builder *mola_dictionary_builder_new(mola_heap *heap, uint32_t attr,
                                                      const mola_analysis *analysis, float k1,
-                                                     float b, size_t pairs_max);
+                                                     float b, size_t bytes_max);
 void mola_dictionary_builder_free(mola_dictionary_builder *d); /* NULL: nothing to do */
 /* Postings of rows of a window; windows rise, one may come in several pieces. */
-mola_err mola_dictionary_add(mola_dictionary_builder *d, uint32_t window,
-                             const mola_postings *postings) MOLA_NODISCARD;
+void mola_dictionary_add(mola_dictionary_builder *d, uint32_t window,
+                         const mola_postings *postings);
 bool mola_dictionary_is_full(const mola_dictionary_builder *d);
 /* All has been added. Then a shard after the other; the same rows make the same bytes. */
 mola_err mola_dictionary_arrange(mola_dictionary_builder *d, uint32_t windows) MOLA_NODISCARD;

@@ -101,7 +101,7 @@ static mola_value some_value(mola_elem elem, bool many)
         v.i = (int64_t)(many ? lots : few) * 1000000007;
         break;
     default:
-        v.u = many ? lots : few ? few : UINT64_MAX / (elem == MOLA_ELEM_INT ? 2 : 1);
+        v.u = many ? lots : few ? (uint64_t)few - 2 : UINT64_MAX / (elem == MOLA_ELEM_INT ? 2 : 1);
     }
     return v;
 }
