@@ -173,9 +173,11 @@ static void stop(server *s)
     if (s->api)
         mola_api_quiet(s->api);
     if (s->writer) /* answers what still waits, so that every call comes back */
-        mola_writer_close(s->writer);
-    if (s->executor)
+        mola_writer_stop(s->writer);
+    if (s->executor) /* a job that has decoded a write until now still submits it */
         mola_executor_close(s->executor);
+    if (s->writer)
+        mola_writer_close(s->writer);
     mola_http_close(s->http);
     mola_api_close(s->api);
     mola_provider_close(s->provider);

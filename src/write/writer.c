@@ -466,7 +466,7 @@ mola_err mola_writer_open(const mola_writer_config *config, mola_writer **out)
     return MOLA_OK;
 }
 
-void mola_writer_close(mola_writer *w)
+void mola_writer_stop(mola_writer *w)
 {
     mola_lock_take(&w->lock);
     w->closing = true;
@@ -483,7 +483,11 @@ void mola_writer_close(mola_writer *w)
     while (w->active || w->watching)
         (void)mola_event_wait(&w->idle, &w->lock, MOLA_NEVER);
     mola_lock_give(&w->lock);
+}
 
+void mola_writer_close(mola_writer *w)
+{
+    mola_writer_stop(w);
     mola_event_free(&w->idle);
     mola_event_free(&w->watch_again);
     mola_lock_free(&w->lock);

@@ -75,7 +75,10 @@ typedef struct {
     mola_write_limits limits;
 } mola_writer_config;
 mola_err mola_writer_open(const mola_writer_config *config, mola_writer **out) MOLA_NODISCARD;
-void mola_writer_close(mola_writer *writer); /* answers what waits with 503 */
+/* Answers what waits with 503, and from here on whoever comes. Steps under way have ended. Jobs of
+ * the executor may still decode and submit: it is closed next, and the writer last. */
+void mola_writer_stop(mola_writer *writer);
+void mola_writer_close(mola_writer *writer); /* stops it, if that was not done */
 
 /* Checks the shape, decodes ahead, waits for vectors of its texts, joins the group. Answers through
  * write->done, perhaps before it returns. `job` is the executor job this runs in (pauses while

@@ -293,6 +293,21 @@ START_TEST(of_two_nodes_that_infer_different_types_exactly_one_wins)
 }
 END_TEST
 
+/* A large body is decoded by a job of the executor, which may still do so when the server stops. */
+START_TEST(who_comes_when_the_writer_has_stopped_is_told_so)
+{
+    client c;
+    must(0, "{\"upsert_rows\":[{\"id\":1}]}");
+    uint64_t before = seq_now();
+    mola_writer_stop(nodes[0].writer);
+    open_client(&c, MOLA_WRITE_ROWS, MOLA_STR("ns"), MOLA_STR("{\"upsert_rows\":[{\"id\":2}]}"));
+    send(&nodes[0], &c);
+    ck_assert_int_eq(answer_of(&c)->err, MOLA_UNAVAILABLE);
+    close_client(&c);
+    ck_assert_uint_eq(seq_now(), before);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("outcome");
@@ -310,6 +325,7 @@ int main(void)
     tcase_add_test(all, a_refusal_on_an_old_state_is_evaluated_again);
     tcase_add_test(all, a_writer_that_loses_every_slot_says_that_nothing_was_written);
     tcase_add_test(all, two_nodes_write_to_one_namespace_and_nothing_is_lost);
+    tcase_add_test(all, who_comes_when_the_writer_has_stopped_is_told_so);
     tcase_add_test(all, of_two_nodes_that_infer_different_types_exactly_one_wins);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
