@@ -183,6 +183,7 @@ static mola_err add(mola_state *state, const mola_attr *a, const embedding *e,
                           : make_target(state, a->name, e, model, &target, why);
     if (err)
         return err;
+    MOLA_ASSERT(target != NULL);
     mola_embed *embed = &state->embeds[state->embed_count++];
     *embed =
         (mola_embed){.source = source, .target = target->id, .model_bytes = (uint8_t)e->model.len};
@@ -190,20 +191,20 @@ static mola_err add(mola_state *state, const mola_attr *a, const embedding *e,
     return MOLA_OK;
 }
 
-mola_err mola_embed_apply(mola_state *state, mola_str name, mola_json json,
+mola_err mola_embed_apply(mola_state *state, mola_str name, mola_json embed,
                           const mola_embedding_models *models, mola_arena *arena, mola_why *why)
 {
     const mola_attr *a = mola_state_find(state, name);
     MOLA_ASSERT(a != NULL);
     const mola_embed *have = mola_state_embed_of(state, a->id);
-    if (mola_json_kind_of(json) == MOLA_JSON_NULL) {
+    if (mola_json_kind_of(embed) == MOLA_JSON_NULL) {
         if (have)
             remove_embed(state, have);
         return MOLA_OK;
     }
     embedding e;
     const mola_embedding_model *model;
-    mola_err err = read(json, name, arena, &e, why);
+    mola_err err = read(embed, name, arena, &e, why);
     if (err || (have && is_same(state, have, &e)))
         return err;
     if (have) {

@@ -249,6 +249,7 @@ mola_err mola_fuse_candidates(const mola_asking *asking, const mola_fusion *fusi
     mola_err err = open_fuser(asking, fusion, out, &f, &rows, &found->count);
     if (err)
         return err;
+    MOLA_ASSERT(rows != NULL);
     if (found->count)
         qsort(rows, found->count, sizeof *rows, by_place);
     found->rows = mola_new(asking->ctx->arena, mola_candidate, found->count);

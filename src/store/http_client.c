@@ -27,12 +27,12 @@ struct mola_http_client {
     mola_lock lock; /* guards the next six, and `left` of every batch */
     mola_http_exchange *submitted, **submitted_end;
     bool stopping, closing, gone;
+    bool stopped; /* the thread's own: it has seen `stopping` */
     mola_event went;
     /* The thread's own. */
     mola_http_exchange *first, *last; /* all that are under way, in order of arrival */
     size_t waiting;                   /* of those, in state WAITING */
     size_t running[2];                /* attempts: of reads, of writes */
-    bool stopped;                     /* it has seen `stopping` */
     uint64_t alarm_ns;                /* nothing is due before */
     mola_http_attempt *unused;
     mola_http_pace pace;

@@ -1,5 +1,6 @@
 """Starts the real binary on a store of the test's own; kills, stops and restarts it."""
 import atexit
+import functools
 import http.client
 import json
 import os
@@ -24,6 +25,13 @@ def _end(process):
     """No server outlives a test that failed."""
     if process.poll() is None:
         process.kill()
+
+
+@functools.cache
+def usual_contract():
+    """openapi.yaml, read and compiled once for all servers of a module."""
+    from contract import Contract
+    return Contract()
 
 
 class Mola:
@@ -72,7 +80,7 @@ class Mola:
     def watched(self, **options):
         """From now on clients go through a proxy that holds all they say and hear against openapi.yaml."""
         from contract import Contract, Watch
-        self.watch = Watch(Contract(**options), lambda: self.own_port)
+        self.watch = Watch(Contract(**options) if options else usual_contract(), lambda: self.own_port)
         return self
 
     def unwatched(self):
