@@ -25,6 +25,7 @@ typedef enum {
     MOLA_HTTP_NO_ROOM,   /* the body does not fit the arena */
 } mola_http_end;
 
+enum { MOLA_HTTP_BESIDE_MAX = 3 }; /* sendings of one exchange that are under way together */
 enum { MOLA_HTTP_WORDS = 256, MOLA_HTTP_REGION_BYTES = 48 };
 typedef struct {
     mola_http_end end;
@@ -53,7 +54,9 @@ struct mola_http_exchange {
     mola_str body;       /* PUT and POST */
     const char *ca_file; /* NULL: the system's */
     bool repeatable;     /* may be sent again, however the last sending ended */
-    bool hedged;         /* may be sent a second time beside the first */
+    bool hedged;         /* may be sent a second time beside the first when that is slow, and a
+                            third time when an answer is overdue */
+    bool urged;          /* the same, but only when it is overdue; it goes before others then */
     bool is_write;       /* reads and writes have rooms of their own in the client */
     mola_arena *arena;   /* for the body of a 200 or 206; NULL: it goes to `text` like all others */
     uint64_t bytes_max;  /* of the body of a 2xx */
@@ -72,9 +75,9 @@ struct mola_http_exchange {
     struct { /* the client's */
         struct mola_http_batch *batch;
         mola_http_exchange *previous, *next;
-        struct mola_http_attempt *running[2];
+        struct mola_http_attempt *running[MOLA_HTTP_BESIDE_MAX];
         enum { MOLA_HTTP_WAITING, MOLA_HTTP_RUNNING, MOLA_HTTP_RESTING } state;
-        uint64_t rest_until_ns, hedge_at_ns;
+        uint64_t rest_until_ns, hedge_at_ns, overdue_at_ns;
         uint32_t others;   /* verdicts OTHER so far */
         uint32_t patience; /* more time was given so often */
         char *spare;       /* of the arena: room that an earlier sending has taken */

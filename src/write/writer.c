@@ -210,6 +210,25 @@ static void go(group *g, way where)
     mola_lock_give(&w->lock);
 }
 
+/* A step has ended without an answer of the store: so are those told that have come meanwhile and
+ * waited long. */
+static void tell_patient(group *g, mola_commit *commit)
+{
+    mola_writer *w = g->writer;
+    mola_lock_take(&w->lock);
+    put_back(g, commit->first);
+    commit->first = take_members(g);
+    mola_lock_give(&w->lock);
+    mola_commit_drop_patient(commit);
+}
+
+/* When its next step may begin; 0: at once. */
+static uint64_t next_step(const mola_writer *w, const mola_commit *commit)
+{
+    uint64_t window_ns = commit->put_ns ? commit->put_ns + w->config.window_ns : 0;
+    return commit->rest_ns > window_ns ? commit->rest_ns : window_ns;
+}
+
 /* One executor job: one step of one group. */
 static void run_step(mola_job *job)
 {
@@ -237,12 +256,14 @@ static void run_step(mola_job *job)
         mola_write_fail(write, MOLA_NO_MEMORY, MOLA_STR("not enough memory to open the namespace"));
     }
 
+    if (commit.late)
+        tell_patient(g, &commit);
+
     mola_lock_take(&w->lock);
     put_back(g, commit.first);
     closing = w->closing;
     mola_write *unwanted = closing ? take_members(g) : NULL;
-    uint64_t due_ns = commit.put_ns && !closing ? commit.put_ns + w->config.window_ns : 0;
-    way where = choose_way(g, due_ns);
+    way where = choose_way(g, closing ? 0 : next_step(w, &commit));
     mola_lock_give(&w->lock);
     refuse_all(unwanted);
     go(g, where);
@@ -288,6 +309,7 @@ static void decode_ahead(mola_writer *w, mola_write *write)
         return;
     mola_write_request request = mola_write_request_read(write->kind, write->body);
     mola_write_decode(write->plan, &(mola_decode){.request = &request,
+                                                  .limits = mola_limits_of(w->config.env),
                                                   .base = state,
                                                   .state_heap = w->config.env->heap,
                                                   .arena = write->arena});
