@@ -323,8 +323,9 @@ static bool send_beside(mola_http_client *c, mola_http_exchange *x, uint64_t now
     const mola_http_attempt *a = NULL;
     for (size_t i = 0; i < MOLA_HTTP_BESIDE_MAX; i++)
         a = x->own.running[i] ? x->own.running[i] : a;
-    if (count_running(x) != 1 || now < a->progress_ns + stall_limit_ns(x) || has_head(x) ||
-        !x->repeatable || x->sendings >= SENDINGS_MAX)
+    bool alone = a && count_running(x) == 1;
+    if (!alone || now < a->progress_ns + stall_limit_ns(x) || has_head(x) || !x->repeatable ||
+        x->sendings >= SENDINGS_MAX)
         return false;
     if (!mola_http_pace_retry(&c->pace))
         return ++x->own.patience <= PATIENCE_MAX;
