@@ -71,9 +71,33 @@ static mola_err assign(const setting *s, const char *value, mola_why *why)
     return MOLA_OK;
 }
 
-static void environment_name(const char *name, char out[NAME_BYTES])
+/* ---- limits: one flag for all of them, a twin in the environment for each */
+
+static mola_err assign_limit(mola_config *config, const char *name, size_t name_size,
+                             const char *value, mola_why *why)
 {
-    size_t size = (size_t)snprintf(out, NAME_BYTES, "MOLA_%s", name);
+    uint64_t number;
+    if (!parse_number(value, &number)) {
+        return mola_fail(why, MOLA_INVALID, "limit %.*s: \"%s\" is not a number", (int)name_size,
+                         name, value);
+    }
+    return mola_limits_set(&config->limits, (mola_str){name, name_size}, number, why);
+}
+
+/* "name=value" */
+static mola_err take_limit(mola_config *config, const char *text, mola_why *why)
+{
+    const char *sign = strchr(text, '=');
+    if (!sign)
+        return mola_fail(why, MOLA_INVALID, "limit: \"%s\" is not NAME=VALUE", text);
+    return assign_limit(config, text, (size_t)(sign - text), sign + 1, why);
+}
+
+/* ---- where settings come from */
+
+static void environment_name(const char *prefix, const char *name, char out[NAME_BYTES])
+{
+    size_t size = (size_t)snprintf(out, NAME_BYTES, "MOLA_%s%s", prefix, name);
     MOLA_ASSERT(size < NAME_BYTES);
     for (size_t i = 0; i < size; i++)
         out[i] = (char)toupper((unsigned char)out[i]);
@@ -89,31 +113,51 @@ static void flag_name(const char *name, char out[NAME_BYTES])
     }
 }
 
+static mola_err read_environment(mola_config *config, const setting *table, size_t settings,
+                                 mola_why *why)
+{
+    char name[NAME_BYTES];
+    mola_err err = MOLA_OK;
+    for (size_t s = 0; s < settings && !err; s++) {
+        environment_name("", table[s].name, name);
+        const char *value = getenv(name); /* NOLINT(concurrency-mt-unsafe): no thread runs yet */
+        err = value ? assign(&table[s], value, why) : MOLA_OK;
+    }
+    for (size_t i = 0; i < mola_limit_count && !err; i++) {
+        const char *limit = mola_limit_list[i].name;
+        environment_name("limit_", limit, name);
+        const char *value = getenv(name); /* NOLINT(concurrency-mt-unsafe): no thread runs yet */
+        err = value ? assign_limit(config, limit, strlen(limit), value, why) : MOLA_OK;
+    }
+    return err;
+}
+
+/* Whether the argument is this flag; *value: what stands behind its '=', or NULL. */
+static bool is_flag(const char *argument, const char *flag, const char **value)
+{
+    size_t size = strlen(flag);
+    if (strncmp(argument, flag, size) != 0 || (argument[size] && argument[size] != '='))
+        return false;
+    *value = argument[size] ? argument + size + 1 : NULL;
+    return true;
+}
+
 mola_err mola_config_read(int count, char **arguments, mola_config *out, mola_why *why)
 {
     setting table[SETTINGS_MAX];
     char name[NAME_BYTES];
     size_t settings = settings_of(out, table);
-    for (size_t s = 0; s < settings; s++) {
-        environment_name(table[s].name, name);
-        const char *value = getenv(name); /* NOLINT(concurrency-mt-unsafe): no thread runs yet */
-        mola_err err = value ? assign(&table[s], value, why) : MOLA_OK;
-        if (err)
-            return err;
-    }
-    for (int i = 0; i < count; i++) {
+    out->limits = mola_limits_default;
+    mola_err err = read_environment(out, table, settings, why);
+    for (int i = 0; i < count && !err; i++) {
         const char *value = NULL;
         const setting *hit = NULL;
-        for (size_t s = 0; s < settings && !hit; s++) {
+        bool is_limit = is_flag(arguments[i], "--limit", &value);
+        for (size_t s = 0; s < settings && !hit && !is_limit; s++) {
             flag_name(table[s].name, name);
-            size_t size = strlen(name);
-            if (strncmp(arguments[i], name, size) != 0 ||
-                (arguments[i][size] && arguments[i][size] != '='))
-                continue;
-            hit = &table[s];
-            value = arguments[i][size] ? arguments[i] + size + 1 : NULL;
+            hit = is_flag(arguments[i], name, &value) ? &table[s] : NULL;
         }
-        if (!hit) {
+        if (!hit && !is_limit) {
             return mola_fail(why, MOLA_INVALID, "unknown argument %s; see mola serve --help",
                              arguments[i]);
         }
@@ -121,11 +165,9 @@ mola_err mola_config_read(int count, char **arguments, mola_config *out, mola_wh
             value = arguments[i];
         if (!value)
             return mola_fail(why, MOLA_INVALID, "%s needs a value", arguments[i - 1]);
-        mola_err err = assign(hit, value, why);
-        if (err)
-            return err;
+        err = is_limit ? take_limit(out, value, why) : assign(hit, value, why);
     }
-    return MOLA_OK;
+    return err;
 }
 
 void mola_config_help(void)
@@ -136,7 +178,7 @@ void mola_config_help(void)
     size_t settings = settings_of(&config, table);
     for (size_t s = 0; s < settings; s++) {
         flag_name(table[s].name, flag);
-        environment_name(table[s].name, twin);
+        environment_name("", table[s].name, twin);
         if (table[s].text) {
             printf("  %s TEXT (%s)\n      %s. Default: %s\n", flag, twin, table[s].help,
                    table[s].fallback[0] ? table[s].fallback : "none");
@@ -145,4 +187,6 @@ void mola_config_help(void)
                    (unsigned long long)*table[s].number);
         }
     }
+    printf("\nlimits of requests, one by one: --limit NAME=VALUE, or MOLA_LIMIT_NAME; mola limits "
+           "lists them\n");
 }

@@ -1,10 +1,12 @@
 /* config.h - settings: one list for struct, parser, environment twins and --help.
  *
  * `--name-of-setting VALUE` (or =VALUE) on the command line wins over MOLA_NAME_OF_SETTING in the
- * environment, which wins over the default. */
+ * environment, which wins over the default. Limits of requests (mola/base/limits.h) are set by
+ * `--limit name=value`, or by MOLA_LIMIT_NAME. */
 #pragma once
 #include "mola/base/check.h"
 #include "mola/base/err.h"
+#include "mola/base/limits.h"
 
 /* T(name, default, help): text.  U(name, default, least, most, help): a number; sizes take K, M, G.
  */
@@ -76,6 +78,7 @@ typedef struct {
     MOLA_CONFIG(MOLA_CONFIG_TEXT, MOLA_CONFIG_NUMBER)
 #undef MOLA_CONFIG_TEXT
 #undef MOLA_CONFIG_NUMBER
+    mola_limits limits;
 } mola_config;
 
 /* Reads environment and arguments (without the command's name). MOLA_INVALID with words. Texts

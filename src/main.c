@@ -15,6 +15,7 @@ static int usage(FILE *to, int status)
         "       mola fsck [NAME] [--setting VALUE ...]    read everything, say what is damaged\n"
         "       mola dump KEY [--setting VALUE ...]       an object of the store in words\n"
         "       mola doctor [--setting VALUE ...]         check a store before trusting it\n"
+        "       mola limits [--limit NAME=VALUE ...]      how much a client may ask for\n"
         "       mola --version\n"
         "       mola serve --help     all settings and their MOLA_... twins\n\n"
         "exit status: 0 stopped after SIGTERM or SIGINT, all requests answered; done, nothing was "
@@ -30,11 +31,9 @@ int main(int count, char **arguments)
     static const struct {
         const char *name;
         int (*run)(int count, char **arguments);
-    } commands[] = {{"serve", mola_command_serve},
-                    {"index", mola_command_index},
-                    {"fsck", mola_command_fsck},
-                    {"dump", mola_command_dump},
-                    {"doctor", mola_doctor}};
+    } commands[] = {{"serve", mola_command_serve},   {"index", mola_command_index},
+                    {"fsck", mola_command_fsck},     {"dump", mola_command_dump},
+                    {"limits", mola_command_limits}, {"doctor", mola_doctor}};
     for (size_t i = 0; count >= 2 && i < sizeof commands / sizeof *commands; i++) {
         if (strcmp(arguments[1], commands[i].name) == 0)
             return commands[i].run(count - 2, arguments + 2);

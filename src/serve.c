@@ -132,6 +132,7 @@ static mola_err start_front(server *s)
                            .request_bytes_max = c->request_bytes_max,
                            .query_bytes_max = c->query_bytes_max,
                            .request_memory_max = c->body_bytes_max,
+                           .unindexed_bytes_max = c->unindexed_bytes_max,
                            .queries_per_namespace = (uint32_t)c->queries_per_namespace,
                            .query_wait_ns = c->query_wait_ms * MOLA_MILLISECOND,
                            .operation_lease_ns = c->operation_lease_seconds * MOLA_SECOND,

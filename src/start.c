@@ -121,6 +121,7 @@ bool mola_process_begin(mola_process *p, const char *command, int count, char **
     p->env = mola_env_real(&p->heap, &p->metrics);
     if (!p->env)
         return false;
+    p->env->limits = &p->config.limits;
     err = open_store(p);
     if (err) {
         *status = mola_process_failed(p, err);

@@ -34,3 +34,4 @@ int mola_command_serve(int count, char **arguments);
 int mola_command_index(int count, char **arguments);
 int mola_command_fsck(int count, char **arguments);
 int mola_command_dump(int count, char **arguments);
+int mola_command_limits(int count, char **arguments);

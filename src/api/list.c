@@ -3,18 +3,18 @@
 #include "mola/codec/base64.h"
 #include "mola/codec/print.h"
 
-enum { PAGE_DEFAULT = 100, PAGE_MAX = 1000 };
+enum { PAGE_DEFAULT = 100 };
 
-static bool parse_page_size(mola_str text, uint32_t *size)
+static bool parse_page_size(mola_str text, uint64_t most, uint32_t *size)
 {
     uint32_t value = 0;
     for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9' || value > PAGE_MAX)
+        if (text.data[i] < '0' || text.data[i] > '9' || value > most)
             return false;
         value = value * 10 + (uint32_t)(text.data[i] - '0');
     }
     *size = value;
-    return text.len && value >= 1 && value <= PAGE_MAX;
+    return text.len && value >= 1 && value <= most;
 }
 
 /* A cursor is base64 of {"continuation_token":null,"start_after":"name"}. */
@@ -60,12 +60,15 @@ static void print_cursor(request *r, mola_buf *out, mola_str last)
 static mola_err list(request *r, mola_buf *out)
 {
     mola_str query = r->call->head->query, text, prefix = {0}, after = {0};
-    uint32_t page = PAGE_DEFAULT, count;
+    uint64_t most = mola_limits_of(r->api->env)->list_page;
+    uint32_t page = most < PAGE_DEFAULT ? (uint32_t)most : PAGE_DEFAULT, count;
     bool found, more;
     if (!mola_query_parameter(query, MOLA_STR("page_size"), &r->arena, &text, &found))
         return mola_fail(&r->why, MOLA_NO_MEMORY, "out of memory");
-    if (found && !parse_page_size(text, &page))
-        return mola_fail(&r->why, MOLA_INVALID, "page_size must be between 1 and %d", PAGE_MAX);
+    if (found && !parse_page_size(text, most, &page)) {
+        return mola_fail(&r->why, MOLA_INVALID, "page_size must be between 1 and %llu",
+                         (unsigned long long)most);
+    }
     if (!mola_query_parameter(query, MOLA_STR("prefix"), &r->arena, &text, &found))
         return mola_fail(&r->why, MOLA_NO_MEMORY, "out of memory");
     if (found)

@@ -17,18 +17,11 @@ static void print_time(mola_buf *out, const char *label, uint64_t us)
     mola_buf_add_char(out, '"');
 }
 
-/* Both counters are 0 until there is a first segment (reference 9.4). Then the rows are exact; the
- * bytes are those of the segments, less their dead rows, and what the log behind them takes. */
+/* Both counters are 0 until there is a first segment (reference 9.4). Then the rows are exact. */
 static void print_size(mola_buf *out, const mola_view *view)
 {
     uint64_t rows = view->indexed_seq ? view->live_rows : 0;
-    double bytes = view->indexed_seq ? (double)view->log_bytes : 0;
-    for (uint32_t i = 0; i < view->segment_count; i++) {
-        const mola_view_part *part = &view->parts[i];
-        const mola_segment_head *head = mola_part_segment(part->part);
-        if (head)
-            bytes += (double)head->logical_bytes * part->live_rows / part->rows;
-    }
+    uint64_t bytes = view->indexed_seq ? mola_view_logical_bytes(view) : 0;
     mola_buf_print(out, ",\"approx_logical_bytes\":%llu,\"approx_row_count\":%llu",
                    (unsigned long long)bytes, (unsigned long long)rows);
 }

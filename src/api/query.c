@@ -97,6 +97,19 @@ static mola_err run_in_turn(request *r, const mola_query *query, answer *out)
     return err;
 }
 
+/* Reference 7.7, 12: who lets the log grow past the limit, by disable_backpressure, is told so
+ * where all of it would have to be searched for an answer that is up to date. */
+static mola_err check_unindexed(request *r, const mola_query *query, const mola_view *view)
+{
+    uint64_t most = r->api->config.unindexed_bytes_max;
+    if (!most || view->log_bytes <= most || mola_query_freshness(query)->level != MOLA_READ_STRONG)
+        return MOLA_OK;
+    return mola_fail(&r->why, MOLA_BUSY,
+                     "the namespace has %llu bytes of writes that are not indexed yet, more than "
+                     "the limit of %llu: try again later, or query with eventual consistency",
+                     (unsigned long long)view->log_bytes, (unsigned long long)most);
+}
+
 /* Reads the namespace and runs the query. When the collector outran the view, a newer one is asked
  * for: a view may read for L (protocol) after its manifest was, so it takes a very slow query. */
 static mola_err run(request *r, const mola_query *query, answer *out)
@@ -112,7 +125,9 @@ static mola_err run(request *r, const mola_query *query, answer *out)
         if (err)
             return err;
         out->log_ratio = log_ratio(r, out->view);
-        err = run_in_turn(r, query, out);
+        err = check_unindexed(r, query, out->view);
+        if (!err)
+            err = run_in_turn(r, query, out);
         mola_view_release(&r->ctx, NULL);
         freshness = (mola_freshness){.level = MOLA_READ_STRONG};
     }

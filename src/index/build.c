@@ -93,7 +93,7 @@ mola_err mola_build_segment(mola_build *b, const mola_build_rows *rows, mola_new
     mola_segment_made made = {0};
     err =
         mola_segment_writer_open(b->heap, &id, (uint32_t)live, (mola_type){.elem = state->id_type},
-                                 attrs.attrs, attrs.count, &objects->sink, &writer);
+                                 attrs.attrs, mola_written_count(&attrs), &objects->sink, &writer);
     if (err)
         return err;
     err = write_rows(b, rows, writer, &attrs, &made);

@@ -10,11 +10,10 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { VALUE_BYTES_MAX = 8 << 20, FILTERABLE_BYTES_MAX = 4 << 10, SPARSE_ENTRIES_MAX = 1024 };
-
 typedef struct {
     mola_column_builder *b;
     mola_str name;
+    const mola_limits *limits;
     mola_arena *arena;
     mola_why *why;
 } target;
@@ -286,10 +285,10 @@ static mola_err add_sparse(const target *t, mola_json json)
         return mola_fail(t->why, MOLA_INVALID, "invalid sparse vector for attribute '" MOLA_FMT "'",
                          MOLA_ARG(t->name));
     }
-    if (count > SPARSE_ENTRIES_MAX) {
+    if (count > t->limits->sparse_entries) {
         return mola_fail(t->why, MOLA_INVALID,
-                         "sparse vector for attribute '" MOLA_FMT "' has more than %d entries",
-                         MOLA_ARG(t->name), SPARSE_ENTRIES_MAX);
+                         "sparse vector for attribute '" MOLA_FMT "' has more than %llu entries",
+                         MOLA_ARG(t->name), (unsigned long long)t->limits->sparse_entries);
     }
     if (count == 0)
         return MOLA_OK;
@@ -402,21 +401,21 @@ static mola_err check_sizes(const target *t, bool filterable)
 {
     mola_column c = mola_column_built(t->b);
     uint32_t row = c.rows - 1;
-    if (mola_column_row_bytes(&c, row) > VALUE_BYTES_MAX) {
+    if (mola_column_row_bytes(&c, row) > t->limits->value_bytes) {
         return mola_fail(t->why, MOLA_INVALID,
-                         "attribute '" MOLA_FMT "' exceeds the maximum value size of 8 MiB",
-                         MOLA_ARG(t->name));
+                         "attribute '" MOLA_FMT "' exceeds the maximum value size of %s",
+                         MOLA_ARG(t->name), mola_bytes_print(t->limits->value_bytes).text);
     }
     if (!filterable || c.type.elem != MOLA_ELEM_STRING)
         return MOLA_OK; /* all other elements that can be filtered on are short */
     bool array = c.type.form == MOLA_FORM_ARRAY;
     uint32_t until = array ? c.row_from[row + 1] : row + 1;
     for (uint32_t e = array ? c.row_from[row] : row; e < until; e++) {
-        if (c.byte_from[e + 1] - c.byte_from[e] > FILTERABLE_BYTES_MAX) {
+        if (c.byte_from[e + 1] - c.byte_from[e] > t->limits->filterable_bytes) {
             return mola_fail(t->why, MOLA_INVALID,
                              "filterable attribute '" MOLA_FMT
-                             "' exceeds the maximum value size of 4 KiB",
-                             MOLA_ARG(t->name));
+                             "' exceeds the maximum value size of %s",
+                             MOLA_ARG(t->name), mola_bytes_print(t->limits->filterable_bytes).text);
         }
     }
     return MOLA_OK;
@@ -449,9 +448,10 @@ static mola_err add_row(const target *t, bool filterable, mola_json json)
 }
 
 mola_err mola_column_add_json(mola_column_builder *b, mola_str name, bool filterable,
-                              mola_json json, mola_arena *arena, mola_why *why)
+                              mola_json json, const mola_limits *limits, mola_arena *arena,
+                              mola_why *why)
 {
-    target t = {b, name, arena, why};
+    target t = {b, name, limits, arena, why};
     if (!mola_json_is_set(json))
         return mola_column_add_absent(b, 1) ? no_memory(&t) : MOLA_OK;
     mola_column_mark mark = mola_column_builder_mark(b);

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { TOKEN_LENGTH_DEFAULT = 39, TOKEN_LENGTH_MAX = 255, PATH_BYTES = 512 };
+enum { TOKEN_LENGTH_DEFAULT = 39, PATH_BYTES = 512 };
 
 static const char *const tokenizers[] = {
     "word_v0", "word_v1", "word_v2", "word_v3", "word_v4", "pre_tokenized_array",
@@ -162,7 +162,7 @@ static uint16_t token_length(mola_json given, uint16_t otherwise)
     uint64_t number;
     if (!mola_json_is_set(v))
         return otherwise;
-    return mola_json_u64(v, &number) && number <= TOKEN_LENGTH_MAX ? (uint16_t)number : 0;
+    return mola_json_u64(v, &number) && number <= MOLA_TOKEN_LENGTH_MAX ? (uint16_t)number : 0;
 }
 
 static mola_err check_settings(const mola_attr *attr, const mola_fts *fts, mola_why *why)
@@ -172,7 +172,7 @@ static mola_err check_settings(const mola_attr *attr, const mola_fts *fts, mola_
         return mola_fail(why, MOLA_INVALID, "attribute '" MOLA_FMT "': BM25 parameter out of range",
                          MOLA_ARG(attr->name));
     }
-    if (fts->max_token_length < 1 || fts->max_token_length > TOKEN_LENGTH_MAX) {
+    if (fts->max_token_length < 1 || fts->max_token_length > MOLA_TOKEN_LENGTH_MAX) {
         return mola_fail(why, MOLA_INVALID,
                          "attribute '" MOLA_FMT "': max_token_length must be between 1 and 254",
                          MOLA_ARG(attr->name));

@@ -165,9 +165,10 @@ bool mola_id_shape_ok(mola_json json)
     return mola_json_kind_of(json) == MOLA_JSON_STRING || mola_json_u64(json, &number);
 }
 
-mola_err mola_id_from_json(mola_json json, mola_elem id_type, mola_arena *arena, mola_value *out,
-                           mola_why *why)
+mola_err mola_id_from_json(mola_json json, mola_elem id_type, size_t bytes_max, mola_arena *arena,
+                           mola_value *out, mola_why *why)
 {
+    MOLA_ASSERT(bytes_max <= MOLA_ID_BYTES_MAX);
     MOLA_ASSERT(id_type == MOLA_ELEM_UINT || id_type == MOLA_ELEM_UUID ||
                 id_type == MOLA_ELEM_STRING);
     bool full;
@@ -189,9 +190,8 @@ mola_err mola_id_from_json(mola_json json, mola_elem id_type, mola_arena *arena,
         return mola_fail(why, MOLA_INVALID,
                          "namespace ID type is uuid, but a written ID could not be parsed as uuid");
     }
-    if (id_type == MOLA_ELEM_STRING && out->s.len > MOLA_ID_BYTES_MAX) {
-        return mola_fail(why, MOLA_INVALID, "document IDs can be at most %d bytes",
-                         MOLA_ID_BYTES_MAX);
+    if (id_type == MOLA_ELEM_STRING && out->s.len > bytes_max) {
+        return mola_fail(why, MOLA_INVALID, "document IDs can be at most %zu bytes", bytes_max);
     }
     return MOLA_OK;
 }

@@ -242,6 +242,16 @@ static bool has_enough(const chase *c)
     return c->alone && (c->view->log_bytes >= c->bytes_max || c->view->log_rows >= c->rows_max);
 }
 
+static mola_err apply(chase *c, batch *b, mola_record *record, mola_view **next)
+{
+    mola_ctx *ctx = &b->ask.ctx;
+    mola_applying applying = mola_applying_begin(ctx, &record->entry.rows);
+    mola_err err = mola_record_apply(ctx, c->name, c->view, record, NULL, next);
+    mola_applying_end(ctx, &applying);
+    c->ctx->deadline_ns = ctx->deadline_ns;
+    return err;
+}
+
 /* One slot: judges it, and moves the view over the entry. Errors as judge(). */
 static mola_err step(chase *c, batch *b, uint32_t i)
 {
@@ -254,7 +264,7 @@ static mola_err step(chase *c, batch *b, uint32_t i)
     if (!err && c->alone && (record->entry.flags & MOLA_ENTRY_SEAL))
         err = MOLA_NOT_FOUND; /* a SEAL is never indexed */
     if (!err)
-        err = mola_record_apply(&b->ask.ctx, c->name, c->view, record, &next);
+        err = apply(c, b, record, &next);
     if (err == MOLA_CORRUPT)
         return mola_fail_object(&b->ask.ctx, err, b->suspect);
     if (err)

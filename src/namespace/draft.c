@@ -43,7 +43,8 @@ static mola_err encode_large(mola_draft *d, mola_why *why)
 }
 
 /* From our own bytes to the next view, on the way that every other reader takes. */
-static mola_err make_next(mola_ctx *ctx, mola_draft *d, const mola_view *on)
+static mola_err make_next(mola_ctx *ctx, mola_draft *d, const mola_view *on,
+                          const mola_known *known)
 {
     mola_record record;
     mola_err err = mola_record_decode(d->name, mola_buf_str(&d->image), d->entry.nsid, d->entry.seq,
@@ -53,7 +54,7 @@ static mola_err make_next(mola_ctx *ctx, mola_draft *d, const mola_view *on)
     if (d->entry.flags & MOLA_ENTRY_LARGE)
         err = mola_record_add_payload(d->name, &record, mola_buf_str(&d->payload), ctx->why);
     if (!err)
-        err = mola_record_apply(ctx, d->name, on, &record, &d->next);
+        err = mola_record_apply(ctx, d->name, on, &record, known, &d->next);
     mola_record_free(&record);
     return err;
 }
@@ -94,7 +95,8 @@ mola_err mola_draft_make(mola_ctx *ctx, mola_name *name, const mola_view *on,
         if (err)
             return err;
     }
-    return make_next(ctx, out, on);
+    mola_known known = {.ranges = change->known, .count = change->known_count};
+    return make_next(ctx, out, on, &known);
 }
 
 mola_err mola_draft_make_first(mola_ctx *ctx, mola_name *name, const mola_view *empty,
@@ -116,7 +118,7 @@ mola_err mola_draft_make_first(mola_ctx *ctx, mola_name *name, const mola_view *
     }
     if (out->image.failed)
         return fail_encoding(ctx->why);
-    return make_next(ctx, out, empty);
+    return make_next(ctx, out, empty, NULL);
 }
 
 void mola_draft_free(mola_draft *draft)

@@ -120,7 +120,7 @@ static void apply_theirs(mola_ask *ask, mola_name *name, const mola_view *on, mo
     mola_view *next = NULL;
     name->contest = CONTEST_LOOKS;
     bool plain = !(theirs->entry.flags & MOLA_ENTRY_LARGE) && theirs->entry.prev_chain == on->chain;
-    bool applied = plain && !mola_record_apply(&ask->ctx, name, on, theirs, &next);
+    bool applied = plain && !mola_record_apply(&ask->ctx, name, on, theirs, NULL, &next);
     if (applied) {
         mola_view_install(name, next, false);
         mola_view_unref(next);
@@ -162,7 +162,9 @@ mola_err mola_log_append(mola_ctx *ctx, mola_name *name, const mola_view *on,
     MOLA_ASSERT(!next_slot_is_borrowed(name, on)); /* I1 */
     mola_name_use(name);
     mola_draft draft;
+    mola_applying applying = mola_applying_begin(ctx, &change->rows);
     mola_err err = mola_draft_make(ctx, name, on, change, &draft);
+    mola_applying_end(ctx, &applying);
     if (err == MOLA_CONFLICT) /* the rows it replaces could not be looked up any more */
         mola_hold_drop(name);
     if (!err) {
@@ -220,8 +222,9 @@ mola_err mola_view_with(mola_ctx *ctx, mola_heap *heap, const mola_view *on,
         if (!empty)
             return MOLA_NO_MEMORY;
     }
+    mola_known known = {.ranges = change->known, .count = change->known_count};
     mola_err err =
-        mola_view_overlay(ctx, heap, empty ? empty : on, &change->rows, change->state, out);
+        mola_view_overlay(ctx, heap, empty ? empty : on, &change->rows, &known, change->state, out);
     if (empty)
         mola_view_unref(empty);
     return err;

@@ -212,9 +212,18 @@ mola_err mola_record_decode(mola_name *name, mola_str bytes, const uint8_t nsid[
 mola_err mola_record_add_payload(mola_name *name, mola_record *record, mola_str bytes,
                                  mola_why *why) MOLA_NODISCARD;
 void mola_record_free(mola_record *record);
-/* The view after the record, which is used up. */
+/* Applying millions of rows takes longer than a store may take to answer, and does not take from
+ * the time for that: while they are applied the deadline is later by so much, and afterwards by
+ * what of it was needed. */
+enum { MOLA_APPLIED_A_SECOND = 50000 }; /* rows, at the least */
+typedef struct {
+    uint64_t began_ns, deadline_ns, most_ns;
+} mola_applying;
+mola_applying mola_applying_begin(mola_ctx *ctx, const mola_rows *rows);
+void mola_applying_end(mola_ctx *ctx, const mola_applying *applying);
+/* The view after the record, which is used up. `known` as in mola_view_apply. */
 mola_err mola_record_apply(mola_ctx *ctx, mola_name *name, const mola_view *on, mola_record *record,
-                           mola_view **out) MOLA_NODISCARD;
+                           const mola_known *known, mola_view **out) MOLA_NODISCARD;
 
 /* ---- open.c: from a manifest to a view */
 /* The cached view of the held incarnation, if it has the segments of the manifest; else a new one

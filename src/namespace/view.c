@@ -51,3 +51,15 @@ bool mola_view_find(const mola_view *view, const mola_value *id, uint32_t *part,
     }
     return false;
 }
+
+uint64_t mola_view_logical_bytes(const mola_view *view)
+{
+    double bytes = (double)view->log_bytes;
+    for (uint32_t i = 0; i < view->segment_count; i++) {
+        const mola_view_part *part = &view->parts[i];
+        const mola_segment_head *head = mola_part_segment(part->part);
+        if (head)
+            bytes += (double)head->logical_bytes * part->live_rows / part->rows;
+    }
+    return (uint64_t)bytes;
+}

@@ -119,9 +119,11 @@ static mola_err make_plan(const mola_asking *asking, const mola_question *q, agg
     *out = (aggregate_plan){.function_count = q->function_count};
     if (!q->function_count)
         return mola_fail(ctx->why, MOLA_INVALID, "aggregate_by requires at least one function");
-    if (q->function_count > MOLA_FUNCTIONS_MAX) {
-        return mola_fail(ctx->why, MOLA_INVALID, "aggregate_by supports at most %d functions",
-                         MOLA_FUNCTIONS_MAX);
+    uint64_t most = mola_limits_of(ctx->env)->aggregations;
+    MOLA_ASSERT(most <= MOLA_FUNCTIONS_MAX);
+    if (q->function_count > most) {
+        return mola_fail(ctx->why, MOLA_INVALID, "aggregate_by supports at most %llu functions",
+                         (unsigned long long)most);
     }
     for (uint32_t i = 0; i < q->function_count && !err; i++)
         err = plan_function(asking, q, &q->functions[i], &out->functions[i]);
@@ -434,7 +436,10 @@ mola_err mola_aggregate_print(const mola_asking *asking, const mola_question *q,
     if (!plan.key_count) {
         err = print_whole(&g, &plan, out);
     } else {
-        print_groups(&g, &plan, q->limit.has_total ? q->limit.total : MOLA_LIMIT_MAX, out);
+        print_groups(&g, &plan,
+                     q->limit.has_total ? q->limit.total
+                                        : mola_limits_of(asking->ctx->env)->result_rows,
+                     out);
     }
     return err || !out->failed ? err : mola_query_no_memory(ctx);
 }

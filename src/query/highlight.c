@@ -82,7 +82,7 @@ static mola_err infer_ranking(mola_ctx *ctx, const mola_compute_tree *tree,
 static mola_err check_highlight(const mola_ctx *ctx, const mola_compute_tree *tree,
                                 const mola_attr *a)
 {
-    enum { FRAGMENTS_MAX = 1024 };
+    uint64_t most = mola_limits_of(ctx->env)->highlight_fragments;
     mola_str name = tree->name, attr = tree->attr;
     if (!a || !a->has_fts) {
         return mola_fail(
@@ -97,11 +97,11 @@ static mola_err check_highlight(const mola_ctx *ctx, const mola_compute_tree *tr
                          "`: Highlight does not support pre-tokenized attributes",
                          MOLA_ARG(name));
     }
-    if (tree->fragment_limit < 1 || tree->fragment_limit > FRAGMENTS_MAX) {
+    if (tree->fragment_limit < 1 || tree->fragment_limit > most) {
         return mola_fail(ctx->why, MOLA_INVALID,
                          "computed attribute `" MOLA_FMT
-                         "`: fragment_limit must be between 1 and %d",
-                         MOLA_ARG(name), FRAGMENTS_MAX);
+                         "`: fragment_limit must be between 1 and %llu",
+                         MOLA_ARG(name), (unsigned long long)most);
     }
     return MOLA_OK;
 }

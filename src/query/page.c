@@ -42,11 +42,9 @@ static mola_err check_limits(const mola_ctx *ctx, const mola_question *q)
         return mola_fail(ctx->why, MOLA_INVALID, "rank_by queries must specify top_k or limit");
     if (q->offset > 0 && q->rank.kind == MOLA_RANK_NONE)
         return mola_fail(ctx->why, MOLA_INVALID, "offset requires rank_by");
-    if (q->offset > MOLA_LIMIT_MAX || q->offset + q->limit.total > MOLA_LIMIT_MAX) {
-        return mola_fail(ctx->why, MOLA_INVALID, "offset + limit must be at most %d",
-                         MOLA_LIMIT_MAX);
-    }
-    return MOLA_OK;
+    uint64_t most = mola_limits_of(ctx->env)->result_rows;
+    bool fits = q->offset <= most && q->offset + q->limit.total <= most;
+    return fits ? MOLA_OK : mola_query_fail_offset(ctx);
 }
 
 mola_err mola_filter_rows(const mola_asking *asking, const mola_filter *filters,

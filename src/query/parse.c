@@ -6,6 +6,18 @@ mola_err mola_query_no_memory(const mola_ctx *ctx)
     return mola_fail(ctx->why, MOLA_NO_MEMORY, "the query does not fit in the memory of a request");
 }
 
+mola_err mola_query_fail_limit(const mola_ctx *ctx)
+{
+    return mola_fail(ctx->why, MOLA_INVALID, "top_k must be between 1 and %llu",
+                     (unsigned long long)mola_limits_of(ctx->env)->result_rows);
+}
+
+mola_err mola_query_fail_offset(const mola_ctx *ctx)
+{
+    return mola_fail(ctx->why, MOLA_INVALID, "offset + limit must be at most %llu",
+                     (unsigned long long)mola_limits_of(ctx->env)->result_rows);
+}
+
 /* ---- pieces ---- */
 
 const char *mola_query_path(const mola_ctx *ctx, const char *prefix, mola_str name)
@@ -112,7 +124,7 @@ static mola_err parse_limit(mola_ctx *ctx, mola_json q, mola_limit_tree *out)
             return err;
     }
     if (!mola_json_is_set(value))
-        return mola_fail(ctx->why, MOLA_INVALID, "top_k must be between 1 and %d", MOLA_LIMIT_MAX);
+        return mola_query_fail_limit(ctx);
     out->has_total = true;
     return mola_take_count(value, &out->total) ? MOLA_OK : wrong_limit(ctx, path);
 }

@@ -27,9 +27,11 @@ static mola_err plan_key(mola_ctx *ctx, const mola_order_tree *order, const mola
 static mola_err plan_orders(mola_ctx *ctx, const mola_rank_tree *rank, const mola_state *state,
                             mola_ranking *out)
 {
-    if (rank->order_count > MOLA_ORDER_KEYS_MAX) {
-        return mola_fail(ctx->why, MOLA_INVALID, "rank_by can order by at most %d attributes",
-                         MOLA_ORDER_KEYS_MAX);
+    uint64_t most = mola_limits_of(ctx->env)->order_attributes;
+    MOLA_ASSERT(most <= MOLA_ORDER_KEYS_MAX);
+    if (rank->order_count > most) {
+        return mola_fail(ctx->why, MOLA_INVALID, "rank_by can order by at most %llu attributes",
+                         (unsigned long long)most);
     }
     out->key_count = rank->order_count;
     for (uint32_t i = rank->order_count; i-- > 0;) {
@@ -160,9 +162,12 @@ mola_err mola_plan_computed(mola_ctx *ctx, const mola_question *question, const 
         if (err)
             return err;
     }
-    if (question->computed_count > MOLA_COMPUTED_MAX) {
+    uint64_t most = mola_limits_of(ctx->env)->computed_attributes;
+    MOLA_ASSERT(most <= MOLA_COMPUTED_MAX);
+    if (question->computed_count > most) {
         return mola_fail(ctx->why, MOLA_INVALID,
-                         "compute_attributes supports at most %d attributes", MOLA_COMPUTED_MAX);
+                         "compute_attributes supports at most %llu attributes",
+                         (unsigned long long)most);
     }
     return MOLA_OK;
 }

@@ -4,7 +4,7 @@
 #include "mola/codec/print.h"
 #include "query/page.h"
 
-enum { COUNT_MAX = 1000, NUM_DEFAULT = 25, TOP_K_DEFAULT = 10 };
+enum { NUM_DEFAULT = 25, TOP_K_DEFAULT = 10 };
 
 struct mola_recall {
     int64_t num, top_k;
@@ -250,9 +250,10 @@ static mola_err plan(measuring *m)
     mola_ctx *ctx = m->asking.ctx;
     const mola_recall *r = m->what;
     const mola_state *state = m->asking.view->state;
-    if (r->num < 1 || r->num > COUNT_MAX || r->top_k < 1 || r->top_k > COUNT_MAX) {
-        return mola_fail(ctx->why, MOLA_INVALID, "num and top_k must be between 1 and %d",
-                         COUNT_MAX);
+    int64_t most = (int64_t)mola_limits_of(ctx->env)->recall_rows;
+    if (r->num < 1 || r->num > most || r->top_k < 1 || r->top_k > most) {
+        return mola_fail(ctx->why, MOLA_INVALID, "num and top_k must be between 1 and %lld",
+                         (long long)most);
     }
     bool asks_ann = r->rank.kind == MOLA_RANK_VECTOR && r->rank.vector.op == MOLA_VECTOR_ANN;
     if (r->has_rank && (!asks_ann || (r->has_num && r->num != 1)))

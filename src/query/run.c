@@ -21,8 +21,9 @@ static mola_err begin(const mola_asking *asking, const mola_question *q,
     mola_err err = check_metric(asking, q);
     if (!err && q->filters)
         err = mola_filter_compile(ctx, q->filters, asking->view->state, MOLA_REFS_REFUSED, filters);
-    if (!err && q->limit.has_total && (q->limit.total < 1 || q->limit.total > MOLA_LIMIT_MAX))
-        err = mola_fail(ctx->why, MOLA_INVALID, "top_k must be between 1 and %d", MOLA_LIMIT_MAX);
+    uint64_t most = mola_limits_of(ctx->env)->result_rows;
+    if (!err && q->limit.has_total && (q->limit.total < 1 || q->limit.total > most))
+        err = mola_query_fail_limit(ctx);
     return err;
 }
 
@@ -56,10 +57,12 @@ static mola_err check_multi(const mola_ctx *ctx, const mola_query *query)
         return mola_fail(ctx->why, MOLA_INVALID,
                          "offset at the root of a multi-query requires rerank_by and limit");
     }
-    if (query->question_count < 1 || query->question_count > MOLA_QUERIES_MAX) {
+    uint64_t most = mola_limits_of(ctx->env)->subqueries;
+    MOLA_ASSERT(most <= MOLA_QUERIES_MAX);
+    if (query->question_count < 1 || query->question_count > most) {
         return mola_fail(ctx->why, MOLA_INVALID,
-                         "multi-query requests must contain between 1 and %d queries",
-                         MOLA_QUERIES_MAX);
+                         "multi-query requests must contain between 1 and %llu queries",
+                         (unsigned long long)most);
     }
     return MOLA_OK;
 }
@@ -107,12 +110,13 @@ static mola_err check_fusion(const mola_ctx *ctx, const mola_query *query, bool 
 {
     const mola_limit_tree *limit = &query->limit;
     uint64_t total = limit->has_total ? limit->total : 0;
-    if (limit->has_total && (total < 1 || total > MOLA_LIMIT_MAX))
-        return mola_fail(ctx->why, MOLA_INVALID, "limit must be between 1 and %d", MOLA_LIMIT_MAX);
-    if (query->offset > MOLA_LIMIT_MAX || query->offset + total > MOLA_LIMIT_MAX) {
-        return mola_fail(ctx->why, MOLA_INVALID, "offset + limit must be at most %d",
-                         MOLA_LIMIT_MAX);
+    uint64_t most = mola_limits_of(ctx->env)->result_rows;
+    if (limit->has_total && (total < 1 || total > most)) {
+        return mola_fail(ctx->why, MOLA_INVALID, "limit must be between 1 and %llu",
+                         (unsigned long long)most);
     }
+    if (query->offset > most || query->offset + total > most)
+        return mola_query_fail_offset(ctx);
     if (query->question_count < 2)
         return mola_fail(ctx->why, MOLA_INVALID, "rerank_by requires at least 2 queries");
     if (aggregates)
@@ -141,8 +145,9 @@ static mola_err answer_fused(const mola_asking *asking, const mola_query *query,
                           .constant = query->rank_constant,
                           .weights = query->weight_count ? query->weights : NULL,
                           .offset = (size_t)query->offset,
-                          .limit =
-                              query->limit.has_total ? (size_t)query->limit.total : MOLA_LIMIT_MAX};
+                          .limit = query->limit.has_total
+                                       ? (size_t)query->limit.total
+                                       : (size_t)mola_limits_of(asking->ctx->env)->result_rows};
     mola_buf_add_str(out, MOLA_STR("\"results\":[{"));
     err = mola_fuse_print(asking, &fusion, out, bytes);
     mola_buf_add_str(out, MOLA_STR("}]"));

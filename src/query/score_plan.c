@@ -230,7 +230,7 @@ static int by_key(const void *a, const void *b)
 /* The weights are rounded as stored ones are. */
 static mola_err take_terms(const planner *p, const mola_score_tree *tree, mola_score *out)
 {
-    enum { TERMS_MAX = 1024 };
+    uint64_t most = mola_limits_of(p->ctx->env)->sparse_entries;
     mola_str attr = tree->attr;
     uint32_t count = 0;
     for (mola_json v = mola_json_first(tree->operand); v.doc;
@@ -240,10 +240,10 @@ static mola_err take_terms(const planner *p, const mola_score_tree *tree, mola_s
                              "invalid sparse vector for attribute '" MOLA_FMT "'", MOLA_ARG(attr));
         }
     }
-    if (count > TERMS_MAX) {
+    if (count > most) {
         return mola_fail(p->ctx->why, MOLA_INVALID,
-                         "sparse vector for attribute '" MOLA_FMT "' has more than %d entries",
-                         MOLA_ARG(attr), TERMS_MAX);
+                         "sparse vector for attribute '" MOLA_FMT "' has more than %llu entries",
+                         MOLA_ARG(attr), (unsigned long long)most);
     }
     mola_sparse_term *terms = mola_new(p->ctx->arena, mola_sparse_term, count);
     if (!terms)

@@ -77,9 +77,11 @@ static mola_err take_texts(mola_ctx *ctx, const mola_score_tree *tree, const mol
         if (!mola_json_string(v, ctx->arena, &(*texts)[(*count)++]))
             return mola_query_no_memory(ctx);
     }
-    if (!is_list && characters((*texts)[0]) > MOLA_TEXT_QUERY_CHARS_MAX) {
-        return mola_fail(ctx->why, MOLA_INVALID, "full-text queries can have at most %d characters",
-                         MOLA_TEXT_QUERY_CHARS_MAX);
+    uint64_t most = mola_limits_of(ctx->env)->text_query_chars;
+    if (!is_list && characters((*texts)[0]) > most) {
+        return mola_fail(ctx->why, MOLA_INVALID,
+                         "full-text queries can have at most %llu characters",
+                         (unsigned long long)most);
     }
     return MOLA_OK;
 }

@@ -8,8 +8,7 @@
 #include "mola/scan/score.h"
 
 enum {
-    MOLA_LIMIT_MAX = 10000, /* limit, and offset + limit */
-    MOLA_COMPUTED_MAX = 256,
+    MOLA_COMPUTED_MAX = 256, /* what there is room for; limits.h says what is allowed */
     MOLA_QUERIES_MAX = 16,
     MOLA_SCORE_NODES_MAX = 1024,
 };
@@ -173,3 +172,6 @@ double mola_take_number(mola_json json);
 /* prefix and name as a C string, for the words of a 422; NULL: no memory. */
 const char *mola_query_path(const mola_ctx *ctx, const char *prefix, mola_str name);
 mola_err mola_query_no_memory(const mola_ctx *ctx);
+/* MOLA_INVALID: `limit`, or `offset` + `limit`, out of bounds. */
+mola_err mola_query_fail_limit(const mola_ctx *ctx);
+mola_err mola_query_fail_offset(const mola_ctx *ctx);

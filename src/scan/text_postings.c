@@ -16,10 +16,23 @@ bool mola_postings_walk_begin(const mola_span *span, const mola_postings_of *of,
            walk->column.type.form == MOLA_FORM_SCALAR && walk->column.type.elem == MOLA_ELEM_BYTES;
 }
 
+/* The first row from `row` on that has a value; the number of rows: none. */
+static uint32_t next_present(const mola_column *column, uint32_t row)
+{
+    while (column->present && row < column->rows) {
+        uint64_t rest = column->present[row >> 6] >> (row & 63);
+        if (rest) {
+            row += (uint32_t)__builtin_ctzll(rest);
+            break;
+        }
+        row = (row | 63) + 1;
+    }
+    return row < column->rows ? row : column->rows;
+}
+
 mola_err mola_postings_walk_next(mola_postings_walk *walk, const mola_postings_of *of, bool *more)
 {
-    while (walk->row < walk->rows && !mola_column_has(&walk->column, walk->row))
-        walk->row++;
+    walk->row = next_present(&walk->column, walk->row);
     *more = walk->row < walk->rows;
     if (!*more)
         return MOLA_OK;

@@ -3,7 +3,6 @@
 #include "mola/format/key.h"
 #include "write/request.h"
 
-enum { SHARDS_MAX = 256 };
 static const char *const member_of[] = {
     [MOLA_COPY_OF] = "copy_from_namespace", [MOLA_BRANCH_OF] = "branch_from_namespace"};
 
@@ -43,17 +42,18 @@ static mola_err check_alone(mola_json body, mola_branch_kind kind, mola_why *why
     return MOLA_OK;
 }
 
-static mola_err read_shards(mola_json body, uint32_t *shards, mola_why *why)
+static mola_err read_shards(const mola_ctx *ctx, mola_json body, uint32_t *shards)
 {
+    uint64_t most = mola_limits_of(ctx->env)->shards;
     mola_json sharding = mola_write_member(body, "sharding");
     uint64_t count;
     *shards = 0;
     if (!sharding.doc)
         return MOLA_OK;
     if (!mola_json_u64(mola_json_get(sharding, MOLA_STR("num_shards")), &count) || count < 1 ||
-        count > SHARDS_MAX) {
-        return mola_fail(why, MOLA_INVALID, "sharding.num_shards must be between 1 and %d",
-                         SHARDS_MAX);
+        count > most) {
+        return mola_fail(ctx->why, MOLA_INVALID, "sharding.num_shards must be between 1 and %llu",
+                         (unsigned long long)most);
     }
     *shards = (uint32_t)count;
     return MOLA_OK;
@@ -100,7 +100,7 @@ static mola_err read_request(mola_ctx *ctx, mola_json body, mola_clone *out)
         err = read_source(mola_write_member(body, member_of[out->kind]), ctx->arena, &out->source,
                           ctx->why);
     }
-    return err ? err : read_shards(body, &out->shards, ctx->why);
+    return err ? err : read_shards(ctx, body, &out->shards);
 }
 
 /* ------------------------------------------------------------------ the namespaces */

@@ -7,11 +7,11 @@
 #include "write/ids.h"
 #include "write/plan.h"
 
-enum { SOURCES = 4, STATE_ROOM = 64, SHARDS_MAX = 256 };
-enum { DOCUMENT_BYTES_MAX = 64 << 20 };
+enum { SOURCES = 4, STATE_ROOM = 64 };
 
 typedef struct {
     const mola_write_request *request;
+    const mola_limits *limits;
     mola_write_plan *plan;
     mola_heap *heap, *state_heap;
     mola_arena *arena;
@@ -169,9 +169,9 @@ static mola_err apply_sharding(decoder *d)
         return MOLA_OK;
     uint64_t shards;
     if (!mola_json_u64(mola_json_get(sharding, MOLA_STR("num_shards")), &shards) || shards < 1 ||
-        shards > SHARDS_MAX) {
-        return mola_fail(d->why, MOLA_INVALID, "sharding.num_shards must be between 1 and %d",
-                         SHARDS_MAX);
+        shards > d->limits->shards) {
+        return mola_fail(d->why, MOLA_INVALID, "sharding.num_shards must be between 1 and %llu",
+                         (unsigned long long)d->limits->shards);
     }
     if (d->before && d->before->shards != shards) {
         return mola_fail(d->why, MOLA_INVALID,
@@ -301,6 +301,8 @@ static mola_err settle_schema(decoder *d)
         err = too_many_attributes(d);
     if (!err)
         err = settle_metric(d);
+    if (!err && d->state)
+        err = mola_schema_check_limits(d->state, d->before, d->limits, d->why);
     return err ? err : settle_state(d);
 }
 
@@ -327,7 +329,8 @@ static mola_err prepare_columns(decoder *d)
 static mola_err add_id(decoder *d, mola_json json)
 {
     mola_value id;
-    mola_err err = mola_id_from_json(json, (mola_elem)current(d)->id_type, d->arena, &id, d->why);
+    mola_err err = mola_id_from_json(json, (mola_elem)current(d)->id_type, d->limits->id_bytes,
+                                     d->arena, &id, d->why);
     return err ? err : mola_column_add_value(&d->plan->ids, &id);
 }
 
@@ -354,7 +357,8 @@ static mola_err add_cell(decoder *d, const mola_field *field, mola_op op, uint32
     mola_err err = mola_column_add_absent(b, row - b->rows);
     if (err)
         return err;
-    return mola_column_add_json(b, attr->name, attr->filterable, value, d->arena, d->why);
+    return mola_column_add_json(b, attr->name, attr->filterable, value, d->limits, d->arena,
+                                d->why);
 }
 
 /* Every document has all dense vectors (reference 4.1). */
@@ -397,8 +401,10 @@ static mola_err convert_source(decoder *d, mola_source *source)
 static mola_err check_document_sizes(decoder *d, const mola_write_plan *plan)
 {
     for (uint32_t row = 0; row < plan->upserts + plan->patches; row++) {
-        if (plan->row_bytes[row] > DOCUMENT_BYTES_MAX)
-            return mola_fail(d->why, MOLA_INVALID, "a document exceeds the maximum size of 64 MiB");
+        if (plan->row_bytes[row] > d->limits->document_bytes) {
+            return mola_fail(d->why, MOLA_INVALID, "a document exceeds the maximum size of %s",
+                             mola_bytes_print(d->limits->document_bytes).text);
+        }
     }
     return MOLA_OK;
 }
@@ -494,6 +500,7 @@ void mola_write_decode(mola_write_plan *plan, const mola_decode *what)
     if (plan->base)
         mola_state_ref(plan->base);
     decoder d = {.request = what->request,
+                 .limits = what->limits,
                  .plan = plan,
                  .heap = plan->heap,
                  .state_heap = what->state_heap,

@@ -3,11 +3,11 @@
 #include "write/draft.h"
 #include "mola/format/entry.h"
 #include "write/evaluate.h"
+#include "write/found.h"
 #include "write/settings.h"
 
 void mola_write_draft_open(mola_write_draft *draft, mola_ctx *ctx, mola_heap *heap,
-                           uint64_t bytes_max, const mola_write_limits *limits,
-                           const mola_view *view)
+                           uint64_t bytes_max, const mola_write_limits *limits, mola_view *view)
 {
     MOLA_IMPLIES(view != NULL, !view->sealed);
     *draft = (mola_write_draft){
@@ -28,6 +28,8 @@ void mola_write_draft_close(mola_write_draft *draft)
     mola_id_map_free(&draft->ids);
     if (draft->seen)
         mola_view_unref(draft->seen);
+    if (draft->known)
+        mola_free(draft->heap, draft->known, 2 * draft->batch_count * sizeof *draft->known);
     mola_free(draft->heap, draft->batches, draft->batch_room * sizeof *draft->batches);
     *draft = (mola_write_draft){.heap = draft->heap};
 }
@@ -90,8 +92,9 @@ static mola_taken refuse_evaluated(mola_write *write, mola_err err, const mola_w
 /* -- rows into the entry -------------------------------------------------------------------------
  */
 
-static bool add_batch(mola_write_draft *draft, const mola_rows *rows)
+static bool add_batch(mola_write_draft *draft, const mola_write_effect *effect)
 {
+    const mola_rows *rows = &effect->rows;
     if (draft->batch_count == draft->batch_room) {
         uint32_t room = draft->batch_room ? draft->batch_room * 2 : 16;
         mola_write_draft_batch *batches =
@@ -114,7 +117,9 @@ static bool add_batch(mola_write_draft *draft, const mola_rows *rows)
     }
     if (draft->joined && mola_rows_append(draft->joined, rows))
         return false;
-    draft->batches[draft->batch_count++].rows = rows;
+    draft->batches[draft->batch_count++] =
+        (mola_write_draft_batch){.rows = rows, .found = effect->found};
+    draft->rows += rows->count;
     return true;
 }
 
@@ -215,7 +220,7 @@ static mola_taken merge(mola_write_draft *draft, mola_write *write, const mola_w
     }
     /* Nothing of the draft has changed yet; from here on only the last step can fail, and it is
      * first. */
-    if (has_rows && !add_batch(draft, &effect->rows))
+    if (has_rows && !add_batch(draft, effect))
         return draft->has_effect ? MOLA_CUT : refuse_no_memory(write);
     if (plan->state) {
         set_state(draft, plan->state);
@@ -236,6 +241,7 @@ static mola_err decode(const mola_write_draft *draft, mola_write *write,
         if (plan->decoded)
             MOLA_SOMETIMES(decoded_again);
         mola_write_decode(plan, &(mola_decode){.request = r,
+                                               .limits = mola_limits_of(draft->ctx->env),
                                                .base = draft->state,
                                                .state_heap = draft->heap,
                                                .arena = write->arena});
@@ -325,15 +331,36 @@ mola_taken mola_write_draft_take(mola_write_draft *draft, mola_write *write)
     return take_delete(draft, write);
 }
 
+/* What filters have found needs no second look for its ids. */
+static mola_err add_known(mola_write_draft *draft, mola_change *out)
+{
+    uint32_t first = 0;
+    MOLA_ASSERT(!draft->known);
+    draft->known = mola_alloc_array(draft->heap, mola_known_rows, 2 * draft->batch_count);
+    if (!draft->known && draft->batch_count)
+        return MOLA_NO_MEMORY;
+    for (uint32_t i = 0; i < draft->batch_count; i++) {
+        const mola_write_draft_batch *batch = &draft->batches[i];
+        if (batch->found)
+            out->known_count +=
+                mola_write_found_known(batch->found, first, draft->known + out->known_count);
+        first += batch->rows->count;
+    }
+    out->known = draft->known;
+    return MOLA_OK;
+}
+
 mola_err mola_write_draft_change(mola_write_draft *draft, mola_change *out)
 {
     MOLA_ASSERT(draft->has_effect);
     *out = (mola_change){.flags = draft->flags,
                          .state = draft->state_changed ? draft->state : NULL,
                          .data_written = draft->data_written};
-    if (draft->joined)
-        return mola_rows_built(draft->joined, &out->rows) ? MOLA_OK : MOLA_NO_MEMORY;
-    if (draft->batch_count)
+    if (draft->joined) {
+        if (!mola_rows_built(draft->joined, &out->rows))
+            return MOLA_NO_MEMORY;
+    } else if (draft->batch_count) {
         out->rows = *draft->batches[0].rows;
-    return MOLA_OK;
+    }
+    return add_known(draft, out);
 }

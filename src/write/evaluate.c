@@ -8,10 +8,11 @@ typedef struct {
     mola_write *write;
     mola_write_plan *plan;
     const mola_write_request *request;
-    mola_ctx ctx; /* with an arena of its own, on the memory of the request */
-    bool looks;   /* there are filters: the draft's view says what is stored, not its map */
-    const mola_view *view;   /* for filters; NULL: no documents. The draft's, or ... */
-    mola_view *own;          /* ... made for this member: its state, its operations by filter */
+    mola_ctx ctx;    /* with an arena of its own, on the memory of the request */
+    bool counts;     /* the namespace may get full: which upserts are of new documents? */
+    bool looks;      /* there are filters: the draft's view says what is stored, not its map */
+    mola_view *view; /* for filters; NULL: no documents. The draft's, or ... */
+    mola_view *own;  /* ... made for this member: its state, its operations by filter */
     const mola_rowset *gone; /* of the view: deleted by filter; NULL: the view knows, or nothing */
     mola_row_at *at;         /* by row, where the view holds the document; NULL: no documents */
     uint64_t *keep;          /* rows that take effect */
@@ -114,7 +115,11 @@ static mola_err find(evaluation *e)
     if (found->patches == 0 || !conditions) /* what is deleted is known without a view: locate() */
         return MOLA_OK;
     e->gone = NULL;
-    return change_view(e, &(mola_change){.state = e->view->state, .rows = found->rows});
+    mola_known_rows known[2];
+    return change_view(e, &(mola_change){.state = e->view->state,
+                                         .rows = found->rows,
+                                         .known = known,
+                                         .known_count = mola_write_found_known(found, 0, known)});
 }
 
 /* -- by id ------------------------------------------------------------------------------------- */
@@ -182,7 +187,7 @@ static mola_err check_conditions(evaluation *e)
 static mola_err choose(evaluation *e)
 {
     const mola_write_plan *plan = e->plan;
-    uint32_t first = plan->conditions[MOLA_IF_UPSERT] ? 0 : plan->upserts;
+    uint32_t first = plan->conditions[MOLA_IF_UPSERT] || e->counts ? 0 : plan->upserts;
     if (!e->looks && first < plan->rows.count && !map_batches(e->draft))
         return MOLA_NO_MEMORY;
     mola_err err = locate(e, first);
@@ -198,6 +203,51 @@ static mola_err choose(evaluation *e)
     for (uint32_t row = 0; row < plan->rows.count; row++)
         e->kept[plan->ops[row] - MOLA_OP_UPSERT] += mola_bit(e->keep, row);
     return MOLA_OK;
+}
+
+/* -- room in the namespace ----------------------------------------------------------------------
+ */
+
+/* Documents are only counted when all upserts together might be too many. */
+static bool may_overflow(const evaluation *e)
+{
+    const mola_write_draft *draft = e->draft;
+    uint64_t live = draft->view ? draft->view->live_rows : 0;
+    return live + draft->rows + e->plan->upserts > mola_limits_of(e->ctx.env)->namespace_documents;
+}
+
+static mola_err check_documents(evaluation *e)
+{
+    if (!e->counts)
+        return MOLA_OK;
+    mola_err err = see_batches(e);
+    if (err)
+        return err;
+    const mola_view *behind = e->draft->seen ? e->draft->seen : e->draft->view;
+    const mola_write_found *found = e->plan->effect.found;
+    uint64_t live = behind ? behind->live_rows : 0, most;
+    uint64_t added = 0, removed = e->kept[2] + (found ? found->deletes : 0);
+    for (uint32_t row = 0; row < e->plan->upserts; row++)
+        added += mola_bit(e->keep, row) && !is_there(e, row);
+    most = mola_limits_of(e->ctx.env)->namespace_documents;
+    if (added <= removed || live + added - removed <= most)
+        return MOLA_OK;
+    return mola_fail(e->ctx.why, MOLA_INVALID, "a namespace can have at most %llu documents",
+                     (unsigned long long)most);
+}
+
+/* A namespace that is too large already, by a limit that was lowered, takes everything that adds
+ * nothing. */
+static mola_err check_room(evaluation *e)
+{
+    const mola_view *view = e->draft->view;
+    uint64_t most = mola_limits_of(e->ctx.env)->namespace_bytes;
+    bool adds = e->kept[0] || e->kept[1] || e->write->answer.rows_patched;
+    if (adds && view && mola_view_logical_bytes(view) >= most) {
+        return mola_fail(e->ctx.why, MOLA_INVALID, "a namespace can have at most %llu bytes",
+                         (unsigned long long)most);
+    }
+    return check_documents(e);
 }
 
 /* -- the answer -------------------------------------------------------------------------------- */
@@ -328,11 +378,14 @@ static mola_err evaluate(evaluation *e)
     if (!e->keep)
         return MOLA_NO_MEMORY;
     memset(e->keep, 0xff, words * sizeof *e->keep);
+    e->counts = may_overflow(e);
     mola_err err = e->looks ? open_view(e) : MOLA_OK;
     if (!err)
         err = find(e);
     if (!err)
         err = choose(e);
+    if (!err)
+        err = check_room(e);
     if (!err) {
         count(e);
         err = list(e);

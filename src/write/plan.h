@@ -58,6 +58,7 @@ void mola_write_plan_reset(mola_write_plan *plan);
 
 typedef struct {
     const mola_write_request *request;
+    const mola_limits *limits;
     mola_state *base;      /* NULL: the namespace is absent and this write creates it */
     mola_heap *state_heap; /* states live on in views: the environment's heap, not the request's */
     mola_arena *arena;

@@ -303,6 +303,7 @@ static void decode_ahead(mola_writer *w, mola_write *write)
         return;
     mola_write_request request = mola_write_request_read(write->kind, write->body);
     mola_write_decode(write->plan, &(mola_decode){.request = &request,
+                                                  .limits = mola_limits_of(w->config.env),
                                                   .base = state,
                                                   .state_heap = w->config.env->heap,
                                                   .arena = write->arena});

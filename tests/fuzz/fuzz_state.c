@@ -35,7 +35,8 @@ static void add_value(mola_heap *heap, mola_arena *arena, const mola_attr *a, mo
     mola_why why;
     mola_why_clear(&why);
     mola_column_builder_init(&b, heap, a->type);
-    mola_err err = mola_column_add_json(&b, a->name, a->filterable, value, arena, &why);
+    mola_err err =
+        mola_column_add_json(&b, a->name, a->filterable, value, &mola_limits_default, arena, &why);
     FUZZ_CHECK(err == MOLA_OK || (err == MOLA_INVALID && why.len > 0) || err == MOLA_NO_MEMORY);
     FUZZ_CHECK(b.rows == (err == MOLA_OK));
     mola_column c = mola_column_built(&b);

@@ -93,10 +93,11 @@ typedef struct {
     mola_budget *bodies; /* what inflated request bodies are charged to; shared with http/ */
     mola_str keys; /* accepted bearer keys, one a line, each as it stands; none here and no file:
                       any is accepted. Outlives the api */
-    const char *keys_file;      /* one a line, '#' begins a comment; read again when it changes */
-    uint64_t request_bytes_max; /* 512 MiB */
-    uint64_t query_bytes_max;   /* 8 MiB */
-    size_t request_memory_max;  /* arena of one request */
+    const char *keys_file;        /* one a line, '#' begins a comment; read again when it changes */
+    uint64_t request_bytes_max;   /* 512 MiB */
+    uint64_t unindexed_bytes_max; /* of log: strong queries are told 429 beyond; 0: no limit */
+    uint64_t query_bytes_max;     /* 8 MiB */
+    size_t request_memory_max;    /* arena of one request */
     uint32_t queries_per_namespace; /* slots of its queries, see gate.h; 0: no limit */
     uint64_t query_wait_ns;         /* for a slot */
     mola_str org;                   /* whose namespaces these are; empty: the default */

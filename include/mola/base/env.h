@@ -9,6 +9,7 @@
 #pragma once
 #include "mola/base/err.h"
 #include "mola/base/heap.h"
+#include "mola/base/limits.h"
 #include "mola/base/log.h"
 #include "mola/base/metrics.h"
 
@@ -66,7 +67,8 @@ struct mola_env {
     mola_heap *heap;
     mola_metrics *metrics;
     struct mola_store *store;
-    struct mola_cache *cache; /* NULL: none */
+    struct mola_cache *cache;  /* NULL: none */
+    const mola_limits *limits; /* NULL: the defaults */
     mola_log_level log_level;
     mola_log_state log;
 };
@@ -79,6 +81,12 @@ struct mola_env {
  * The heap and metrics are the caller's and outlive the env. */
 mola_env *mola_env_real(mola_heap *heap, mola_metrics *metrics);
 void mola_env_real_free(mola_env *env);
+
+/* What requests are judged by. */
+static inline const mola_limits *mola_limits_of(const mola_env *env)
+{
+    return env->limits ? env->limits : &mola_limits_default;
+}
 
 static inline uint64_t mola_wall_us(mola_env *env)
 {

@@ -17,6 +17,7 @@
  * keys of a row are in byte order and distinct. 64-byte alignment of DENSE data is usual, not
  * promised. */
 #pragma once
+#include "mola/base/limits.h"
 #include "mola/model/value.h"
 
 typedef struct {
@@ -80,8 +81,9 @@ mola_err mola_column_add_row(mola_column_builder *b, const mola_column *from,
 mola_err mola_column_add_rows(mola_column_builder *b, const mola_column *from, uint32_t first,
                               uint32_t rows) MOLA_NODISCARD;
 /* A JSON value (null = absent) of attribute `name`, by all rules of reference 4: conversion, vector
- * lengths, base64, sizes (8 MiB a value; 4 KiB a filterable one). MOLA_INVALID with words. `arena`
- * is scratch. A builder is as it was before any of these calls that fails. */
+ * lengths, base64, and `limits` of sizes. MOLA_INVALID with words. `arena` is scratch. A builder is
+ * as it was before any of these calls that fails. */
 mola_err mola_column_add_json(mola_column_builder *b, mola_str name, bool filterable,
-                              mola_json json, mola_arena *arena, mola_why *why) MOLA_NODISCARD;
+                              mola_json json, const mola_limits *limits, mola_arena *arena,
+                              mola_why *why) MOLA_NODISCARD;
 mola_column mola_column_built(const mola_column_builder *b);

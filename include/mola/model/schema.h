@@ -1,5 +1,6 @@
 /* schema.h - the JSON side of a state: definitions in, views out, inference (reference 5, 4.6). */
 #pragma once
+#include "mola/base/limits.h"
 #include "mola/model/state.h"
 #include "mola/text/text.h"
 
@@ -27,6 +28,10 @@ mola_err mola_schema_check_name(mola_str name, mola_why *why) MOLA_NODISCARD;
  * the request's distance_metric (may be no value). Sets state->metric. */
 mola_err mola_schema_settle_metric(mola_state *state, const mola_state *before,
                                    mola_json metric_json, mola_why *why) MOLA_NODISCARD;
+/* What is new in `state` keeps to the limits: names, vector attributes, dimensions, lengths of
+ * tokens. `before` as above. MOLA_INVALID with words. */
+mola_err mola_schema_check_limits(const mola_state *state, const mola_state *before,
+                                  const mola_limits *limits, mola_why *why) MOLA_NODISCARD;
 /* "cosine_distance" ...; `dot_product` is an extension of ours. MOLA_METRIC_NONE: not a metric. */
 mola_metric_kind mola_metric_parse(mola_str text);
 const char *mola_metric_name(mola_metric_kind metric);

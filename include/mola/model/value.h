@@ -31,9 +31,10 @@ mola_value_bytes(const mola_value *value); /* logical bytes for limits and billi
 /* Ids (reference 3.2): UINT, UUID or STRING. */
 enum { MOLA_ID_BYTES_MAX = 64 };
 bool mola_id_shape_ok(mola_json json); /* u64 number or string: else the request is a 422 */
-/* MOLA_INVALID with the reference's words when the JSON id is not of the namespace's id type. */
-mola_err mola_id_from_json(mola_json json, mola_elem id_type, mola_arena *arena, mola_value *out,
-                           mola_why *why) MOLA_NODISCARD;
+/* MOLA_INVALID with the reference's words when the JSON id is not of the namespace's id type, or
+ * longer than `bytes_max`. */
+mola_err mola_id_from_json(mola_json json, mola_elem id_type, size_t bytes_max, mola_arena *arena,
+                           mola_value *out, mola_why *why) MOLA_NODISCARD;
 /* "integer `5`" and so on: what serde would call the value, for 422 texts. */
 void mola_json_describe(mola_json json, mola_buf *out);
 /* MOLA_SHAPE with "Failed to deserialize the JSON body into the target type: <path>: invalid type:

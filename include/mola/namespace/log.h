@@ -9,11 +9,23 @@ typedef struct mola_name mola_name;                             /* one name on t
 mola_name *mola_name_open(mola_namespaces *all, mola_str text); /* NULL: no memory */
 void mola_name_close(mola_name *name);
 
+/* Rows [first, first + count) of a change are the documents that `view` holds in the rows of its
+ * segments whose bits are set, in their order: whoever has found them says so, and their ids need
+ * not be looked up once more. A hint: it counts as far as they still stand there, on whatever view
+ * the change is applied to. Borrowed. */
+typedef struct {
+    const mola_view *view;
+    uint64_t *const *bits; /* [view->segment_count], each mola_words(rows) words; NULL: none */
+    uint32_t first, count;
+} mola_known_rows;
+
 /* What one log entry does. Empty rows are allowed (a change of schema alone). */
 typedef struct {
-    uint32_t flags;    /* MOLA_ENTRY_CONFIG, SCHEMA, SEAL; the rest is set here */
-    mola_state *state; /* the state from here on; borrowed. NULL: unchanged */
-    mola_rows rows;    /* borrowed */
+    uint32_t flags;               /* MOLA_ENTRY_CONFIG, SCHEMA, SEAL; the rest is set here */
+    mola_state *state;            /* the state from here on; borrowed. NULL: unchanged */
+    mola_rows rows;               /* borrowed */
+    const mola_known_rows *known; /* by rising rows */
+    uint32_t known_count;
     bool data_written; /* moves written_us; a replay goes by the rows, so: there are some */
 } mola_change;
 

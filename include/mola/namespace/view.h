@@ -58,6 +58,9 @@ typedef struct {
 void mola_view_ref(mola_view *view);
 void mola_view_unref(mola_view *view);
 
+/* Logical bytes: of segments, less their dead rows, and what the log behind them takes. */
+uint64_t mola_view_logical_bytes(const mola_view *view);
+
 /* ---- windows */
 
 /* One declared read: attribute `attr` (MOLA_ATTR_ID: the ids) of windows [first, first + count) of

@@ -27,7 +27,6 @@ bool mola_value_tokens_next(mola_value_tokens *tokens, mola_token *token);
 /* ---- BM25 */
 
 typedef struct mola_bm25 mola_bm25;
-enum { MOLA_TEXT_QUERY_CHARS_MAX = 8192 };
 
 /* A clause over an attribute that has full-text search. `texts` are analysed as a value is;
  * last_as_prefix: the last token matches every term that it begins, for a score of 1. NULL: no

@@ -107,8 +107,9 @@ START_TEST(vectors_are_views_on_64_bytes)
     for (uint64_t i = 0; i < 5; i++) {
         mola_value id = {.elem = MOLA_ELEM_UINT, .u = i};
         ck_assert_int_eq(mola_column_add_value(&ids, &id), 0);
-        ck_assert_int_eq(
-            mola_column_add_json(&vectors, MOLA_STR("v"), false, json("[1,2,3]"), &arena, &why), 0);
+        ck_assert_int_eq(mola_column_add_json(&vectors, MOLA_STR("v"), false, json("[1,2,3]"),
+                                              &mola_limits_default, &arena, &why),
+                         0);
     }
     mola_row_column column = {.attr = 1, .column = mola_column_built(&vectors)};
     mola_entry e = blank(), back;
@@ -212,7 +213,8 @@ static mola_entry golden_entry(void)
         mola_column_builder_init(&builders[i], &heap, type_of(types[i]));
         for (int r = 0; r < 3; r++)
             ck_assert_int_eq(mola_column_add_json(&builders[i], MOLA_STR("a"), false,
-                                                  json(cells[i][r]), &arena, &why),
+                                                  json(cells[i][r]), &mola_limits_default, &arena,
+                                                  &why),
                              0);
         columns[i] = (mola_row_column){i + 1, mola_column_built(&builders[i]), given};
     }
@@ -277,11 +279,13 @@ START_TEST(the_golden_packed_payload_reads)
         ck_assert_int_eq(mola_column_add_value(&ids, &id), MOLA_OK);
         ops[i] = MOLA_OP_UPSERT;
         (void)snprintf(text, sizeof text, i % 3 ? "[\"tag %u\",\"even\"]" : "null", i % 7);
-        ck_assert_int_eq(
-            mola_column_add_json(&texts, MOLA_STR("t"), true, json(text), &arena, &why), 0);
+        ck_assert_int_eq(mola_column_add_json(&texts, MOLA_STR("t"), true, json(text),
+                                              &mola_limits_default, &arena, &why),
+                         0);
         (void)snprintf(text, sizeof text, i % 5 ? "[%u,0.5]" : "null", i);
-        ck_assert_int_eq(
-            mola_column_add_json(&vectors, MOLA_STR("v"), true, json(text), &arena, &why), 0);
+        ck_assert_int_eq(mola_column_add_json(&vectors, MOLA_STR("v"), true, json(text),
+                                              &mola_limits_default, &arena, &why),
+                         0);
         drop_docs();
     }
     mola_row_column columns[] = {{1, mola_column_built(&texts), NULL},

@@ -28,8 +28,8 @@ START_TEST(printed_rows_read_back_equal)
             continue;
         }
         mola_column_print(&out, &first, r, MOLA_VECTORS_AS_FLOATS);
-        mola_err err =
-            mola_column_add_json(&b, MOLA_STR("a"), false, json_n(out.data, out.len), &arena, &why);
+        mola_err err = mola_column_add_json(&b, MOLA_STR("a"), false, json_n(out.data, out.len),
+                                            &mola_limits_default, &arena, &why);
         ck_assert_msg(err == MOLA_OK, "%s", said());
         out.len = 0;
         if (doc_count > 60)
@@ -150,11 +150,13 @@ START_TEST(empty_lists_take_the_type_that_comes_later)
     mola_column_builder_init(&unknown, &heap, type_of("[]unknown"));
     mola_column_builder_init(&strings, &heap, type_of("[]string"));
     mola_column_builder_init(&b, &heap, type_of("[]unknown"));
-    ck_assert_int_eq(mola_column_add_json(&unknown, MOLA_STR("a"), true, json("[]"), &arena, &why),
+    ck_assert_int_eq(mola_column_add_json(&unknown, MOLA_STR("a"), true, json("[]"),
+                                          &mola_limits_default, &arena, &why),
                      0);
     ck_assert_int_eq(mola_column_add_absent(&unknown, 1), 0);
-    ck_assert_int_eq(
-        mola_column_add_json(&strings, MOLA_STR("a"), true, json("[\"x\",\"\"]"), &arena, &why), 0);
+    ck_assert_int_eq(mola_column_add_json(&strings, MOLA_STR("a"), true, json("[\"x\",\"\"]"),
+                                          &mola_limits_default, &arena, &why),
+                     0);
     mola_column none = mola_column_built(&unknown), some = mola_column_built(&strings);
     ck_assert_int_eq(mola_column_add_rows(&b, &none, 0, 2), MOLA_OK);
     ck_assert_int_eq(mola_column_add_rows(&b, &some, 0, 1), MOLA_OK);

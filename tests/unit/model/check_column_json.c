@@ -12,7 +12,8 @@ static const char *through(const char *type, const char *value, bool filterable,
     mola_column_builder b;
     mola_column_builder_init(&b, &heap, type_of(type));
     ck_assert_int_eq(mola_column_add_absent(&b, 1), MOLA_OK);
-    mola_err err = mola_column_add_json(&b, MOLA_STR("x"), filterable, json(value), &arena, &why);
+    mola_err err = mola_column_add_json(&b, MOLA_STR("x"), filterable, json(value),
+                                        &mola_limits_default, &arena, &why);
     if (err) {
         (void)snprintf(text, sizeof text, "%d %s", (int)err, said());
         ck_assert_uint_eq(b.rows, 1);
@@ -254,7 +255,8 @@ START_TEST(rows_of_odd_widths_stand_side_by_side)
                     mola_buf_print(&out, "%c%u", i ? ',' : '[', r * dims + i);
                 mola_buf_add_char(&out, ']');
                 ck_assert_int_eq(mola_column_add_json(&b, MOLA_STR("x"), false,
-                                                      json_n(out.data, out.len), &arena, &why),
+                                                      json_n(out.data, out.len),
+                                                      &mola_limits_default, &arena, &why),
                                  0);
                 out.len = 0;
             }
@@ -289,9 +291,9 @@ START_TEST(a_full_arena_is_no_fault_of_the_value)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         mola_column_builder b;
         mola_column_builder_init(&b, &heap, type_of(cases[i][0]));
-        ck_assert_int_eq(
-            mola_column_add_json(&b, MOLA_STR("x"), false, json(cases[i][1]), &none, &why),
-            MOLA_NO_MEMORY);
+        ck_assert_int_eq(mola_column_add_json(&b, MOLA_STR("x"), false, json(cases[i][1]),
+                                              &mola_limits_default, &none, &why),
+                         MOLA_NO_MEMORY);
         ck_assert_uint_eq(b.rows, 0);
         mola_column_builder_free(&b);
     }

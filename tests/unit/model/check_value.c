@@ -190,7 +190,8 @@ START_TEST(ids_say_what_is_wrong_with_them)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         mola_value v;
-        mola_err err = mola_id_from_json(json(cases[i].in), cases[i].type, &arena, &v, &why);
+        mola_err err = mola_id_from_json(json(cases[i].in), cases[i].type, MOLA_ID_BYTES_MAX,
+                                         &arena, &v, &why);
         ck_assert_int_eq(err, cases[i].words ? MOLA_INVALID : MOLA_OK);
         ck_assert_str_eq(said(), cases[i].words ? cases[i].words : "");
     }

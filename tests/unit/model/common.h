@@ -242,7 +242,8 @@ __attribute__((unused)) static void random_rows(chance *c, mola_column_builder *
     mola_json all = json_n(out.data, out.len);
     out.len = 0;
     for (mola_json v = mola_json_first(all); v.doc; v = mola_json_next(all, v)) {
-        mola_err err = mola_column_add_json(b, MOLA_STR("a"), false, v, &arena, &why);
+        mola_err err =
+            mola_column_add_json(b, MOLA_STR("a"), false, v, &mola_limits_default, &arena, &why);
         ck_assert_msg(err == MOLA_OK, "%s", err ? said() : "");
     }
 }

@@ -42,7 +42,9 @@ __attribute__((unused)) static void random_cell(chance *c, random_batch *batch, 
         random_json(c, b->type);
         mola_json v = json_n(out.data, out.len);
         out.len = 0;
-        ck_assert_int_eq(mola_column_add_json(b, MOLA_STR("a"), false, v, &arena, &why), MOLA_OK);
+        ck_assert_int_eq(
+            mola_column_add_json(b, MOLA_STR("a"), false, v, &mola_limits_default, &arena, &why),
+            MOLA_OK);
         drop_docs();
     } else {
         ck_assert_int_eq(mola_column_add_absent(b, 1), MOLA_OK);

@@ -75,8 +75,8 @@ static void expect_first(const mola_view *view, const mola_hit *hits, size_t cou
     for (size_t i = 0; i < count; i++) {
         mola_value id = mola_view_id(view, hits[i].part, hits[i].row), want;
         ck_assert_int_eq(mola_id_from_json(mola_json_get(sorted[i], MOLA_STR("id")),
-                                           (mola_elem)view->state->id_type, &f.arena, &want,
-                                           &f.why),
+                                           (mola_elem)view->state->id_type, MOLA_ID_BYTES_MAX,
+                                           &f.arena, &want, &f.why),
                          MOLA_OK);
         ck_assert_msg(mola_value_eq(&id, &want), "seed %llu: place %zu of %zu",
                       (unsigned long long)seed, i, k);

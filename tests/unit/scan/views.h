@@ -85,9 +85,9 @@ static inline void add_cells(fixture *f, mola_part *part, const mola_attr *const
                              mola_json row)
 {
     for (uint32_t a = 0; a < part->attr_count; a++) {
-        mola_err err =
-            mola_column_add_json(&part->builders[a + 1], attrs[a]->name, attrs[a]->filterable,
-                                 mola_json_get(row, attrs[a]->name), &f->arena, &f->why);
+        mola_err err = mola_column_add_json(
+            &part->builders[a + 1], attrs[a]->name, attrs[a]->filterable,
+            mola_json_get(row, attrs[a]->name), &mola_limits_default, &f->arena, &f->why);
         must_succeed(f, err);
     }
 }
@@ -98,7 +98,7 @@ static inline void add_id(fixture *f, mola_part *part, const mola_state *state, 
     mola_value id;
     char text[32];
     mola_err err = mola_id_from_json(mola_json_get(row, MOLA_STR("id")), (mola_elem)state->id_type,
-                                     &f->arena, &id, &f->why);
+                                     MOLA_ID_BYTES_MAX, &f->arena, &id, &f->why);
     must_succeed(f, err);
     if (ghost && id.elem == MOLA_ELEM_UINT)
         id.u = UINT64_MAX / 2 + ghost;
