@@ -57,11 +57,6 @@ static mola_err look_first(mola_ctx *ctx, mola_name *name, mola_view **view)
     return err;
 }
 
-bool mola_log_is_contested(const mola_name *name)
-{
-    return name->contest > 0;
-}
-
 mola_err mola_log_open(mola_ctx *ctx, mola_name *name, mola_view **view)
 {
     mola_name_use(name);

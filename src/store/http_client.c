@@ -207,8 +207,8 @@ static void start(mola_http_client *c, mola_http_exchange *x)
         mola_http_pace_sent(&c->pace, x->hedged);
     x->sendings++;
     x->own.hedge_at_ns = x->own.overdue_at_ns = MOLA_NEVER;
-    uint64_t slow_ns = c->pace.waits[x->is_write].hedge_after_ns;
-    if (x->hedged && slow_ns != MOLA_NEVER)
+    uint64_t slow_ns = x->hedged ? mola_http_pace_hedge_after(&c->pace) : MOLA_NEVER;
+    if (slow_ns != MOLA_NEVER)
         x->own.hedge_at_ns = mola_boot_ns(c->env) + slow_ns;
     await(c, x);
     if (send_one(c, x)) {
@@ -327,8 +327,9 @@ static bool send_beside(mola_http_client *c, mola_http_exchange *x, uint64_t now
     const mola_http_attempt *a = NULL;
     for (size_t i = 0; i < MOLA_HTTP_BESIDE_MAX; i++)
         a = x->own.running[i] ? x->own.running[i] : a;
-    if (count_running(x) != 1 || now < a->progress_ns + stall_limit_ns(x) || has_head(x) ||
-        !x->repeatable || x->sendings >= SENDINGS_MAX)
+    bool alone = a && count_running(x) == 1;
+    if (!alone || now < a->progress_ns + stall_limit_ns(x) || has_head(x) || !x->repeatable ||
+        x->sendings >= SENDINGS_MAX)
         return false;
     if (!mola_http_pace_retry(&c->pace))
         return ++x->own.patience <= PATIENCE_MAX;
@@ -366,9 +367,11 @@ static void hedge(mola_http_client *c, mola_http_exchange *x)
     x->own.hedge_at_ns = MOLA_NEVER;
     if (count_running(x) != 1 || has_head(x) || !mola_http_pace_hedge(&c->pace))
         return;
-    await(c, x);
+    /* Both slow is so rare that the third need not wait for it to be overdue. */
+    x->own.overdue_at_ns = mola_boot_ns(c->env) + mola_http_pace_hedge_after(&c->pace);
     if (send_one(c, x))
         mola_count(c->env->metrics, MOLA_M_store_hedges_total, 1);
+    watch(c, x);
 }
 
 /* It is overdue. */

@@ -185,9 +185,10 @@ static mola_err race(flight *f, mola_etag *etags)
 {
     mola_store_op now[KEYS];
     mola_store_run(f->store, f->ctx, f->ops, RACERS);
-    for (size_t k = 0; k < KEYS; k++)
+    for (size_t k = 0; k < KEYS; k++) {
         now[k] = (mola_store_op){
             .verb = MOLA_GET, .key = mola_str_of(f->names[k]), .length = LABEL_BYTES};
+    }
     mola_store_run(f->store, f->ctx, now, KEYS);
     for (size_t k = 0; k < KEYS; k++) {
         f->troubled |= !is_verdict(now[k].err);

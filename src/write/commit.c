@@ -124,12 +124,6 @@ static void evaluate(round_of *r)
  * commit of a small entry may. */
 enum { STORE_BYTES_A_SECOND = 16 << 20 };
 
-/* The last part of the time is for finding out what became of a slot: none is tried then. */
-static uint64_t settling_ns(const mola_commit *commit)
-{
-    return commit->commit_ns_max * 2 / 5;
-}
-
 /* Offers the entry; I1 and I5 are the log's business, what it reports is final. */
 static mola_err offer(round_of *r)
 {
@@ -137,7 +131,7 @@ static mola_err offer(round_of *r)
     if (mola_write_draft_change(&r->draft, &change))
         return mola_fail(&r->why, MOLA_NO_MEMORY, "not enough memory to build the log entry");
     uint64_t now = mola_boot_ns(r->commit->env);
-    if (now + settling_ns(r->commit) > r->ctx.deadline_ns) {
+    if (now + r->commit->settling_ns > r->ctx.deadline_ns) {
         MOLA_SOMETIMES(too_late_to_offer);
         return mola_fail(&r->why, MOLA_UNAVAILABLE, "the object store did not answer in time");
     }
@@ -277,12 +271,12 @@ static void close_round(round_of *r)
 }
 
 /* The time that a write has counts from when it came; but who has waited for the groups before has
- * half of it still. */
+ * two fifths of it still. */
 static uint64_t deadline_of(const mola_commit *commit)
 {
     uint64_t now = mola_boot_ns(commit->env), time = commit->commit_ns_max;
     uint64_t waited = commit->first ? now - commit->first->joined_ns : 0;
-    return now + time - (waited < time / 2 ? waited : time / 2);
+    return now + time - (waited < time * 3 / 5 ? waited : time * 3 / 5);
 }
 
 void mola_commit_drop_patient(mola_commit *commit)
@@ -300,21 +294,13 @@ void mola_commit_drop_patient(mola_commit *commit)
     }
 }
 
-/* Who has just written while others try to, lets them go first: they have yet to read our entry
- * before they can offer theirs, so without a rest we would win again and again. About the time of a
- * GET and a PUT, told by how long our own took, and not the same on all nodes. */
-static uint64_t rest_until(const mola_commit *commit)
-{
-    static const uint64_t most_ns = MOLA_SECOND / 2;
-    uint64_t now = mola_boot_ns(commit->env), took_ns = now - commit->put_ns;
-    if (took_ns > most_ns)
-        took_ns = most_ns;
-    return now + took_ns + took_ns / 2 + mola_chance_below(commit->env, took_ns + 1);
-}
-
 static void run_rounds(mola_commit *commit)
 {
-    uint64_t deadline_ns = deadline_of(commit);
+    uint64_t began_ns = mola_boot_ns(commit->env), deadline_ns = deadline_of(commit);
+    /* The last part of the time is for finding out what became of a slot: none is tried then. */
+    commit->settling_ns = (deadline_ns - began_ns) / 2;
+    if (commit->settling_ns > commit->commit_ns_max * 2 / 5)
+        commit->settling_ns = commit->commit_ns_max * 2 / 5;
     for (;;) {
         drop_late(commit);
         if (!commit->first)
@@ -332,30 +318,26 @@ static void run_rounds(mola_commit *commit)
         deadline_ns = r.ctx.deadline_ns;
         close_round(&r);
         uint64_t now = mola_boot_ns(commit->env);
-        commit->late = now + settling_ns(commit) >= deadline_ns &&
+        commit->late = now + commit->settling_ns >= deadline_ns &&
                        (err == MOLA_UNKNOWN || err == MOLA_UNAVAILABLE);
         if (commit->late)
             mola_commit_drop_patient(commit);
-        if (err == MOLA_OK && commit->put_ns && mola_log_is_contested(commit->name))
-            commit->rest_ns = rest_until(commit);
         if (err != MOLA_CONFLICT)
             return;
         /* Lost the slot: what the winner has touched is evaluated again, on its state. */
         MOLA_SOMETIMES(group_evaluated_again);
-        if (now + settling_ns(commit) < deadline_ns)
+        if (now + commit->settling_ns < deadline_ns)
             continue;
         MOLA_SOMETIMES(every_slot_lost);
         fail_until(commit, end, MOLA_UNAVAILABLE,
                    MOLA_STR("not written: other writers won every log slot that was tried"));
-        commit->late = true;
-        mola_commit_drop_patient(commit);
         return;
     }
 }
 
 void mola_commit_step(mola_commit *commit)
 {
-    commit->put_ns = commit->rest_ns = 0;
+    commit->put_ns = 0;
     commit->late = false;
     commit->evaluated_on = NULL;
     run_rounds(commit);

@@ -14,8 +14,8 @@ typedef struct {
     mola_write *first; /* members in arrival order; what the step leaves over is for the next one */
     mola_view *evaluated_on; /* the step's own: one reference */
     uint64_t put_ns;         /* boot clock, when the last PUT was sent; 0: none was */
-    uint64_t rest_ns;        /* boot clock: let others go first until then; 0: there are none */
-    bool late;               /* its time ended before everything was answered */
+    bool late;               /* its time ended before the store had answered */
+    uint64_t settling_ns;    /* of its time; the step's own */
 } mola_commit;
 
 /* Evaluates members from `first` on, appends at most one entry, and answers the members it took. */

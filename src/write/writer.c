@@ -222,13 +222,6 @@ static void tell_patient(group *g, mola_commit *commit)
     mola_commit_drop_patient(commit);
 }
 
-/* When its next step may begin; 0: at once. */
-static uint64_t next_step(const mola_writer *w, const mola_commit *commit)
-{
-    uint64_t window_ns = commit->put_ns ? commit->put_ns + w->config.window_ns : 0;
-    return commit->rest_ns > window_ns ? commit->rest_ns : window_ns;
-}
-
 /* One executor job: one step of one group. */
 static void run_step(mola_job *job)
 {
@@ -263,7 +256,8 @@ static void run_step(mola_job *job)
     put_back(g, commit.first);
     closing = w->closing;
     mola_write *unwanted = closing ? take_members(g) : NULL;
-    way where = choose_way(g, closing ? 0 : next_step(w, &commit));
+    uint64_t due_ns = commit.put_ns && !closing ? commit.put_ns + w->config.window_ns : 0;
+    way where = choose_way(g, due_ns);
     mola_lock_give(&w->lock);
     refuse_all(unwanted);
     go(g, where);

@@ -42,8 +42,6 @@ mola_err mola_log_open(mola_ctx *ctx, mola_name *name, mola_view **view) MOLA_NO
  * UNAVAILABLE: the namespace does not fit in memory */
 mola_err mola_log_append(mola_ctx *ctx, mola_name *name, const mola_view *on,
                          const mola_change *change, mola_view **after) MOLA_NODISCARD;
-/* Other nodes append to this log as well, and have been met lately. */
-bool mola_log_is_contested(const mola_name *name);
 /* Creates the namespace with `change` as its first entry (the state must have an id type). Outcomes
  * as above; MOLA_CONFLICT: somebody else created it meanwhile. */
 mola_err mola_log_create(mola_ctx *ctx, mola_name *name, const mola_change *change,

@@ -70,17 +70,27 @@ START_TEST(what_is_slow_is_learned_and_forgotten)
 {
     mola_http_pace_init(&pace);
     const mola_http_waits *reads = &pace.waits[0], *writes = &pace.waits[1];
-    for (uint64_t i = 0; i < 15; i++)
+    for (uint64_t i = 0; i < 7; i++)
         mola_http_pace_waited(&pace, false, 50 * MOLA_MILLISECOND);
-    ck_assert_uint_eq(reads->hedge_after_ns, MOLA_NEVER);
+    ck_assert_uint_eq(mola_http_pace_hedge_after(&pace), MOLA_NEVER);
+    mola_http_pace_waited(&pace, false, 60 * MOLA_MILLISECOND);
+    ck_assert_uint_eq(reads->slow_after_ns, 60 * MOLA_MILLISECOND);
     for (uint64_t i = 1; i <= 256; i++) /* 1 to 256 ms, in an order that is none */
         mola_http_pace_waited(&pace, false, (i * 101 % 257) * MOLA_MILLISECOND);
-    ck_assert_uint_ge(reads->hedge_after_ns, 243 * MOLA_MILLISECOND);
-    ck_assert_uint_le(reads->hedge_after_ns, (uint64_t)(257 * 1.125 * 1e6));
-    for (uint64_t i = 0; i < 272; i++) /* it looks every 16 */
+    ck_assert_uint_ge(reads->slow_after_ns, 230 * MOLA_MILLISECOND); /* it looks every 16 */
+    ck_assert_uint_le(reads->slow_after_ns, 257 * MOLA_MILLISECOND);
+    ck_assert_uint_eq(mola_http_pace_hedge_after(&pace), reads->slow_after_ns);
+    while (mola_http_pace_hedge(&pace))
+        continue;
+    ck_assert_uint_eq(mola_http_pace_hedge_after(&pace), reads->slow_after_ns * 9 / 8);
+    for (uint64_t i = 0; i < 1000; i++) /* many hedges are saved up */
+        mola_http_pace_sent(&pace, true);
+    ck_assert_uint_eq(mola_http_pace_hedge_after(&pace), reads->late_after_ns);
+    ck_assert_uint_lt(reads->late_after_ns, 240 * MOLA_MILLISECOND);
+    for (uint64_t i = 0; i < 272; i++)
         mola_http_pace_waited(&pace, false, 1);
-    ck_assert_uint_eq(reads->hedge_after_ns, 5 * MOLA_MILLISECOND); /* the least */
-    ck_assert_uint_eq(writes->hedge_after_ns, MOLA_NEVER);
+    ck_assert_uint_eq(mola_http_pace_hedge_after(&pace), 5 * MOLA_MILLISECOND); /* the least */
+    ck_assert_uint_eq(writes->slow_after_ns, MOLA_NEVER);
 }
 END_TEST
 
@@ -93,7 +103,7 @@ START_TEST(what_is_overdue_is_told_by_the_fastest_quarter)
     for (uint64_t i = 0; i < 256; i++)
         mola_http_pace_waited(&pace, true, (i % 3 ? 3000 : 100) * MOLA_MILLISECOND);
     ck_assert_uint_eq(pace.waits[1].overdue_after_ns, 600 * MOLA_MILLISECOND);
-    ck_assert_uint_ge(pace.waits[1].hedge_after_ns, 3 * MOLA_SECOND);
+    ck_assert_uint_ge(pace.waits[1].slow_after_ns, 3 * MOLA_SECOND);
     ck_assert_uint_eq(pace.waits[0].overdue_after_ns, at_first);
     for (uint64_t i = 0; i < 256; i++) /* all of it has become slow: nothing is overdue */
         mola_http_pace_waited(&pace, true, 3000 * MOLA_MILLISECOND);
