@@ -2,9 +2,6 @@
 #include "mola/base/check.h"
 #include <stdlib.h>
 
-/* Terms with windows that the dictionaries of one segment may have in all: 64 MB while they are
- * built, and enough for some millions of documents. */
-enum { PAIRS_MAX = 8 << 20 };
 static const mola_type image_type = {.form = MOLA_FORM_SCALAR, .elem = MOLA_ELEM_BYTES};
 
 static int by_id(const void *a, const void *b)
@@ -133,8 +130,8 @@ static mola_err write_image(mola_postings_feed *f, mola_str image, uint32_t rows
     uint32_t window = (f->given - 1) / MOLA_SEGMENT_WINDOW;
     mola_err err = mola_postings_open(image, f->attr, &f->analysis, &postings);
     MOLA_ASSERT(!err && postings.rows == rows);
-    err = mola_dictionary_add(f->dictionary, window, &postings);
-    return err ? err : add_image(f->heap, f->writer, f->attr_index, image, rows);
+    mola_dictionary_add(f->dictionary, window, &postings);
+    return add_image(f->heap, f->writer, f->attr_index, image, rows);
 }
 
 static mola_err flush(mola_postings_feed *f)
@@ -179,12 +176,12 @@ mola_err mola_postings_feed_end(mola_postings_feed *f)
     return flush(f);
 }
 
-mola_dictionary_builder *mola_dictionary_of(mola_heap *heap, const mola_attr *text, uint32_t count)
+mola_dictionary_builder *mola_dictionary_of(mola_heap *heap, const mola_attr *text,
+                                            size_t bytes_max)
 {
     mola_analysis analysis = mola_fts_analysis(&text->fts);
-    MOLA_ASSERT(count > 0);
     return mola_dictionary_builder_new(heap, text->id, &analysis, text->fts.k1, text->fts.b,
-                                       PAIRS_MAX / count);
+                                       bytes_max);
 }
 
 mola_err mola_dictionary_write(mola_heap *heap, mola_dictionary_builder *dictionary, uint32_t rows,

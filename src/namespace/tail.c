@@ -1,6 +1,7 @@
 #include "namespace/tail.h"
 #include "mola/namespace/publish.h"
 #include "namespace/live.h"
+#include "namespace/trail.h"
 
 #define NOWHERE MOLA_NOWHERE
 
@@ -257,6 +258,7 @@ mola_view *mola_view_draft(mola_heap *heap, const mola_view *on, uint32_t more)
         mola_state_ref(view->state);
     if (view->held)
         mola_held_ref(view->held);
+    mola_trail_ref(view);
     return view;
 }
 
@@ -390,6 +392,7 @@ mola_err mola_view_apply(mola_ctx *ctx, const mola_view *on, const mola_entry *e
     }
     set_times(draft, entry);
     draft->seq = on->seq + 1;
+    mola_trail_add(draft, draft->seq, &entry->rows);
     draft->chain = mola_entry_chain(entry);
     draft->log_bytes += log_bytes;
     draft->log_rows += entry->rows.count;

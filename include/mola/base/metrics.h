@@ -50,6 +50,15 @@
     X(counter, index_failures_total, "steps of the indexer that failed")                           \
     X(counter, collect_passes_total, "passes that looked for what is no longer needed")            \
     X(counter, collect_deleted_total, "objects deleted because nobody needs them")                 \
+    X(counter, model_requests_total, "HTTP requests sent to providers of models")                  \
+    X(counter, model_retries_total, "of those, sent again after a failure")                        \
+    X(counter, model_timeouts_total, "of those, without an answer when their time was over")       \
+    X(counter, model_connections_total, "connections opened to providers of models")               \
+    X(counter, model_bytes_sent_total, "bytes of bodies sent to providers of models")              \
+    X(counter, model_bytes_received_total, "bytes of bodies received from providers of models")    \
+    X(counter, model_failures_total, "embeddings and rerankings that failed")                      \
+    X(counter, model_texts_embedded_total, "texts that were embedded")                             \
+    X(counter, model_texts_reranked_total, "texts that were reranked")                             \
     X(gauge, executor_threads, "threads of the executor")                                          \
     X(counter, executor_refused_total, "jobs refused because a queue was full")
 

@@ -20,6 +20,7 @@
 
 enum { MOLA_WINDOW_ROWS = MOLA_SEGMENT_WINDOW, MOLA_WINDOW_WORDS = MOLA_WINDOW_ROWS / 64 };
 
+enum { MOLA_TRAIL_ENTRIES = 16 };
 typedef struct mola_part mola_part;
 
 typedef struct {
@@ -50,6 +51,7 @@ typedef struct {
     uint64_t live_rows;
     uint64_t log_bytes; /* encoded bytes of the entries that are not in segments */
     uint64_t log_rows;  /* and the rows they mention */
+    struct mola_touched *trail[MOLA_TRAIL_ENTRIES]; /* what entries were about: mola_view_touched */
     uint32_t
         segment_count; /* of the parts, the first ones; those without a live row are left out */
     uint32_t part_count;
