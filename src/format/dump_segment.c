@@ -1,5 +1,6 @@
 #include "format/dump.h"
 #include "mola/format/delete_vector.h"
+#include "mola/format/dictionary.h"
 
 typedef unsigned long long ull;
 
@@ -9,8 +10,12 @@ static void dump_attr(mola_dump *d, const mola_segment_head *h, const mola_segme
     uint64_t bytes = 0, present = 0;
     for (uint32_t i = 0; i < a->page_count; i++)
         bytes += a->pages[i].at.bytes;
-    bool derived = a->attr & MOLA_ATTR_DERIVED;
-    mola_buf_print(d->out, derived ? "postings %08x " : "attribute %u ", a->attr);
+    if (!(a->attr & MOLA_ATTR_DERIVED)) {
+        mola_buf_print(d->out, "attribute %u ", a->attr);
+    } else {
+        bool dictionary = a->attr & MOLA_ATTR_DICTIONARY;
+        mola_buf_print(d->out, "%s %08x ", dictionary ? "dictionary" : "postings", a->attr);
+    }
     mola_dump_type(d, a->type);
     mola_buf_print(d->out, " as %s: %u pieces, %llu bytes", layouts[a->layout], a->page_count,
                    (ull)bytes);

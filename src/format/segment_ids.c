@@ -120,19 +120,35 @@ mola_err mola_segment_index_check(const mola_segment_head *head, uint32_t page, 
     return open_page(head, page, bytes, &plain);
 }
 
-mola_err mola_segment_index_find(const mola_segment_head *head, uint32_t page, mola_str bytes,
-                                 const mola_value *id, bool *found, uint32_t *row)
+mola_err mola_segment_index_open(const mola_segment_head *head, uint32_t page, mola_str bytes,
+                                 mola_index_page *out)
 {
-    if (id->elem != head->attrs[0].type.elem) /* it was asked for what its namespace has */
-        return MOLA_CORRUPT;
     mola_str plain;
     mola_err err = open_page(head, page, bytes, &plain);
-    if (err)
-        return err;
-    uint32_t count = mola_load_u32(plain.data), at = 0;
-    if (!find_on_page(mola_str_from(plain, PAGE_HEAD_BYTES), count, id, found, &at))
+    if (!err) {
+        *out = (mola_index_page){.entries = mola_str_from(plain, PAGE_HEAD_BYTES),
+                                 .count = mola_load_u32(plain.data)};
+    }
+    return err;
+}
+
+mola_err mola_index_page_find(const mola_segment_head *head, const mola_index_page *page,
+                              const mola_value *id, bool *found, uint32_t *row)
+{
+    uint32_t at = 0;
+    if (id->elem != head->attrs[0].type.elem) /* it was asked for what its namespace has */
+        return MOLA_CORRUPT;
+    if (!find_on_page(page->entries, page->count, id, found, &at))
         return MOLA_CORRUPT;
     if (*found)
         *row = at;
     return *found && at >= head->rows ? MOLA_CORRUPT : MOLA_OK;
+}
+
+mola_err mola_segment_index_find(const mola_segment_head *head, uint32_t page, mola_str bytes,
+                                 const mola_value *id, bool *found, uint32_t *row)
+{
+    mola_index_page open;
+    mola_err err = mola_segment_index_open(head, page, bytes, &open);
+    return err ? err : mola_index_page_find(head, &open, id, found, row);
 }

@@ -1,11 +1,8 @@
 #include "index/postings.h"
 #include "mola/base/check.h"
-#include "mola/scan/text.h"
 #include <stdlib.h>
 
-/* Tokens of one image: a window of longer texts gets several, so that building one takes little
- * memory. */
-enum { TOKENS_MAX = 1 << 20 };
+static const mola_type image_type = {.form = MOLA_FORM_SCALAR, .elem = MOLA_ELEM_BYTES};
 
 static int by_id(const void *a, const void *b)
 {
@@ -13,13 +10,41 @@ static int by_id(const void *a, const void *b)
     return (left->id > right->id) - (left->id < right->id);
 }
 
+static mola_attr column_of(uint32_t id)
+{
+    return (mola_attr){
+        .id = id, .type = image_type, .filterable = true}; /* so it gets pages of its own */
+}
+
+/* The columns of `out->attrs` behind the attributes. postings[i] is made from made_from[i]. */
+static void add_columns(mola_written_attrs *out, const mola_attr *postings,
+                        const mola_attr *const *made_from, uint32_t count, mola_attr *dictionaries)
+{
+    const mola_attr **columns = out->attrs + out->own_count;
+    for (uint32_t i = 0; i < count; i++)
+        columns[i] = &postings[i];
+    if (count)
+        qsort(columns, count, sizeof(const mola_attr *), by_id);
+    for (uint32_t i = 0; i < count; i++) {
+        /* two of one id: the chance is 2^-30 a pair, and one goes without */
+        if (out->text_count && columns[out->text_count - 1]->id == columns[i]->id)
+            continue;
+        out->texts[out->text_count] = made_from[columns[i] - postings];
+        columns[out->text_count++] = columns[i];
+    }
+    for (uint32_t i = 0; i < out->text_count; i++) {
+        dictionaries[i] = column_of(mola_dictionary_attr(columns[i]->id));
+        columns[out->text_count + i] = &dictionaries[i];
+    }
+}
+
 mola_err mola_written_attrs_of(const mola_state *state, mola_arena *arena, mola_written_attrs *out)
 {
-    uint32_t own = state->attr_count, more = 0;
+    uint32_t own = state->attr_count, count = 0;
     const mola_attr **sorted = mola_state_sorted(state, arena);
     const mola_attr **made_from = mola_new(arena, const mola_attr *, own);
-    mola_attr *columns = mola_new(arena, mola_attr, own);
-    *out = (mola_written_attrs){.attrs = mola_new(arena, const mola_attr *, (size_t)2 * own),
+    mola_attr *columns = mola_new(arena, mola_attr, (size_t)2 * own);
+    *out = (mola_written_attrs){.attrs = mola_new(arena, const mola_attr *, (size_t)3 * own),
                                 .own_count = own,
                                 .texts = mola_new(arena, const mola_attr *, own)};
     if (!sorted || !made_from || !columns || !out->attrs || !out->texts)
@@ -29,24 +54,10 @@ mola_err mola_written_attrs_of(const mola_state *state, mola_arena *arena, mola_
         if (!sorted[i]->has_fts)
             continue;
         mola_analysis analysis = mola_fts_analysis(&sorted[i]->fts);
-        columns[more] = (mola_attr){.id = mola_postings_attr(sorted[i]->id, &analysis),
-                                    .type = {.form = MOLA_FORM_SCALAR, .elem = MOLA_ELEM_BYTES},
-                                    .filterable = true}; /* so it gets pages of its own */
-        made_from[more] = sorted[i];
-        out->attrs[own + more] = &columns[more];
-        more++;
+        columns[count] = column_of(mola_postings_attr(sorted[i]->id, &analysis));
+        made_from[count++] = sorted[i];
     }
-    if (more)
-        qsort(out->attrs + own, more, sizeof(const mola_attr *), by_id);
-    out->count = own;
-    for (uint32_t i = own; i < own + more; i++) {
-        const mola_attr *column = out->attrs[i];
-        /* two of one id: the chance is 2^-31 a pair, and one goes without */
-        if (out->count > own && out->attrs[out->count - 1]->id == column->id)
-            continue;
-        out->texts[out->count - own] = made_from[column - columns];
-        out->attrs[out->count++] = column;
-    }
+    add_columns(out, columns, made_from, count, columns + own);
     return MOLA_OK;
 }
 
@@ -55,6 +66,9 @@ struct mola_postings_feed {
     mola_arena arena; /* of the analyzer */
     mola_analyzer *analyzer;
     mola_postings_builder *builder;
+    mola_dictionary_builder *dictionary;
+    uint32_t attr; /* what the images are of */
+    mola_analysis analysis;
     mola_segment_writer *writer;
     uint32_t attr_index;
     uint32_t given; /* rows */
@@ -62,13 +76,19 @@ struct mola_postings_feed {
 };
 
 mola_postings_feed *mola_postings_feed_new(mola_heap *heap, const mola_attr *text,
-                                           mola_segment_writer *writer, uint32_t attr_index)
+                                           mola_segment_writer *writer, uint32_t attr_index,
+                                           mola_dictionary_builder *dictionary)
 {
     mola_analysis analysis = mola_fts_analysis(&text->fts);
     mola_postings_feed *f = mola_alloc(heap, sizeof *f);
     if (!f)
         return NULL;
-    *f = (mola_postings_feed){.heap = heap, .writer = writer, .attr_index = attr_index};
+    *f = (mola_postings_feed){.heap = heap,
+                              .dictionary = dictionary,
+                              .attr = text->id,
+                              .analysis = analysis,
+                              .writer = writer,
+                              .attr_index = attr_index};
     mola_arena_init(&f->arena, heap, SIZE_MAX);
     f->analyzer = mola_analyzer_new(&f->arena, &analysis);
     f->builder = mola_postings_builder_new(heap, text->id, &analysis);
@@ -87,20 +107,31 @@ void mola_postings_feed_free(mola_postings_feed *f)
     mola_free(f->heap, f, sizeof *f);
 }
 
-/* The image of the builder's rows as the cell of the first of them. */
-static mola_err add_image(mola_postings_feed *f, mola_str image, uint32_t rows)
+/* An image as the cell of the first of some rows. */
+static mola_err add_image(mola_heap *heap, mola_segment_writer *writer, uint32_t attr_index,
+                          mola_str image, uint32_t rows)
 {
     mola_column_builder b;
-    mola_column_builder_init(&b, f->heap,
-                             (mola_type){.form = MOLA_FORM_SCALAR, .elem = MOLA_ELEM_BYTES});
+    mola_column_builder_init(&b, heap, image_type);
     mola_err err = mola_column_add_value(&b, &(mola_value){.elem = MOLA_ELEM_BYTES, .s = image});
     if (!err)
         err = mola_column_add_absent(&b, rows - 1);
     mola_column run = mola_column_built(&b);
     if (!err)
-        err = mola_segment_add(f->writer, f->attr_index, &run, rows);
+        err = mola_segment_add(writer, attr_index, &run, rows);
     mola_column_builder_free(&b);
     return err;
+}
+
+/* The builder's rows, with a value among them. */
+static mola_err write_image(mola_postings_feed *f, mola_str image, uint32_t rows)
+{
+    mola_postings postings;
+    uint32_t window = (f->given - 1) / MOLA_SEGMENT_WINDOW;
+    mola_err err = mola_postings_open(image, f->attr, &f->analysis, &postings);
+    MOLA_ASSERT(!err && postings.rows == rows);
+    mola_dictionary_add(f->dictionary, window, &postings);
+    return add_image(f->heap, f->writer, f->attr_index, image, rows);
 }
 
 static mola_err flush(mola_postings_feed *f)
@@ -113,23 +144,11 @@ static mola_err flush(mola_postings_feed *f)
     bool any = f->any_value;
     mola_err err = mola_postings_finish(f->builder, &image);
     if (!err) {
-        err = any ? add_image(f, mola_buf_str(&image), rows)
+        err = any ? write_image(f, mola_buf_str(&image), rows)
                   : mola_segment_add(f->writer, f->attr_index, NULL, rows);
     }
     mola_buf_free(&image);
     f->any_value = false;
-    return err;
-}
-
-static mola_err add_value(mola_postings_feed *f, const mola_column *run, uint32_t row)
-{
-    mola_value_tokens tokens;
-    mola_token token;
-    mola_err err = MOLA_OK;
-    f->any_value = true;
-    mola_value_tokens_begin(&tokens, f->analyzer, run, row);
-    while (!err && mola_value_tokens_next(&tokens, &token))
-        err = mola_postings_add(f->builder, token.term, token.position);
     return err;
 }
 
@@ -139,11 +158,13 @@ mola_err mola_postings_feed_rows(mola_postings_feed *f, const mola_column *run, 
     MOLA_ASSERT(!run || run->rows == rows);
     for (uint32_t row = 0; row < rows && !err; row++) {
         mola_postings_begin_row(f->builder);
-        if (run && mola_column_has(run, row) && run->type.elem == MOLA_ELEM_STRING)
-            err = add_value(f, run, row);
+        if (run && mola_column_has(run, row) && run->type.elem == MOLA_ELEM_STRING) {
+            f->any_value = true;
+            err = mola_postings_add_value(f->builder, f->analyzer, run, row);
+        }
         f->given++;
-        bool full =
-            f->given % MOLA_SEGMENT_WINDOW == 0 || mola_postings_tokens(f->builder) >= TOKENS_MAX;
+        bool full = f->given % MOLA_SEGMENT_WINDOW == 0 ||
+                    mola_postings_tokens(f->builder) >= MOLA_POSTINGS_TOKENS_MAX;
         if (!err && full)
             err = flush(f);
     }
@@ -153,4 +174,33 @@ mola_err mola_postings_feed_rows(mola_postings_feed *f, const mola_column *run, 
 mola_err mola_postings_feed_end(mola_postings_feed *f)
 {
     return flush(f);
+}
+
+mola_dictionary_builder *mola_dictionary_of(mola_heap *heap, const mola_attr *text,
+                                            size_t bytes_max)
+{
+    mola_analysis analysis = mola_fts_analysis(&text->fts);
+    return mola_dictionary_builder_new(heap, text->id, &analysis, text->fts.k1, text->fts.b,
+                                       bytes_max);
+}
+
+mola_err mola_dictionary_write(mola_heap *heap, mola_dictionary_builder *dictionary, uint32_t rows,
+                               mola_segment_writer *writer, uint32_t attr_index)
+{
+    uint32_t windows = (rows + MOLA_SEGMENT_WINDOW - 1) / MOLA_SEGMENT_WINDOW;
+    if (windows == 1 || mola_dictionary_is_full(dictionary))
+        return mola_segment_add(writer, attr_index, NULL, rows);
+    mola_err err = mola_dictionary_arrange(dictionary, windows);
+    for (uint32_t s = 0; s < windows && !err; s++) {
+        uint32_t left = rows - s * MOLA_SEGMENT_WINDOW;
+        mola_buf image;
+        mola_buf_init(&image, heap);
+        err = mola_dictionary_print(dictionary, s, &image);
+        if (!err) {
+            err = add_image(heap, writer, attr_index, mola_buf_str(&image),
+                            left < MOLA_SEGMENT_WINDOW ? left : MOLA_SEGMENT_WINDOW);
+        }
+        mola_buf_free(&image);
+    }
+    return err;
 }

@@ -245,14 +245,34 @@ static mola_err copy_documents(copying *c, const mola_attr *const *attrs, uint32
 }
 
 /* Texts are read once more and analysed. */
-static mola_err write_postings(copying *c, const mola_attr *text, uint32_t attr_index)
+static mola_err write_postings(copying *c, const mola_attr *text, uint32_t attr_index,
+                               mola_dictionary_builder *dictionary)
 {
     c->what = POSTINGS;
-    c->postings = mola_postings_feed_new(c->from->heap, text, c->writer, attr_index);
+    c->postings = mola_postings_feed_new(c->from->heap, text, c->writer, attr_index, dictionary);
     mola_err err = c->postings ? copy_one(c, text->id, text->type) : MOLA_NO_MEMORY;
     if (!err)
         err = mola_postings_feed_end(c->postings);
     mola_postings_feed_free(c->postings);
+    return err;
+}
+
+/* All columns of postings, then all dictionaries, which were made beside them. */
+static mola_err write_texts(copying *c, const mola_written_attrs *attrs)
+{
+    uint32_t count = attrs->text_count, at = attrs->own_count;
+    uint32_t rows = (uint32_t)mola_rows_live(c->from);
+    mola_heap *heap = c->from->heap;
+    mola_dictionary_builder **made = mola_new(&c->arena, mola_dictionary_builder *, count);
+    mola_err err = made ? MOLA_OK : MOLA_NO_MEMORY;
+    for (uint32_t i = 0; i < count && !err; i++) {
+        made[i] = mola_dictionary_of(heap, attrs->texts[i], c->from->dictionary_bytes / count);
+        err = made[i] ? write_postings(c, attrs->texts[i], at++, made[i]) : MOLA_NO_MEMORY;
+    }
+    for (uint32_t i = 0; i < count && !err; i++)
+        err = mola_dictionary_write(heap, made[i], rows, c->writer, at++);
+    for (uint32_t i = 0; made && i < count; i++)
+        mola_dictionary_builder_free(made[i]);
     return err;
 }
 
@@ -270,8 +290,8 @@ mola_err mola_rows_write(const mola_rows_source *source, mola_segment_writer *wr
         if (mola_segment_layout_of(attrs->attrs[i]) != MOLA_AS_DOCUMENTS)
             err = copy_one(&c, attrs->attrs[i]->id, attrs->attrs[i]->type);
     }
-    for (uint32_t i = attrs->own_count; i < attrs->count && !err; i++)
-        err = write_postings(&c, attrs->texts[i - attrs->own_count], i);
+    if (!err)
+        err = write_texts(&c, attrs);
     if (!err)
         err = copy_documents(&c, attrs->attrs, attrs->own_count);
     mola_arena_reset(&c.arena);

@@ -34,6 +34,7 @@ static mola_err put_log(mola_ctx *ctx, mola_name *name, const mola_held *old,
     mola_view *empty = mola_view_empty(&name->all->views.heap, nsid, old->manifest.epoch + 1, 0);
     if (!empty)
         return mola_fail_room(name, ctx->why);
+    empty->home = name->all;
     bool left_out;
     mola_draft first;
     mola_err err =
@@ -77,10 +78,15 @@ static bool was_born(mola_ctx *ctx, mola_name *name, const uint8_t nsid[16])
 
 mola_err mola_birth(mola_ctx *ctx, mola_name *name, const mola_held *old, mola_manifest *born)
 {
-    mola_cas outcome = mola_manifest_put(ctx, name, old, born, NULL); /* the commit point */
+    mola_moment sent = mola_moment_now(ctx->env);
+    mola_held *held = NULL;
+    mola_cas outcome = mola_manifest_put(ctx, name, old, born, &held); /* the commit point */
     if (outcome == MOLA_CAS_MOVED)
         outcome = was_born(ctx, name, born->nsid) ? MOLA_CAS_OK : MOLA_CAS_UNKNOWN;
     mola_hold_drop(name);
+    if (held)
+        mola_hold_keep_written(name, held, sent);
+    mola_held_unref(held);
     switch (outcome) {
     case MOLA_CAS_OK:
         if (old->manifest.ver)

@@ -22,6 +22,7 @@ typedef struct {
     mola_held *held; /* the manifest that names the logs */
     log_hint *hint;  /* NULL: not asked for */
     uint32_t found;  /* entries read by this call */
+    uint32_t usual;  /* what the last call found that found any */
     bool cold;       /* the view was opened from a manifest: expect many */
     uint64_t known;  /* entries up to here exist: an older view has seen them */
     /* of a view that is built for itself (mola_view_build) */
@@ -47,14 +48,23 @@ typedef struct {
 } batch;
 enum { NOT_ASKED = UINT32_MAX };
 
+/* Without a hint. Mostly there is nothing new, so the first slot goes alone; where something stands
+ * there, one slot behind it proves the tail. There may be as many as the last time, and after each
+ * batch that was full as many again. */
+static uint32_t guess_width(const chase *c)
+{
+    if (c->found == 0 || (c->hint && !c->hint->more))
+        return 1;
+    uint32_t guess = c->usual > c->found ? c->usual - c->found + 1 : c->found;
+    return guess < WIDTH_BLIND_MAX ? guess : WIDTH_BLIND_MAX;
+}
+
 static uint32_t choose_width(const chase *c, uint64_t seq)
 {
     if (!c->hint && seq < c->known)
         return c->known - seq < WIDTH_MAX ? (uint32_t)(c->known - seq + 1) : WIDTH_MAX;
-    if (!c->hint || seq >= c->hint->until) {
-        uint32_t guess = c->hint && !c->hint->more ? 1 : c->found + 1;
-        return guess < WIDTH_BLIND_MAX ? guess : WIDTH_BLIND_MAX;
-    }
+    if (!c->hint || seq >= c->hint->until)
+        return guess_width(c);
     uint64_t bytes = 0;
     uint32_t width = 0;
     while (width < WIDTH_MAX && seq + width < c->hint->until) {
@@ -232,6 +242,16 @@ static bool has_enough(const chase *c)
     return c->alone && (c->view->log_bytes >= c->bytes_max || c->view->log_rows >= c->rows_max);
 }
 
+static mola_err apply(chase *c, batch *b, mola_record *record, mola_view **next)
+{
+    mola_ctx *ctx = &b->ask.ctx;
+    mola_applying applying = mola_applying_begin(ctx, &record->entry.rows);
+    mola_err err = mola_record_apply(ctx, c->name, c->view, record, NULL, next);
+    mola_applying_end(ctx, &applying);
+    c->ctx->deadline_ns = ctx->deadline_ns;
+    return err;
+}
+
 /* One slot: judges it, and moves the view over the entry. Errors as judge(). */
 static mola_err step(chase *c, batch *b, uint32_t i)
 {
@@ -244,7 +264,7 @@ static mola_err step(chase *c, batch *b, uint32_t i)
     if (!err && c->alone && (record->entry.flags & MOLA_ENTRY_SEAL))
         err = MOLA_NOT_FOUND; /* a SEAL is never indexed */
     if (!err)
-        err = mola_record_apply(&b->ask.ctx, c->name, c->view, record, &next);
+        err = apply(c, b, record, &next);
     if (err == MOLA_CORRUPT)
         return mola_fail_object(&b->ask.ctx, err, b->suspect);
     if (err)
@@ -365,13 +385,26 @@ static uint64_t known_seq(mola_name *name, const mola_view *view)
     return name->view && mola_same_nsid(name->view->nsid, view->nsid) ? name->view->seq : 0;
 }
 
+static uint32_t usual_find(mola_name *name)
+{
+    MOLA_LOCKED(&name->lock);
+    return name->found_last;
+}
+
+static void note_find(const chase *c)
+{
+    MOLA_LOCKED(&c->name->lock);
+    c->name->found_last = c->found;
+}
+
 mola_err mola_catch_up(mola_ctx *ctx, mola_name *name, mola_view **view)
 {
-    mola_lock_take(&name->lock);
-    bool cold = !name->at_tail;
-    mola_lock_give(&name->lock);
-    chase c = {
-        .ctx = ctx, .name = name, .view = *view, .cold = cold, .known = known_seq(name, *view)};
+    chase c = {.ctx = ctx,
+               .name = name,
+               .view = *view,
+               .usual = usual_find(name),
+               .cold = (*view)->opening != NULL,
+               .known = known_seq(name, *view)};
     mola_err err;
     do {
         err = look_around(&c);
@@ -385,8 +418,10 @@ mola_err mola_catch_up(mola_ctx *ctx, mola_name *name, mola_view **view)
     mola_held_unref(c.held);
     mola_free(ctx->env->heap, c.hint, c.hint ? sizeof *c.hint : 0);
     *view = c.view;
-    if (c.found)
+    if (c.found) {
+        note_find(&c);
         mola_hint_read(name, c.view);
+    }
     return err == MOLA_NOT_FOUND ? MOLA_OK : err;
 }
 

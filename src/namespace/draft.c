@@ -43,7 +43,8 @@ static mola_err encode_large(mola_draft *d, mola_why *why)
 }
 
 /* From our own bytes to the next view, on the way that every other reader takes. */
-static mola_err make_next(mola_ctx *ctx, mola_draft *d, const mola_view *on)
+static mola_err make_next(mola_ctx *ctx, mola_draft *d, const mola_view *on,
+                          const mola_known *known)
 {
     mola_record record;
     mola_err err = mola_record_decode(d->name, mola_buf_str(&d->image), d->entry.nsid, d->entry.seq,
@@ -53,7 +54,7 @@ static mola_err make_next(mola_ctx *ctx, mola_draft *d, const mola_view *on)
     if (d->entry.flags & MOLA_ENTRY_LARGE)
         err = mola_record_add_payload(d->name, &record, mola_buf_str(&d->payload), ctx->why);
     if (!err)
-        err = mola_record_apply(ctx, d->name, on, &record, &d->next);
+        err = mola_record_apply(ctx, d->name, on, &record, known, &d->next);
     mola_record_free(&record);
     return err;
 }
@@ -94,7 +95,8 @@ mola_err mola_draft_make(mola_ctx *ctx, mola_name *name, const mola_view *on,
         if (err)
             return err;
     }
-    return make_next(ctx, out, on);
+    mola_known known = {.ranges = change->known, .count = change->known_count};
+    return make_next(ctx, out, on, &known);
 }
 
 mola_err mola_draft_make_first(mola_ctx *ctx, mola_name *name, const mola_view *empty,
@@ -116,7 +118,7 @@ mola_err mola_draft_make_first(mola_ctx *ctx, mola_name *name, const mola_view *
     }
     if (out->image.failed)
         return fail_encoding(ctx->why);
-    return make_next(ctx, out, empty);
+    return make_next(ctx, out, empty, NULL);
 }
 
 void mola_draft_free(mola_draft *draft)
@@ -162,7 +164,7 @@ static mola_slot read_back(mola_ask *ask, mola_draft *draft, mola_str key, mola_
     const mola_entry *ours = &draft->entry;
     mola_err err = MOLA_CORRUPT;
     for (int attempt = 0; attempt < 2 && err == MOLA_CORRUPT; attempt++) {
-        mola_store_op op = {.verb = MOLA_GET, .key = key};
+        mola_store_op op = {.verb = MOLA_GET, .key = key, .urgent = true};
         if (mola_ask_get(ask, &op, 1) || op.err == MOLA_NOT_FOUND)
             return MOLA_SLOT_UNKNOWN; /* gone again, or unreadable */
         err =
@@ -188,7 +190,8 @@ mola_slot mola_draft_offer(mola_ask *ask, mola_draft *draft, mola_record *theirs
         mola_store_op op = {.verb = MOLA_PUT,
                             .key = mola_key_str(&key),
                             .body = mola_buf_str(&draft->image),
-                            .when = MOLA_PUT_IF_ABSENT}; /* I1: a slot is created once */
+                            .when = MOLA_PUT_IF_ABSENT, /* I1: a slot is created once */
+                            .urgent = true};
         mola_ask_run(ask, &op, 1);
         if (op.err == MOLA_OK)
             return MOLA_SLOT_OURS;

@@ -1,11 +1,13 @@
 /* What is about to be applied to a view, looked up for all of it at once. */
 #include "namespace/part.h"
 
-enum { BASES_MAX = 1024 }; /* more than that pays for round trips of its own */
+/* More than that pays for round trips of its own. */
+enum { BASES_MAX = 1024, ROWS_MAX = 65536 };
 
 static bool is_alike(const mola_foreseen *ahead, mola_type ids)
 {
-    return ahead->rows->count && mola_type_eq(ahead->rows->ids.type, ids);
+    return ahead->rows->count && ahead->rows->count <= ROWS_MAX &&
+           mola_type_eq(ahead->rows->ids.type, ids);
 }
 
 /* All attributes of the rows in segments that patches and conditions are about. */

@@ -137,6 +137,11 @@ static mola_err keep(mola_name *name, mola_held *held, mola_moment sent)
     return err;
 }
 
+void mola_hold_keep_written(mola_name *name, mola_held *held, mola_moment sent)
+{
+    (void)keep(name, held, sent); /* else a later one is known already */
+}
+
 void mola_hold_prepare(mola_name *name, mola_hold_ask *ask, mola_store_op *op)
 {
     mola_lock_take(&name->lock);

@@ -57,3 +57,18 @@ mola_err mola_live_clear(mola_heap *heap, mola_view_part *part, uint32_t row)
     part->live_rows--;
     return MOLA_OK;
 }
+
+mola_err mola_live_clear_all(mola_heap *heap, mola_view_part *part, const uint64_t *rows,
+                             uint32_t count)
+{
+    MOLA_ASSERT(count <= part->live_rows);
+    mola_live *live = own(heap, part);
+    if (!live)
+        return MOLA_NO_MEMORY;
+    for (size_t w = 0; w < mola_words(part->rows); w++) {
+        MOLA_ASSERT((rows[w] & ~live->bits[w]) == 0);
+        live->bits[w] &= ~rows[w];
+    }
+    part->live_rows -= count;
+    return MOLA_OK;
+}

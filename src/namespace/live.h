@@ -17,5 +17,9 @@ mola_live *mola_live_new(mola_heap *heap, uint32_t rows);
 void mola_live_ref(mola_live *live);
 void mola_live_unref(mola_live *live); /* NULL: nothing to do */
 
+/* Clears the `count` rows whose bits are set in `rows`, all of them live. As below. */
+mola_err mola_live_clear_all(mola_heap *heap, mola_view_part *part, const uint64_t *rows,
+                             uint32_t count) MOLA_NODISCARD;
+
 /* Clears live row `row` of a part in a view that nobody else sees yet. MOLA_NO_MEMORY. */
 mola_err mola_live_clear(mola_heap *heap, mola_view_part *part, uint32_t row) MOLA_NODISCARD;

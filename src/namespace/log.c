@@ -1,7 +1,7 @@
 #include "mola/namespace/log.h"
 #include "namespace/name.h"
 
-enum { ROUNDS_MAX = 12, LOST_BEFORE_CATCHING_UP = 2 };
+enum { ROUNDS_MAX = 12, LOST_BEFORE_CATCHING_UP = 2, CONTEST_LOOKS = 4 };
 
 static bool next_slot_is_borrowed(mola_name *name, const mola_view *view)
 {
@@ -43,6 +43,25 @@ static mola_err hold_for_write(mola_ctx *ctx, mola_name *name, bool *asked)
     return dead ? MOLA_NOT_FOUND : MOLA_OK;
 }
 
+/* Reads what others have appended before the next slot is tried. */
+static mola_err look_first(mola_ctx *ctx, mola_name *name, mola_view **view)
+{
+    bool opening = (*view)->opening != NULL;
+    uint64_t seq = (*view)->seq;
+    mola_err err = mola_catch_up(ctx, name, view);
+    if (!err && !opening && (*view)->seq > seq) {
+        name->contest = CONTEST_LOOKS;
+    } else if (!err && !opening && name->contest) {
+        name->contest--;
+    }
+    return err;
+}
+
+bool mola_log_is_contested(const mola_name *name)
+{
+    return name->contest > 0;
+}
+
 mola_err mola_log_open(mola_ctx *ctx, mola_name *name, mola_view **view)
 {
     mola_name_use(name);
@@ -61,7 +80,7 @@ mola_err mola_log_open(mola_ctx *ctx, mola_name *name, mola_view **view)
         if (err)
             return err;
         if (must_catch_up(name, *view))
-            err = mola_catch_up(ctx, name, view);
+            err = look_first(ctx, name, view);
         if (!err && (*view)->sealed) {
             MOLA_SOMETIMES(writer_met_seal);
             mola_finish_deletion(ctx, name, (*view)->nsid);
@@ -104,8 +123,9 @@ static mola_err answer_unknown(mola_ctx *ctx, mola_name *name)
 static void apply_theirs(mola_ask *ask, mola_name *name, const mola_view *on, mola_record *theirs)
 {
     mola_view *next = NULL;
+    name->contest = CONTEST_LOOKS;
     bool plain = !(theirs->entry.flags & MOLA_ENTRY_LARGE) && theirs->entry.prev_chain == on->chain;
-    bool applied = plain && !mola_record_apply(&ask->ctx, name, on, theirs, &next);
+    bool applied = plain && !mola_record_apply(&ask->ctx, name, on, theirs, NULL, &next);
     if (applied) {
         mola_view_install(name, next, false);
         mola_view_unref(next);
@@ -147,7 +167,9 @@ mola_err mola_log_append(mola_ctx *ctx, mola_name *name, const mola_view *on,
     MOLA_ASSERT(!next_slot_is_borrowed(name, on)); /* I1 */
     mola_name_use(name);
     mola_draft draft;
+    mola_applying applying = mola_applying_begin(ctx, &change->rows);
     mola_err err = mola_draft_make(ctx, name, on, change, &draft);
+    mola_applying_end(ctx, &applying);
     if (err == MOLA_CONFLICT) /* the rows it replaces could not be looked up any more */
         mola_hold_drop(name);
     if (!err) {
@@ -162,6 +184,8 @@ mola_err mola_log_append(mola_ctx *ctx, mola_name *name, const mola_view *on,
         mola_count(ctx->env->metrics, MOLA_M_write_groups_total, 1);
         name->lost_in_a_row = 0;
         mola_view_install(name, draft.next, true);
+        if (name->contest) /* the next slot will be somebody else's: look before trying it */
+            leave_tail(name);
         mola_hint_appended(name, draft.next);
         *after = draft.next;
         draft.next = NULL;
@@ -203,8 +227,9 @@ mola_err mola_view_with(mola_ctx *ctx, mola_heap *heap, const mola_view *on,
         if (!empty)
             return MOLA_NO_MEMORY;
     }
+    mola_known known = {.ranges = change->known, .count = change->known_count};
     mola_err err =
-        mola_view_overlay(ctx, heap, empty ? empty : on, &change->rows, change->state, out);
+        mola_view_overlay(ctx, heap, empty ? empty : on, &change->rows, &known, change->state, out);
     if (empty)
         mola_view_unref(empty);
     return err;

@@ -60,6 +60,7 @@ struct mola_name {
     bool at_tail;    /* catching up has once reached the end of the log with it */
     bool proved;     /* a settled probe sent at proved_ns saw nothing newer */
     uint64_t proved_ns;
+    uint32_t found_last; /* entries of others that catching up found when it last found any */
     uint64_t probes_sent, probes_done; /* I13: at most one is in flight */
     uint32_t waiting;                  /* readers waiting for a probe */
     mola_err shared_err;               /* what the last probe came to */
@@ -78,6 +79,7 @@ struct mola_name {
     mola_pin_use pin_use; /* lock */
     mola_upload upload;
     uint32_t lost_in_a_row; /* slots */
+    uint32_t contest;       /* others write here: falls with each look that finds nothing of them */
     size_t len;
     char text[];
 };
@@ -127,6 +129,8 @@ typedef struct {
     uint32_t rounds[MOLA_PAGE_ORDERS];
 } mola_eviction;
 bool mola_evict_one(mola_namespaces *all, const mola_name *except, mola_eviction *e);
+/* The same for whom no name is at hand: the views of incarnation `nsid` stay. */
+bool mola_evict_beside(mola_namespaces *all, const uint8_t nsid[16], mola_eviction *e);
 /* MOLA_NO_MEMORY with words. */
 mola_err mola_fail_room(mola_name *name, mola_why *why);
 /* Makes `view` the cached one if that is a step forward (I14). */
@@ -205,6 +209,9 @@ mola_err mola_hold_absorb(mola_ctx *ctx, mola_name *name, mola_hold_ask *ask,
 /* What the answer to a GET of ns/{name} says; an absent name reads as a tombstone of version 0. */
 mola_err mola_held_of(mola_name *name, const mola_store_op *op, mola_held **out,
                       mola_why *why) MOLA_NODISCARD;
+/* The same for a manifest that this node has written, by a PUT first sent at `sent`: any later one
+ * was written after that, so the fence may count from there as from the sending of a GET. */
+void mola_hold_keep_written(mola_name *name, mola_held *held, mola_moment sent);
 /* Lets the node know of a manifest it has written. It is no hold: nothing is settled by it. */
 void mola_hold_learn(mola_name *name, mola_held *held);
 /* Reads ns/{name} without touching the hold: for reading back a CAS. One reference. */
@@ -222,9 +229,18 @@ mola_err mola_record_decode(mola_name *name, mola_str bytes, const uint8_t nsid[
 mola_err mola_record_add_payload(mola_name *name, mola_record *record, mola_str bytes,
                                  mola_why *why) MOLA_NODISCARD;
 void mola_record_free(mola_record *record);
-/* The view after the record, which is used up. */
+/* Applying millions of rows takes longer than a store may take to answer, and does not take from
+ * the time for that: while they are applied the deadline is later by so much, and afterwards by
+ * what of it was needed. */
+enum { MOLA_APPLIED_A_SECOND = 50000 }; /* rows, at the least */
+typedef struct {
+    uint64_t began_ns, deadline_ns, most_ns;
+} mola_applying;
+mola_applying mola_applying_begin(mola_ctx *ctx, const mola_rows *rows);
+void mola_applying_end(mola_ctx *ctx, const mola_applying *applying);
+/* The view after the record, which is used up. `known` as in mola_view_apply. */
 mola_err mola_record_apply(mola_ctx *ctx, mola_name *name, const mola_view *on, mola_record *record,
-                           mola_view **out) MOLA_NODISCARD;
+                           const mola_known *known, mola_view **out) MOLA_NODISCARD;
 
 /* ---- open.c: from a manifest to a view */
 /* The cached view of the held incarnation, if it has the segments of the manifest; else a new one
@@ -270,7 +286,7 @@ mola_cas mola_manifest_put(mola_ctx *ctx, mola_name *name, const mola_held *old,
 /* ---- birth.c */
 /* Puts the first manifest of an incarnation, the commit point of its birth. MOLA_CONFLICT: somebody
  * else was born under the name, and this one never will be; MOLA_UNAVAILABLE: definite;
- * MOLA_UNKNOWN. The hold of the name is dropped in any case. */
+ * MOLA_UNKNOWN. The hold of the name is that manifest then, or none. */
 mola_err mola_birth(mola_ctx *ctx, mola_name *name, const mola_held *old,
                     mola_manifest *born) MOLA_NODISCARD;
 /* Section 2: who does not know all of a manifest must not publish over it. MOLA_UNAVAILABLE. */

@@ -65,17 +65,35 @@ mola_err mola_record_add_payload(mola_name *name, mola_record *record, mola_str 
 }
 
 mola_err mola_record_apply(mola_ctx *ctx, mola_name *name, const mola_view *on, mola_record *record,
-                           mola_view **out)
+                           const mola_known *known, mola_view **out)
 {
     bool large = record->entry.flags & MOLA_ENTRY_LARGE;
     mola_image *rows = large ? &record->payload : &record->image;
     uint64_t bytes = record->image.bytes.len + record->payload.bytes.len;
     mola_err err;
-    MOLA_WITH_ROOM(name, err, mola_view_apply(ctx, on, &record->entry, rows, bytes, out));
+    MOLA_WITH_ROOM(name, err, mola_view_apply(ctx, on, &record->entry, rows, bytes, known, out));
     mola_record_free(record);
     if (err == MOLA_NO_MEMORY) {
         mola_why_clear(ctx->why); /* it is the whole namespace that does not fit */
         return mola_fail_room(name, ctx->why);
     }
     return err;
+}
+
+mola_applying mola_applying_begin(mola_ctx *ctx, const mola_rows *rows)
+{
+    mola_applying applying = {.began_ns = mola_boot_ns(ctx->env),
+                              .deadline_ns = ctx->deadline_ns,
+                              .most_ns = rows->count * (MOLA_SECOND / MOLA_APPLIED_A_SECOND)};
+    if (applying.most_ns > MOLA_NEVER - ctx->deadline_ns)
+        applying.most_ns = MOLA_NEVER - ctx->deadline_ns;
+    ctx->deadline_ns += applying.most_ns;
+    return applying;
+}
+
+void mola_applying_end(mola_ctx *ctx, const mola_applying *applying)
+{
+    uint64_t took_ns = mola_boot_ns(ctx->env) - applying->began_ns;
+    ctx->deadline_ns =
+        applying->deadline_ns + (took_ns < applying->most_ns ? took_ns : applying->most_ns);
 }

@@ -195,27 +195,31 @@ mola_view *mola_view_cached(mola_name *name)
     return name->view;
 }
 
-/* `pinned`: only the view of a name that is, or only that of one that is not. */
-static mola_view *take_view(mola_name *name, bool pinned)
+/* What may be taken: of pinned names, or of others; not of that name, and not of that incarnation
+ * (NULL: any). */
+typedef struct {
+    bool pinned;
+    const mola_name *except;
+    const uint8_t *nsid;
+} sparing;
+
+static mola_view *take_view(mola_name *name, const sparing *how)
 {
-    mola_lock_take(&name->lock);
-    if (name->pinned != pinned) {
-        mola_lock_give(&name->lock);
+    MOLA_LOCKED(&name->lock);
+    if (how && (name->pinned != how->pinned || name == how->except))
         return NULL;
-    }
     mola_view *view = name->view;
+    if (view && how && how->nsid && mola_same_nsid(view->nsid, how->nsid))
+        return NULL;
     name->view = NULL;
     name->warm = false;
     name->at_tail = name->proved = false;
-    mola_lock_give(&name->lock);
     return view;
 }
 
 void mola_view_forget(mola_name *name)
 {
-    mola_view *view = take_view(name, false);
-    if (!view)
-        view = take_view(name, true);
+    mola_view *view = take_view(name, NULL);
     if (view)
         mola_view_unref(view);
 }
@@ -253,18 +257,16 @@ void mola_view_install(mola_name *name, mola_view *view, bool at_tail)
         mola_view_unref(older);
 }
 
-static mola_view *take_oldest(mola_namespaces *all, const mola_name *except, bool pinned)
+static mola_view *take_oldest(mola_namespaces *all, const sparing *how)
 {
     mola_view *view = NULL;
     MOLA_LOCKED(&all->lock);
-    for (mola_name *name = all->oldest; name && !view; name = name->newer) {
-        if (name != except)
-            view = take_view(name, pinned);
-    }
+    for (mola_name *name = all->oldest; name && !view; name = name->newer)
+        view = take_view(name, how);
     return view;
 }
 
-bool mola_evict_one(mola_namespaces *all, const mola_name *except, mola_eviction *e)
+static bool evict(mola_namespaces *all, sparing how, mola_eviction *e)
 {
     static const size_t bytes[] = {4 << 20, 64 << 20, 1 << 30, SIZE_MAX};
     enum { ROUNDS_OF_PAGES = sizeof bytes / sizeof bytes[0] };
@@ -274,7 +276,8 @@ bool mola_evict_one(mola_namespaces *all, const mola_name *except, mola_eviction
         if (mola_pages_evict(&all->pages, (mola_page_order)order, wanted) &&
             round < ROUNDS_OF_PAGES)
             return true;
-        mola_view *view = take_oldest(all, except, order == MOLA_PAGES_KEPT);
+        how.pinned = order == MOLA_PAGES_KEPT;
+        mola_view *view = take_oldest(all, &how);
         if (!view)
             continue;
         mola_view_unref(view);
@@ -282,6 +285,16 @@ bool mola_evict_one(mola_namespaces *all, const mola_name *except, mola_eviction
         return true;
     }
     return false;
+}
+
+bool mola_evict_one(mola_namespaces *all, const mola_name *except, mola_eviction *e)
+{
+    return evict(all, (sparing){.except = except}, e);
+}
+
+bool mola_evict_beside(mola_namespaces *all, const uint8_t nsid[16], mola_eviction *e)
+{
+    return evict(all, (sparing){.nsid = nsid}, e);
 }
 
 mola_err mola_fail_room(mola_name *name, mola_why *why)

@@ -1,6 +1,7 @@
 #include "namespace/tail.h"
 #include "mola/namespace/publish.h"
 #include "namespace/live.h"
+#include "namespace/trail.h"
 
 #define NOWHERE MOLA_NOWHERE
 
@@ -19,6 +20,7 @@ typedef struct {
     mola_heap *heap; /* of what is made */
     const mola_view *on;
     const mola_rows *rows;
+    const mola_known *known;
     mola_arena scratch;
     mola_row_at *at;     /* where the view holds the ids of the rows */
     document *documents; /* in order of first mention */
@@ -65,7 +67,7 @@ static mola_err resolve(resolution *r)
     r->at = mola_new(&r->scratch, mola_row_at, count);
     if (!r->documents || !r->patch_before || !r->slots || !r->at)
         return MOLA_NO_MEMORY;
-    mola_err err = mola_view_locate(r->ctx, r->on, &r->rows->ids, r->at);
+    mola_err err = mola_known_locate(r->ctx, r->on, r->known, &r->rows->ids, r->at);
     if (err)
         return err;
     for (uint32_t row = 0; row < count; row++) {
@@ -256,6 +258,7 @@ mola_view *mola_view_draft(mola_heap *heap, const mola_view *on, uint32_t more)
         mola_state_ref(view->state);
     if (view->held)
         mola_held_ref(view->held);
+    mola_trail_ref(view);
     return view;
 }
 
@@ -299,23 +302,23 @@ static mola_err change_rows(mola_view *draft, resolution *r, mola_image *image)
     if (err)
         return err;
     MOLA_ASSERT(added->live_rows == r->live_count);
+    added->part->home = draft->home;
     draft->part_count++;
     draft->live_rows += r->live_count;
     return MOLA_OK;
 }
 
-static mola_err change(mola_ctx *ctx, mola_view *draft, const mola_view *on, const mola_rows *rows,
-                       mola_image *image)
+static mola_err resolve_and_change(mola_ctx *ctx, mola_view *draft, const mola_view *on,
+                                   const mola_rows *rows, const mola_known *known,
+                                   mola_image *image)
 {
-    if (rows->count == 0)
-        return MOLA_OK;
-    MOLA_ASSERT(draft->state);
     mola_ctx own = *ctx;
     own.pins = NULL;
     resolution r = {.ctx = &own,
                     .heap = draft->heap,
                     .on = on,
                     .rows = rows,
+                    .known = known,
                     .scratch = mola_scratch(draft->heap)};
     own.arena = &r.scratch;
     mola_err err = change_rows(draft, &r, image);
@@ -323,6 +326,20 @@ static mola_err change(mola_ctx *ctx, mola_view *draft, const mola_view *on, con
     mola_arena_reset(&r.scratch);
     ctx->roundtrips = own.roundtrips;
     ctx->bytes_read = own.bytes_read;
+    return err;
+}
+
+static mola_err change(mola_ctx *ctx, mola_view *draft, const mola_view *on, const mola_rows *rows,
+                       const mola_known *known, mola_image *image)
+{
+    static const mola_known nothing;
+    if (rows->count == 0)
+        return MOLA_OK;
+    MOLA_ASSERT(draft->state);
+    known = known ? known : &nothing;
+    mola_err err = mola_view_only_deletes(rows)
+                       ? mola_view_delete(ctx, draft, on, rows, known)
+                       : resolve_and_change(ctx, draft, on, rows, known, image);
     if (err)
         return err;
     for (uint32_t i = draft->part_count; i-- > 0;) {
@@ -359,7 +376,8 @@ static void set_times(mola_view *draft, const mola_entry *entry)
 }
 
 mola_err mola_view_apply(mola_ctx *ctx, const mola_view *on, const mola_entry *entry,
-                         mola_image *image, uint64_t log_bytes, mola_view **out)
+                         mola_image *image, uint64_t log_bytes, const mola_known *known,
+                         mola_view **out)
 {
     MOLA_ASSERT(!on->sealed); /* nothing is ever appended behind a SEAL (I8) */
     MOLA_ASSERT(!on->opening);
@@ -367,13 +385,14 @@ mola_err mola_view_apply(mola_ctx *ctx, const mola_view *on, const mola_entry *e
     if (!draft)
         return MOLA_NO_MEMORY;
     set_state(draft, entry->state);
-    mola_err err = change(ctx, draft, on, &entry->rows, image);
+    mola_err err = change(ctx, draft, on, &entry->rows, known, image);
     if (err) {
         mola_view_unref(draft);
         return err;
     }
     set_times(draft, entry);
     draft->seq = on->seq + 1;
+    mola_trail_add(draft, draft->seq, &entry->rows);
     draft->chain = mola_entry_chain(entry);
     draft->log_bytes += log_bytes;
     draft->log_rows += entry->rows.count;
@@ -384,13 +403,15 @@ mola_err mola_view_apply(mola_ctx *ctx, const mola_view *on, const mola_entry *e
 }
 
 mola_err mola_view_overlay(mola_ctx *ctx, mola_heap *heap, const mola_view *on,
-                           const mola_rows *rows, mola_state *state, mola_view **out)
+                           const mola_rows *rows, const mola_known *known, mola_state *state,
+                           mola_view **out)
 {
     mola_view *draft = mola_view_draft(heap, on, 1);
     if (!draft)
         return MOLA_NO_MEMORY;
+    draft->home = NULL; /* its parts live for a moment, on another heap */
     set_state(draft, state);
-    mola_err err = change(ctx, draft, on, rows, NULL);
+    mola_err err = change(ctx, draft, on, rows, known, NULL);
     if (err) {
         mola_view_unref(draft);
         return err;

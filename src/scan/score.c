@@ -2,6 +2,7 @@
 #include "mola/codec/f16.h"
 #include "scan/filter_run.h"
 #include "scan/keep.h"
+#include "scan/score_bounds.h"
 #include "scan/text_score.h"
 #include <math.h>
 
@@ -18,6 +19,7 @@ typedef struct {
     size_t words;
     const uint64_t *asked;
     uint64_t *filter_scratch;
+    mola_text_wanted wanted;
 } rows_asked;
 
 /* Walks over the asked rows: for (uint32_t row; next_row(w, &at, &row);) */
@@ -142,7 +144,7 @@ static void score_text(const mola_score *s, const rows_asked *w, frame *out)
     mola_column c;
     match_none(w, out);
     memset(out->scores, 0, w->span.rows * sizeof *out->scores);
-    if (mola_bm25_score_window(s->text, &w->span, w->asked, out->scores, out->matched))
+    if (mola_bm25_score_window(s->text, &w->span, &w->wanted, w->asked, out->scores, out->matched))
         return;
     bool have = mola_span_column(&w->span, s->attr, &c);
     row_walk at = first_row(w);
@@ -287,12 +289,14 @@ static mola_err open_scorer(mola_ctx *ctx, const mola_score *score, scorer *out)
 }
 
 /* Into frames[0]. */
-static void run_scorer(const scorer *s, const mola_span *span, const uint64_t *asked)
+static void run_scorer(const scorer *s, const mola_span *span, const mola_text_wanted *wanted,
+                       const uint64_t *asked)
 {
     rows_asked w = {.span = *span,
                     .words = mola_words(span->rows),
                     .asked = asked,
-                    .filter_scratch = s->filter_scratch};
+                    .filter_scratch = s->filter_scratch,
+                    .wanted = *wanted};
     score_window(s->score, &w, s->frames);
 }
 
@@ -315,7 +319,7 @@ mola_err mola_score_gathered(mola_ctx *ctx, const mola_score *score, const mola_
                           .first = first,
                           .rows = mola_window_rows(gathered->rows, first / MOLA_WINDOW_ROWS)};
         mola_bits_first(asked, span.rows);
-        run_scorer(&s, &span, asked);
+        run_scorer(&s, &span, &(mola_text_wanted){.view = NULL}, asked);
         for (uint32_t i = 0; i < span.rows; i++)
             out[first + i] = rounded(s.frames[0].scores[i]);
     }
@@ -344,14 +348,33 @@ static int settle(const mola_topk *heap, const mola_candidate *a, const mola_can
     return mola_value_cmp(&left, &right);
 }
 
-/* Postings that filters read are looked at first: they have no way to report damage. */
-static mola_err check_filters(mola_ctx *ctx, const mola_score *score, const mola_span *span)
+/* Postings are looked at first: who reads them has no way to report damage. */
+static mola_err check_postings(mola_ctx *ctx, const mola_score *score, const mola_span *span)
 {
-    mola_err err =
-        score->kind == MOLA_SCORE_FILTER ? mola_filter_check(ctx, score->filter, span) : MOLA_OK;
+    mola_err err = MOLA_OK;
+    if (score->kind == MOLA_SCORE_FILTER)
+        err = mola_filter_check(ctx, score->filter, span);
+    if (score->kind == MOLA_SCORE_TEXT)
+        err = mola_bm25_check(ctx, score->text, span);
     for (uint32_t i = 0; i < score->child_count && !err; i++)
-        err = check_filters(ctx, score->children[i], span);
+        err = check_postings(ctx, score->children[i], span);
     return err;
+}
+
+/* The f32 whose sort key a candidate was ordered by. */
+static double score_of(const mola_candidate *c)
+{
+    const uint64_t sign = (uint64_t)1 << 63;
+    uint64_t bits = ~c->key;
+    mola_value v = {.u = bits & sign ? bits ^ sign : ~bits};
+    return v.f;
+}
+
+/* What a row's clause over a text must score, when it is all that is ranked by. */
+static double least_wanted(const ranking *r)
+{
+    bool is_all = r->scorer.score->kind == MOLA_SCORE_TEXT && r->heap.count == r->heap.k;
+    return is_all ? score_of(&r->heap.held[0]) : -HUGE_VAL;
 }
 
 static mola_err offer_window(void *of, const mola_window *window)
@@ -367,11 +390,12 @@ static mola_err offer_window(void *of, const mola_window *window)
     MOLA_ASSERT(have);
     const uint64_t *asked = window->bits;
     size_t words = mola_words(window->rows);
-    mola_err damage = check_filters(heap->ctx, r->scorer.score, &span);
+    mola_err damage = check_postings(heap->ctx, r->scorer.score, &span);
     if (damage)
         return damage;
     uint32_t part = window->part, first = window->index * MOLA_WINDOW_ROWS;
-    run_scorer(&r->scorer, &span, asked);
+    mola_text_wanted wanted = {.view = r->view, .part = part, .least = least_wanted(r)};
+    run_scorer(&r->scorer, &span, &wanted, asked);
     for (size_t w = 0; w < words; w++) {
         uint64_t rest = dense ? asked[w] : asked[w] & scored->matched[w];
         for (; rest; rest &= rest - 1) {
@@ -429,6 +453,16 @@ static bool score_reads(const mola_score *score, const mola_span *span, uint32_t
     }
 }
 
+/* A row of the window could still be among the best: those with equal scores come in the order of
+ * their ids. */
+static bool is_wanted(void *of, const mola_window *window)
+{
+    const ranking *r = of;
+    double bound = mola_score_bound(r->scorer.score, r->view, window->part, window->index);
+    uint64_t key = ~mola_float_key((double)rounded(bound));
+    return bound > 0 && !mola_topk_refuses_key(&r->heap, 0, key);
+}
+
 static bool window_reads(void *of, const mola_window *window, uint32_t attr)
 {
     const ranking *r = of;
@@ -442,22 +476,13 @@ static mola_err offer_all(ranking *r, const mola_rowset *rows)
     mola_attr_list_add(&attrs, MOLA_ATTR_ID);
     mola_score_reads(r->scorer.score, &attrs);
     add_postings(r->scorer.score, &attrs);
-    mola_walk walk = {.attrs = &attrs,
-                      .of = r,
-                      .visit = offer_window,
-                      .reads = window_reads,
-                      .done = step_done,
-                      .ahead = true};
-    return mola_scan_windows(r->heap.ctx, rows, &walk);
-}
-
-/* The f32 whose sort key a candidate was ordered by. */
-static double score_of(const mola_candidate *c)
-{
-    const uint64_t sign = (uint64_t)1 << 63;
-    uint64_t bits = ~c->key;
-    mola_value v = {.u = bits & sign ? bits ^ sign : ~bits};
-    return v.f;
+    mola_walk walk = {
+        .attrs = &attrs, .of = r, .visit = offer_window, .reads = window_reads, .done = step_done};
+    mola_err err =
+        mola_score_windows(r->heap.ctx, rows, r->scorer.score, &walk.order, &walk.order_count);
+    walk.wanted = walk.order ? is_wanted : NULL;
+    walk.ahead = !walk.order;
+    return err ? err : mola_scan_windows(r->heap.ctx, rows, &walk);
 }
 
 mola_err mola_score_run(mola_ctx *ctx, const mola_rowset *rows, const mola_score *score, size_t k,

@@ -16,10 +16,23 @@ bool mola_postings_walk_begin(const mola_span *span, const mola_postings_of *of,
            walk->column.type.form == MOLA_FORM_SCALAR && walk->column.type.elem == MOLA_ELEM_BYTES;
 }
 
+/* The first row from `row` on that has a value; the number of rows: none. */
+static uint32_t next_present(const mola_column *column, uint32_t row)
+{
+    while (column->present && row < column->rows) {
+        uint64_t rest = column->present[row >> 6] >> (row & 63);
+        if (rest) {
+            row += (uint32_t)__builtin_ctzll(rest);
+            break;
+        }
+        row = (row | 63) + 1;
+    }
+    return row < column->rows ? row : column->rows;
+}
+
 mola_err mola_postings_walk_next(mola_postings_walk *walk, const mola_postings_of *of, bool *more)
 {
-    while (walk->row < walk->rows && !mola_column_has(&walk->column, walk->row))
-        walk->row++;
+    walk->row = next_present(&walk->column, walk->row);
     *more = walk->row < walk->rows;
     if (!*more)
         return MOLA_OK;
@@ -47,10 +60,13 @@ mola_err mola_postings_check(mola_ctx *ctx, const mola_span *span, const mola_po
 void mola_postings_mark(const mola_postings_walk *walk, uint32_t term, uint64_t *bits)
 {
     mola_posting_walk list;
+    mola_posting_run run;
     mola_posting_walk_begin(&walk->image, term, &list);
-    while (mola_posting_next(&list)) {
-        uint32_t row = walk->first + list.row;
-        bits[row >> 6] |= (uint64_t)1 << (row & 63);
+    while (mola_posting_next_run(&list, &run)) {
+        for (uint32_t i = 0; i < run.count; i++) {
+            uint32_t row = walk->first + run.rows[i];
+            bits[row >> 6] |= (uint64_t)1 << (row & 63);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 #include "scan/text_score.h"
+#include "mola/format/dictionary.h"
 #include "mola/scan/windows.h"
-#include "scan/text_terms.h"
+#include "scan/text_windows.h"
 #include <math.h>
 
 struct mola_bm25 {
@@ -14,10 +15,12 @@ struct mola_bm25 {
     /* statistics */
     uint64_t documents, tokens; /* rows with a token, and all their tokens */
     uint64_t *rows_with;        /* each term */
+    mola_text_windows windows;  /* what the dictionaries say; parts NULL: nobody asked them */
     bool bound;
     double average;
     double *weight;       /* each term: idf * (k1 + 1) */
     double *query_weight; /* each term */
+    double *norms;        /* by length; NULL: computed each time */
     /* the value looked at last */
     uint32_t length;
     uint32_t *times; /* each term */
@@ -47,6 +50,7 @@ mola_bm25 *mola_bm25_new(mola_ctx *ctx, const mola_attr *attr, const mola_str *t
     }
     if (!mola_text_terms_of(arena, tokens.terms, tokens.count, &q->terms))
         return NULL;
+    q->windows = (mola_text_windows){.of = &q->postings, .terms = &q->terms};
     uint32_t terms = q->terms.count;
     q->rows_with = mola_new(arena, uint64_t, terms);
     q->weight = mola_new(arena, double, terms);
@@ -115,6 +119,12 @@ static double natural_log(double x)
     return k * ln2_high - ((half - (s * (half + (t1 + t2)) + k * ln2_low)) - f);
 }
 
+enum { NORMS = 1024 }; /* longer texts are seldom many */
+static double norm_of(const mola_bm25 *q, uint32_t length)
+{
+    return q->k1 * (1 - q->b + q->b * length / q->average);
+}
+
 static void begin_counting(mola_bm25 *q)
 {
     q->documents = q->tokens = 0;
@@ -171,9 +181,12 @@ static void count_row(const counter *c, uint32_t first, const mola_column *colum
     }
 }
 
-/* The same from the postings of a window. */
-static mola_err count_postings(mola_bm25 *q, const mola_span *span, const uint64_t *live)
+/* The same from the postings of a window. Where a dictionary has counted all of its rows already,
+ * those that are dead are taken away again (unsigned numbers wrap). */
+static mola_err count_postings(mola_bm25 *q, const mola_span *span, const uint64_t *live,
+                               bool is_known)
 {
+    uint64_t one = is_known ? UINT64_MAX : 1;
     mola_postings_walk walk;
     mola_err err = MOLA_OK;
     bool more = mola_postings_walk_begin(span, &q->postings, &walk);
@@ -181,10 +194,10 @@ static mola_err count_postings(mola_bm25 *q, const mola_span *span, const uint64
         err = mola_postings_walk_next(&walk, &q->postings, &more);
         for (uint32_t row = 0; more && row < walk.image.rows; row++) {
             uint32_t length = mola_postings_length(&walk.image, row);
-            if (length == 0 || !mola_bit(live, walk.first + row))
+            if (length == 0 || mola_bit(live, walk.first + row) == is_known)
                 continue;
-            q->documents++;
-            q->tokens += length;
+            q->documents += one;
+            q->tokens += one * length;
         }
         for (uint32_t i = 0; more && i < q->terms.count; i++) {
             mola_posting_walk list;
@@ -192,11 +205,38 @@ static mola_err count_postings(mola_bm25 *q, const mola_span *span, const uint64
             if (!mola_postings_find(&walk.image, q->terms.terms[i], &term))
                 continue;
             mola_posting_walk_begin(&walk.image, term, &list);
-            while (mola_posting_next(&list))
-                q->rows_with[i] += mola_bit(live, walk.first + list.row);
+            while (mola_posting_next(&list)) {
+                if (mola_bit(live, walk.first + list.row) != is_known)
+                    q->rows_with[i] += one;
+            }
         }
     }
     return err;
+}
+
+/* A dictionary counts all rows of its segment. */
+static void count_known(mola_bm25 *q, uint32_t segments)
+{
+    for (uint32_t p = 0; p < segments && q->terms.count; p++) {
+        const mola_text_part *part = &q->windows.parts[p];
+        if (!part->known)
+            continue;
+        q->documents += part->documents;
+        q->tokens += part->tokens;
+        for (uint32_t i = 0; i < q->terms.count; i++) {
+            mola_dictionary_walk walk;
+            mola_dictionary_walk_begin(part->lists[i], part->windows, &walk);
+            while (mola_dictionary_next(&walk))
+                q->rows_with[i] += walk.rows;
+        }
+    }
+}
+
+/* The window is to be looked at: nobody has counted its rows, or some of them are dead. */
+static bool is_to_be_counted(const mola_bm25 *q, const mola_window *window)
+{
+    return !q->windows.parts[window->part].known ||
+           mola_count_bits(window->bits, mola_words(window->rows)) < window->rows;
 }
 
 enum { ROWS_UNCHECKED = 256 }; /* texts are long, and a window has many */
@@ -206,8 +246,11 @@ static mola_err count_window(void *of, const mola_window *window)
     mola_span span = mola_span_of(c->view, window);
     for (uint32_t i = 0; i < c->count; i++) {
         mola_column column;
+        if (!is_to_be_counted(c->clauses[i], window))
+            continue;
         if (mola_span_has_postings(&span, &c->clauses[i]->postings)) {
-            mola_err err = count_postings(c->clauses[i], &span, window->bits);
+            bool is_known = c->clauses[i]->windows.parts[window->part].known;
+            mola_err err = count_postings(c->clauses[i], &span, window->bits, is_known);
             if (err)
                 return mola_fail(c->ctx->why, err, "postings of a segment are damaged");
             continue;
@@ -240,10 +283,52 @@ static bool is_counted(void *of, const mola_window *window, uint32_t attr)
     const counter *c = of;
     mola_span span = mola_span_of(c->view, window);
     for (uint32_t i = 0; i < c->count; i++) {
-        if (mola_bm25_reads(c->clauses[i], &span, attr))
+        if (is_to_be_counted(c->clauses[i], window) && mola_bm25_reads(c->clauses[i], &span, attr))
             return true;
     }
     return false;
+}
+
+static bool any_counts(void *of, const mola_window *window)
+{
+    const counter *c = of;
+    for (uint32_t i = 0; i < c->count; i++) {
+        if (is_to_be_counted(c->clauses[i], window))
+            return true;
+    }
+    return false;
+}
+
+static mola_err ask_dictionaries(const counter *c)
+{
+    mola_text_windows **all = mola_new(c->ctx->arena, mola_text_windows *, c->count);
+    if (!all)
+        return mola_scan_no_memory(c->ctx);
+    for (uint32_t i = 0; i < c->count; i++)
+        all[i] = &c->clauses[i]->windows;
+    mola_err err = mola_text_windows_read(c->ctx, c->view, all, c->count);
+    for (uint32_t i = 0; i < c->count && !err; i++)
+        count_known(c->clauses[i], c->view->segment_count);
+    return err;
+}
+
+static mola_err set_bounds(mola_ctx *ctx, mola_bm25 *q)
+{
+    double *weights = mola_new(ctx->arena, double, q->terms.count);
+    q->norms = mola_new(ctx->arena, double, NORMS);
+    if (!weights || !q->norms)
+        return mola_scan_no_memory(ctx);
+    for (uint32_t length = 0; length < NORMS; length++)
+        q->norms[length] = norm_of(q, length);
+    for (uint32_t i = 0; i < q->terms.count; i++)
+        weights[i] = q->weight[i] * q->query_weight[i];
+    const mola_text_weights all = {.k1 = q->k1,
+                                   .b = q->b,
+                                   .average = q->average,
+                                   .weights = weights,
+                                   .more = q->has_prefix ? 1 : 0};
+    return mola_text_windows_bound(ctx->arena, &q->windows, &all) ? MOLA_OK
+                                                                  : mola_scan_no_memory(ctx);
 }
 
 mola_err mola_bm25_bind(mola_ctx *ctx, const mola_view *view, mola_bm25 *const *clauses,
@@ -260,12 +345,34 @@ mola_err mola_bm25_bind(mola_ctx *ctx, const mola_view *view, mola_bm25 *const *
         begin_counting(clauses[i]);
     }
     mola_err err = mola_rowset_live(ctx, view, &live);
-    mola_walk walk = {.attrs = &attrs, .of = &c, .visit = count_window, .reads = is_counted};
+    if (!err)
+        err = ask_dictionaries(&c);
+    mola_walk walk = {.attrs = &attrs,
+                      .of = &c,
+                      .visit = count_window,
+                      .wanted = any_counts,
+                      .reads = is_counted};
     if (!err)
         err = mola_scan_windows(ctx, &live, &walk);
-    for (uint32_t i = 0; i < count && !err; i++)
+    for (uint32_t i = 0; i < count && !err; i++) {
         end_counting(clauses[i]);
+        err = set_bounds(ctx, clauses[i]);
+    }
     return err;
+}
+
+mola_err mola_bm25_check(mola_ctx *ctx, const mola_bm25 *q, const mola_span *span)
+{
+    return mola_span_has_postings(span, &q->postings) ? mola_postings_check(ctx, span, &q->postings)
+                                                      : MOLA_OK;
+}
+
+double mola_bm25_bound(const mola_bm25 *q, const mola_view *view, uint32_t part, uint32_t window)
+{
+    if (q->windows.view != view || !q->windows.parts[part].bounds)
+        return HUGE_VAL;
+    MOLA_ASSERT(window < q->windows.parts[part].windows);
+    return q->windows.parts[part].bounds[window];
 }
 
 void mola_bm25_bind_column(mola_bm25 *clause, const mola_column *column)
@@ -283,7 +390,7 @@ void mola_bm25_bind_column(mola_bm25 *clause, const mola_column *column)
 
 static inline double term_score(const mola_bm25 *q, uint32_t term, double times, uint32_t length)
 {
-    double norm = q->k1 * (1 - q->b + q->b * length / q->average);
+    double norm = q->norms && length < NORMS ? q->norms[length] : norm_of(q, length);
     return q->weight[term] * times / (times + norm) * q->query_weight[term];
 }
 
@@ -306,39 +413,80 @@ bool mola_bm25_score(mola_bm25 *q, const mola_column *column, uint32_t row, doub
     return q->any_found || q->prefix_found;
 }
 
-/* Term after term, so that each row is added up in the order in which a value is. */
-static void score_image(const mola_bm25 *q, const mola_postings_walk *walk, const uint64_t *asked,
-                        double *scores, uint64_t *matched)
+static bool find_term(const mola_bm25 *q, const mola_postings_walk *walk,
+                      const mola_text_terms_mask *mask, uint32_t index, uint32_t *term)
 {
-    for (uint32_t i = 0; i < q->terms.count; i++) {
-        mola_posting_walk list;
-        uint32_t term;
-        if (!mola_postings_find(&walk->image, q->terms.terms[i], &term))
-            continue;
-        mola_posting_walk_begin(&walk->image, term, &list);
-        while (mola_posting_next(&list)) {
-            uint32_t row = walk->first + list.row;
+    uint32_t guess = mask ? mask->numbers[index] : 0;
+    return mola_postings_find_at(&walk->image, q->terms.terms[index], guess, term);
+}
+
+/* A term's part of the scores of the rows asked. Those of a row come in the order in which a
+ * value's do. */
+static void score_term(const mola_bm25 *q, const mola_postings_walk *walk, uint32_t index,
+                       uint32_t term, const uint64_t *asked, double *scores, uint64_t *matched)
+{
+    mola_posting_walk list;
+    mola_posting_run run;
+    mola_posting_walk_begin(&walk->image, term, &list);
+    while (mola_posting_next_run(&list, &run)) {
+        for (uint32_t i = 0; i < run.count; i++) {
+            uint32_t length = mola_postings_length(&walk->image, run.rows[i]);
+            uint32_t row = walk->first + run.rows[i];
             if (!mola_bit(asked, row))
                 continue;
-            scores[row] +=
-                term_score(q, i, list.times, mola_postings_length(&walk->image, list.row));
+            scores[row] += term_score(q, index, run.times[i], length);
             matched[row >> 6] |= (uint64_t)1 << (row & 63);
         }
     }
 }
 
-bool mola_bm25_score_window(const mola_bm25 *q, const mola_span *span, const uint64_t *asked,
-                            double *scores, uint64_t *matched)
+/* Those of the asked rows that have one of the essential terms. */
+static void rows_with_any(const mola_bm25 *q, const mola_postings_walk *walk,
+                          const mola_text_terms_mask *mask, const uint64_t *asked, uint64_t *rows)
+{
+    memset(rows, 0, MOLA_WINDOW_WORDS * sizeof *rows);
+    for (uint64_t rest = mask->essential; rest; rest &= rest - 1) {
+        uint32_t term;
+        if (find_term(q, walk, mask, (uint32_t)__builtin_ctzll(rest), &term))
+            mola_postings_mark(walk, term, rows);
+    }
+    for (size_t w = 0; w < mola_words(walk->rows); w++)
+        rows[w] &= asked[w];
+}
+
+/* mask NULL: every term may be there, and matters. */
+static void score_image(const mola_bm25 *q, const mola_postings_walk *walk,
+                        const mola_text_terms_mask *mask, const uint64_t *asked, double *scores,
+                        uint64_t *matched)
+{
+    uint64_t rows[MOLA_WINDOW_WORDS];
+    bool all = !mask || mask->essential == mask->present;
+    if (!all)
+        rows_with_any(q, walk, mask, asked, rows);
+    for (uint32_t i = 0; i < q->terms.count; i++) {
+        uint32_t term;
+        if ((!mask || mask->present >> i & 1) && find_term(q, walk, mask, i, &term))
+            score_term(q, walk, i, term, all ? asked : rows, scores, matched);
+    }
+}
+
+bool mola_bm25_score_window(const mola_bm25 *q, const mola_span *span,
+                            const mola_text_wanted *wanted, const uint64_t *asked, double *scores,
+                            uint64_t *matched)
 {
     uint64_t begun[MOLA_WINDOW_WORDS] = {0};
     mola_postings_walk walk;
+    mola_text_terms_mask mask;
     bool more;
     if (!mola_span_has_postings(span, &q->postings))
         return false;
     MOLA_ASSERT(q->bound);
+    bool known =
+        wanted->view && wanted->view == q->windows.view && !q->has_prefix &&
+        mola_text_windows_mask(&q->windows, wanted->part, span->index, wanted->least, &mask);
     more = mola_postings_walk_begin(span, &q->postings, &walk);
     while (more && mola_postings_walk_next(&walk, &q->postings, &more) == MOLA_OK && more) {
-        score_image(q, &walk, asked, scores, matched);
+        score_image(q, &walk, known ? &mask : NULL, asked, scores, matched);
         if (q->has_prefix)
             mola_postings_mark_prefix(&walk, q->prefix, begun);
     }

@@ -1,5 +1,5 @@
 /* http_client.c - the thread that owns all connections, and what it does at which moment. */
-#include "http_client.h"
+#include "mola/store/http_client.h"
 #include "http_attempt.h"
 #include "http_pace.h"
 #include "mola/base/check.h"
@@ -22,15 +22,17 @@ typedef struct mola_http_batch {
 
 struct mola_http_client {
     mola_env *env;
+    const mola_http_owner *owner;
     CURLM *multi;
-    mola_lock lock; /* guards the next five, and `left` of every batch */
+    mola_lock lock; /* guards the next six, and `left` of every batch */
     mola_http_exchange *submitted, **submitted_end;
-    bool closing, gone;
+    bool stopping, closing, gone;
     mola_event went;
     /* The thread's own. */
     mola_http_exchange *first, *last; /* all that are under way, in order of arrival */
     size_t waiting;                   /* of those, in state WAITING */
     size_t running[2];                /* attempts: of reads, of writes */
+    bool stopped;                     /* it has seen `stopping` */
     uint64_t alarm_ns;                /* nothing is due before */
     mola_http_attempt *unused;
     mola_http_pace pace;
@@ -63,11 +65,19 @@ static void set_state(mola_http_client *c, mola_http_exchange *x, int state)
 
 /* --- Attempts --- */
 
+static size_t count_running(const mola_http_exchange *x)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < MOLA_HTTP_BESIDE_MAX; i++)
+        count += x->own.running[i] != NULL;
+    return count;
+}
+
 static mola_http_attempt *take_attempt(mola_http_client *c)
 {
     mola_http_attempt *a = c->unused;
     if (!a)
-        return mola_http_attempt_open(c->env);
+        return mola_http_attempt_open(c->env, c->owner);
     c->unused = a->next;
     return a;
 }
@@ -77,7 +87,7 @@ static void drop_attempt(mola_http_client *c, mola_http_attempt *a)
 {
     mola_http_exchange *x = a->of;
     (void)curl_multi_remove_handle(c->multi, a->easy);
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < MOLA_HTTP_BESIDE_MAX; i++) {
         if (x->own.running[i] == a) {
             x->own.running[i] = NULL;
             c->running[x->is_write]--;
@@ -93,8 +103,10 @@ static void drop_attempt(mola_http_client *c, mola_http_attempt *a)
 /* false: no memory for it. */
 static bool send_one(mola_http_client *c, mola_http_exchange *x)
 {
-    size_t slot = x->own.running[0] ? 1 : 0;
-    MOLA_ASSERT(!x->own.running[slot]);
+    size_t slot = 0;
+    while (x->own.running[slot])
+        slot++;
+    MOLA_ASSERT(slot < MOLA_HTTP_BESIDE_MAX);
     mola_http_attempt *a = take_attempt(c);
     if (!a)
         return false;
@@ -108,12 +120,17 @@ static bool send_one(mola_http_client *c, mola_http_exchange *x)
 
 /* --- One exchange --- */
 
-static void finish(mola_http_client *c, mola_http_exchange *x)
+static void drop_all(mola_http_client *c, const mola_http_exchange *x)
 {
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < MOLA_HTTP_BESIDE_MAX; i++) {
         if (x->own.running[i])
             drop_attempt(c, x->own.running[i]);
     }
+}
+
+static void finish(mola_http_client *c, mola_http_exchange *x)
+{
+    drop_all(c, x);
     set_state(c, x, MOLA_HTTP_RUNNING);
     unlink_exchange(c, x);
     batch *b = x->own.batch;
@@ -137,13 +154,13 @@ static void finish_broken(mola_http_client *c, mola_http_exchange *x, const char
     finish(c, x);
 }
 
-/* An attempt that shows nothing for so long is stalled. Longer with each sending, while two are
- * under way, and when it cannot be sent again: the answer of a slow store would else be thrown away
- * just before it comes. */
+/* An attempt that shows nothing for so long is stalled. Longer with each sending, while several
+ * are under way, and when it cannot be sent again: the answer of a slow store would else be thrown
+ * away just before it comes. */
 static uint64_t stall_limit_ns(const mola_http_exchange *x)
 {
-    bool two = x->own.running[0] && x->own.running[1];
-    return x->stall_ns << (x->sendings - 1 + two + x->own.patience);
+    bool several = count_running(x) > 1;
+    return x->stall_ns << (x->sendings - 1 + several + x->own.patience);
 }
 
 /* When something is to be done about it next; MOLA_NEVER is not among the answers. */
@@ -156,8 +173,10 @@ static uint64_t due_ns(const mola_http_exchange *x)
         return due;
     if (x->own.hedge_at_ns < due)
         due = x->own.hedge_at_ns;
+    if (x->own.overdue_at_ns < due)
+        due = x->own.overdue_at_ns;
     uint64_t stall = stall_limit_ns(x);
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < MOLA_HTTP_BESIDE_MAX; i++) {
         const mola_http_attempt *a = x->own.running[i];
         if (a && stall && a->progress_ns + stall < due)
             due = a->progress_ns + stall;
@@ -172,14 +191,26 @@ static void watch(mola_http_client *c, const mola_http_exchange *x)
         c->alarm_ns = due;
 }
 
+/* From now on its answer is waited for as long as is usual. */
+static void await(mola_http_client *c, mola_http_exchange *x)
+{
+    if (!x->hedged && !x->urged)
+        return;
+    x->own.overdue_at_ns = mola_boot_ns(c->env) + c->pace.waits[x->is_write].overdue_after_ns;
+    watch(c, x);
+}
+
 static void start(mola_http_client *c, mola_http_exchange *x)
 {
     set_state(c, x, MOLA_HTTP_RUNNING);
     if (x->sendings == 0)
         mola_http_pace_sent(&c->pace, x->hedged);
     x->sendings++;
-    uint64_t after = x->hedged ? mola_http_pace_hedge_after(&c->pace) : MOLA_NEVER;
-    x->own.hedge_at_ns = after == MOLA_NEVER ? MOLA_NEVER : mola_boot_ns(c->env) + after;
+    x->own.hedge_at_ns = x->own.overdue_at_ns = MOLA_NEVER;
+    uint64_t slow_ns = c->pace.waits[x->is_write].hedge_after_ns;
+    if (x->hedged && slow_ns != MOLA_NEVER)
+        x->own.hedge_at_ns = mola_boot_ns(c->env) + slow_ns;
+    await(c, x);
     if (send_one(c, x)) {
         watch(c, x);
     } else {
@@ -199,11 +230,13 @@ static bool retry_later(mola_http_client *c, mola_http_exchange *x)
 {
     uint64_t rest = rest_ns << x->sendings; /* and half of it by chance */
     rest = rest / 2 + mola_chance_below(c->env, rest / 2);
+    if (rest < x->rest_ns)
+        rest = x->rest_ns;
     uint64_t until = mola_boot_ns(c->env) + rest;
     if (!x->repeatable || x->sendings >= SENDINGS_MAX || until >= x->deadline_ns ||
         !mola_http_pace_retry(&c->pace))
         return false;
-    mola_count(c->env->metrics, MOLA_M_store_retries_total, 1);
+    mola_count(c->env->metrics, c->owner->retries, 1);
     set_state(c, x, MOLA_HTTP_RESTING);
     x->own.rest_until_ns = until;
     watch(c, x);
@@ -218,48 +251,55 @@ static mola_http_verdict judge(mola_http_exchange *x, const mola_http_reply *rep
     case MOLA_HTTP_BROKEN:
         return reply->untrusted ? MOLA_HTTP_DONE : MOLA_HTTP_AGAIN;
     case MOLA_HTTP_MALFORMED:
-        return MOLA_HTTP_AGAIN;
+        return x->trusts_size ? MOLA_HTTP_DONE : MOLA_HTTP_AGAIN;
     case MOLA_HTTP_NO_ROOM:
         return MOLA_HTTP_DONE;
     }
     return MOLA_HTTP_DONE;
 }
 
-/* How long a GET waited for the head of its answer. One that is given up while it waits has waited
- * at least that long: leaving it out would make slow answers look rare. */
+/* How long a request waited for the head of its answer. One that is given up while it waits has
+ * waited at least that long: leaving it out would make slow answers look rare. */
 static void learn(mola_http_client *c, const mola_http_attempt *a)
 {
     uint64_t end = a->head_seen ? a->head_ns : mola_boot_ns(c->env);
-    if (a->of->hedged)
-        mola_http_pace_waited(&c->pace, end - a->sent_ns);
+    if (a->of->hedged || a->of->urged)
+        mola_http_pace_waited(&c->pace, a->of->is_write, end - a->sent_ns);
+}
+
+static void learn_others(mola_http_client *c, const mola_http_attempt *a)
+{
+    for (size_t i = 0; i < MOLA_HTTP_BESIDE_MAX; i++) {
+        const mola_http_attempt *other = a->of->own.running[i];
+        if (other && other != a)
+            learn(c, other);
+    }
 }
 
 static void attempt_over(mola_http_client *c, mola_http_attempt *a, CURLcode code)
 {
     mola_http_exchange *x = a->of;
-    mola_http_attempt *other = x->own.running[x->own.running[0] == a ? 1 : 0];
     mola_http_attempt_end(a, code);
     if (a->head_seen)
         learn(c, a);
     mola_http_verdict verdict = judge(x, &a->reply);
-    bool is_last = !other;
+    bool is_last = count_running(x) == 1;
     if (verdict == MOLA_HTTP_OTHER && x->own.others++ < OTHERS_MAX) {
-        drop_attempt(c, a);
-        if (other)
-            drop_attempt(c, other);
+        drop_all(c, x);
         start_again(c, x);
         return;
     }
     if (verdict == MOLA_HTTP_DONE && (is_last || a->reply.end == MOLA_HTTP_ANSWERED)) {
-        if (other) {
-            learn(c, other);
-            mola_count(c->env->metrics, MOLA_M_store_hedges_won_total, x->own.running[1] == a);
+        if (!is_last) {
+            learn_others(c, a);
+            mola_count(c->env->metrics, MOLA_M_store_hedges_won_total, x->own.running[0] != a);
         }
         finish_with(c, x, a);
         return;
     }
-    if (!is_last) { /* the other one may still bring it */
+    if (!is_last) { /* another one may still bring it */
         drop_attempt(c, a);
+        await(c, x);
         return;
     }
     mola_http_free(x);
@@ -273,24 +313,28 @@ static void attempt_over(mola_http_client *c, mola_http_attempt *a, CURLcode cod
 
 static bool has_head(const mola_http_exchange *x)
 {
-    return (x->own.running[0] && x->own.running[0]->head_seen) ||
-           (x->own.running[1] && x->own.running[1]->head_seen);
+    for (size_t i = 0; i < MOLA_HTTP_BESIDE_MAX; i++) {
+        if (x->own.running[i] && x->own.running[i]->head_seen)
+            return true;
+    }
+    return false;
 }
 
 /* What is alone, stalled and without a head is sent again beside that attempt, which may still be
  * answered; or is given more time when it may not be sent again now. false: neither. */
 static bool send_beside(mola_http_client *c, mola_http_exchange *x, uint64_t now)
 {
-    const mola_http_attempt *a = x->own.running[x->own.running[0] ? 0 : 1];
-    bool alone = !x->own.running[0] != !x->own.running[1];
-    if (!alone || now < a->progress_ns + stall_limit_ns(x) || has_head(x) || !x->repeatable ||
-        x->sendings >= SENDINGS_MAX)
+    const mola_http_attempt *a = NULL;
+    for (size_t i = 0; i < MOLA_HTTP_BESIDE_MAX; i++)
+        a = x->own.running[i] ? x->own.running[i] : a;
+    if (count_running(x) != 1 || now < a->progress_ns + stall_limit_ns(x) || has_head(x) ||
+        !x->repeatable || x->sendings >= SENDINGS_MAX)
         return false;
     if (!mola_http_pace_retry(&c->pace))
         return ++x->own.patience <= PATIENCE_MAX;
     x->sendings++;
-    x->own.hedge_at_ns = MOLA_NEVER;
-    mola_count(c->env->metrics, MOLA_M_store_retries_total, 1);
+    x->own.hedge_at_ns = x->own.overdue_at_ns = MOLA_NEVER;
+    mola_count(c->env->metrics, c->owner->retries, 1);
     return send_one(c, x);
 }
 
@@ -300,7 +344,7 @@ static void give_up_stalled(mola_http_client *c, mola_http_exchange *x, uint64_t
     bool had_any = false;
     if (!stall || send_beside(c, x, now))
         return;
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < MOLA_HTTP_BESIDE_MAX; i++) {
         mola_http_attempt *a = x->own.running[i];
         if (!a || now < a->progress_ns + stall)
             continue;
@@ -308,7 +352,7 @@ static void give_up_stalled(mola_http_client *c, mola_http_exchange *x, uint64_t
         drop_attempt(c, a);
         had_any = true;
     }
-    if (!had_any || x->own.running[0] || x->own.running[1])
+    if (!had_any || count_running(x) > 0)
         return;
     mola_http_free(x);
     x->reply = (mola_http_reply){.end = MOLA_HTTP_BROKEN, .words = "no answer for too long"};
@@ -316,25 +360,43 @@ static void give_up_stalled(mola_http_client *c, mola_http_exchange *x, uint64_t
         finish(c, x);
 }
 
+/* It is slow. */
 static void hedge(mola_http_client *c, mola_http_exchange *x)
 {
     x->own.hedge_at_ns = MOLA_NEVER;
-    bool is_alone = !x->own.running[0] != !x->own.running[1];
-    if (!is_alone || has_head(x) || !mola_http_pace_hedge(&c->pace))
+    if (count_running(x) != 1 || has_head(x) || !mola_http_pace_hedge(&c->pace))
         return;
+    await(c, x);
     if (send_one(c, x))
         mola_count(c->env->metrics, MOLA_M_store_hedges_total, 1);
+}
+
+/* It is overdue. */
+static void urge(mola_http_client *c, mola_http_exchange *x)
+{
+    x->own.overdue_at_ns = MOLA_NEVER;
+    if (count_running(x) == MOLA_HTTP_BESIDE_MAX || has_head(x) ||
+        !mola_http_pace_urge(&c->pace, x->urged))
+        return;
+    x->own.hedge_at_ns = MOLA_NEVER;
+    await(c, x);
+    if (send_one(c, x))
+        mola_count(c->env->metrics, c->owner->retries, 1);
 }
 
 /* Does what is due for one exchange, which may be finished by it. */
 static void attend(mola_http_client *c, mola_http_exchange *x, uint64_t now)
 {
+    if (c->stopped) {
+        finish_broken(c, x, "the server is stopping");
+        return;
+    }
     if (now >= x->deadline_ns) {
-        for (size_t i = 0; i < 2; i++) {
+        for (size_t i = 0; i < MOLA_HTTP_BESIDE_MAX; i++) {
             if (x->own.running[i])
                 learn(c, x->own.running[i]);
         }
-        mola_count(c->env->metrics, MOLA_M_store_timeouts_total, 1);
+        mola_count(c->env->metrics, c->owner->timeouts, 1);
         finish_broken(c, x, "the time of the request is over");
         return;
     }
@@ -347,6 +409,8 @@ static void attend(mola_http_client *c, mola_http_exchange *x, uint64_t now)
     }
     if (x->own.state == MOLA_HTTP_RUNNING && now >= x->own.hedge_at_ns)
         hedge(c, x);
+    if (x->own.state == MOLA_HTTP_RUNNING && now >= x->own.overdue_at_ns)
+        urge(c, x);
     if (x->own.state == MOLA_HTTP_RUNNING)
         give_up_stalled(c, x, now);
 }
@@ -390,6 +454,9 @@ static bool take_submitted(mola_http_client *c)
     }
     c->submitted = NULL;
     c->submitted_end = &c->submitted;
+    c->stopped = c->stopping;
+    if (c->stopped)
+        c->alarm_ns = 0;
     return !c->closing;
 }
 
@@ -463,6 +530,13 @@ void mola_http_free(mola_http_exchange *x)
         mola_buf_free(&x->reply.text);
 }
 
+void mola_http_client_stop(mola_http_client *client)
+{
+    MOLA_LOCKED(&client->lock);
+    client->stopping = true;
+    (void)curl_multi_wakeup(client->multi);
+}
+
 void mola_http_client_close(mola_http_client *client)
 {
     mola_env *env = client->env;
@@ -484,7 +558,8 @@ static bool set_limits(CURLM *multi)
     return curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)(2 * AT_ONCE_MAX)) == CURLM_OK;
 }
 
-mola_err mola_http_client_open(mola_env *env, mola_http_client **out, mola_why *why)
+mola_err mola_http_client_open(mola_env *env, const mola_http_owner *owner, mola_http_client **out,
+                               mola_why *why)
 {
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return mola_fail(why, MOLA_UNAVAILABLE, "libcurl does not start");
@@ -492,6 +567,7 @@ mola_err mola_http_client_open(mola_env *env, mola_http_client **out, mola_why *
     if (!c)
         goto fail_global;
     c->env = env;
+    c->owner = owner;
     c->submitted_end = &c->submitted;
     c->alarm_ns = MOLA_NEVER;
     mola_http_pace_init(&c->pace);
@@ -499,7 +575,7 @@ mola_err mola_http_client_open(mola_env *env, mola_http_client **out, mola_why *
         goto fail_client;
     mola_lock_init(&c->lock, env, MOLA_RANK_STORE);
     mola_event_init(&c->went, env);
-    if (set_limits(c->multi) && env->ops->spawn(env, "store", thread, c) == MOLA_OK) {
+    if (set_limits(c->multi) && env->ops->spawn(env, owner->name, thread, c) == MOLA_OK) {
         *out = c;
         return MOLA_OK;
     }
@@ -510,5 +586,6 @@ fail_client:
     mola_free(env->heap, c, sizeof *c);
 fail_global:
     curl_global_cleanup();
-    return mola_fail(why, MOLA_UNAVAILABLE, "no memory or no thread for the store's connections");
+    return mola_fail(why, MOLA_UNAVAILABLE, "no memory or no thread for connections of the %s",
+                     owner->name);
 }

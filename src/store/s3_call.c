@@ -4,7 +4,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { ERROR_TEXT_BYTES_MAX = 1 << 20 };
+enum {
+    ERROR_TEXT_BYTES_MAX = 1 << 20,
+    URGENT_BYTES_MAX = 1 << 20 /* the time of larger ones is that of the network */
+};
 static const uint64_t stall_ns = 2 * MOLA_SECOND;
 /* Longer than any object is; what begins behind it is not asked for in so many words. */
 static const uint64_t offset_max = (uint64_t)1 << 52;
@@ -183,14 +186,15 @@ bool mola_s3_call_of(mola_s3 *s3, mola_ctx *ctx, mola_s3_call *call, mola_store_
     call->op = op;
     if (op->verb == MOLA_GET) {
         call->http.hedged = true;
+        call->http.urged = op->urgent;
         call->http.arena = ctx->arena;
         call->http.bytes_max = op->length ? op->length : UINT64_MAX;
         call->range = op->offset > offset_max ? MOLA_S3_FIRST_BYTE : MOLA_S3_AS_ASKED;
     } else if (op->verb == MOLA_PUT) {
-        /* Sent once: what an answer to a second sending would mean, only the caller can find out.
-         */
+        /* Sent once, unless the caller finds out what an answer to a second sending means. */
         call->http.repeatable = false;
         call->http.stall_ns = 0;
+        call->http.urged = op->urgent && op->body.len <= URGENT_BYTES_MAX;
         call->http.body = op->body;
         mola_s3_hash(op->body, call->payload_hash);
     } else if (op->verb == MOLA_COPY) {

@@ -11,7 +11,8 @@ typedef struct {
     mola_ctx ctx;
     mola_why why;
     mola_arena arena;
-    mola_view *on, *after; /* what it was evaluated on (NULL: absence), and what it made */
+    mola_view *on, *after;  /* what it was evaluated on (NULL: absence), and what it made */
+    mola_write_again again; /* what of the round before still holds */
     mola_write_draft draft;
     mola_write *end; /* the first member that is not of this group */
 } round_of;
@@ -42,8 +43,19 @@ static void fail_until(mola_commit *commit, const mola_write *end, mola_err err,
     }
 }
 
+/* What the members were evaluated on last; NULL: what they came to there does not count any more.
+ */
+static void set_evaluated_on(mola_commit *commit, mola_view *view)
+{
+    if (view)
+        mola_view_ref(view);
+    if (commit->evaluated_on)
+        mola_view_unref(commit->evaluated_on);
+    commit->evaluated_on = view;
+}
+
 /* A member whose time is over is let go while it is certain that nothing of it was written: before
- * it is evaluated (section 6). */
+ * it is evaluated (section 6). Those behind it have seen its effects. */
 static void drop_late(mola_commit *commit)
 {
     uint64_t now = mola_boot_ns(commit->env);
@@ -54,6 +66,7 @@ static void drop_late(mola_commit *commit)
             continue;
         }
         MOLA_SOMETIMES(member_too_late);
+        set_evaluated_on(commit, NULL);
         *at = write->next;
         mola_write_fail(write, MOLA_UNAVAILABLE,
                         MOLA_STR("not written: the time for the request was over before its turn "
@@ -83,7 +96,8 @@ static mola_err foresee(round_of *r)
         return MOLA_NO_MEMORY;
     for (const mola_write *w = r->commit->first; w && count < MEMBERS_MAX; w = w->next) {
         const mola_write_plan *plan = w->plan;
-        if (!plan || !plan->decoded || plan->err || !looks_at_documents(plan))
+        if (!plan || !plan->decoded || plan->err || !looks_at_documents(plan) ||
+            mola_write_again_ids_hold(&r->again, plan))
             continue;
         rows_ahead[count].rows = &plan->rows;
         for (uint32_t i = 0; i < MOLA_CONDITIONS; i++)
@@ -99,11 +113,22 @@ static void evaluate(round_of *r)
     while (r->end && mola_write_draft_take(&r->draft, r->end) == MOLA_TAKEN)
         r->end = r->end->next;
     MOLA_ASSERT(r->end != r->commit->first);
+    for (mola_write *w = r->end; w; w = w->next) { /* they were not seen by this round */
+        if (w->plan)
+            w->plan->effect.is_evaluated = false;
+    }
+    set_evaluated_on(r->commit, r->draft.is_outrun ? NULL : r->on);
 }
 
 /* A store takes at least so much a second: a bulk load of half a gigabyte needs longer than the
  * commit of a small entry may. */
 enum { STORE_BYTES_A_SECOND = 16 << 20 };
+
+/* The last part of the time is for finding out what became of a slot: none is tried then. */
+static uint64_t settling_ns(const mola_commit *commit)
+{
+    return commit->commit_ns_max * 2 / 5;
+}
 
 /* Offers the entry; I1 and I5 are the log's business, what it reports is final. */
 static mola_err offer(round_of *r)
@@ -111,8 +136,13 @@ static mola_err offer(round_of *r)
     mola_change change;
     if (mola_write_draft_change(&r->draft, &change))
         return mola_fail(&r->why, MOLA_NO_MEMORY, "not enough memory to build the log entry");
+    uint64_t now = mola_boot_ns(r->commit->env);
+    if (now + settling_ns(r->commit) > r->ctx.deadline_ns) {
+        MOLA_SOMETIMES(too_late_to_offer);
+        return mola_fail(&r->why, MOLA_UNAVAILABLE, "the object store did not answer in time");
+    }
     r->ctx.deadline_ns += r->draft.bytes * MOLA_SECOND / STORE_BYTES_A_SECOND;
-    r->commit->put_ns = mola_boot_ns(r->commit->env);
+    r->commit->put_ns = now;
     if (!r->on)
         return mola_log_create(&r->ctx, r->commit->name, &change, &r->after);
     return mola_log_append(&r->ctx, r->commit->name, r->on, &change, &r->after);
@@ -202,6 +232,8 @@ static mola_err run_round(round_of *r)
     mola_why_clear(&r->why);
     mola_write_draft_open(&r->draft, &r->ctx, commit->env->heap, commit->group_bytes_max,
                           commit->limits, r->on);
+    mola_write_again_open(&r->again, commit->env->heap, commit->evaluated_on, r->on);
+    r->draft.again = &r->again;
     uint64_t began_ns = mola_boot_ns(commit->env);
     err = r->on ? foresee(r) : MOLA_OK;
     if (err && err != MOLA_CONFLICT) {
@@ -236,6 +268,7 @@ static mola_err run_round(round_of *r)
 static void close_round(round_of *r)
 {
     mola_write_draft_close(&r->draft);
+    mola_write_again_close(&r->again);
     if (r->on)
         mola_view_unref(r->on);
     if (r->after)
@@ -252,9 +285,7 @@ static uint64_t deadline_of(const mola_commit *commit)
     return now + time - (waited < time / 2 ? waited : time / 2);
 }
 
-/* The store does not answer: those who have waited long already are told, while it is certain that
- * nothing of theirs was written. */
-static void drop_patient(mola_commit *commit)
+void mola_commit_drop_patient(mola_commit *commit)
 {
     uint64_t now = mola_boot_ns(commit->env);
     for (mola_write **at = &commit->first; *at;) {
@@ -269,16 +300,29 @@ static void drop_patient(mola_commit *commit)
     }
 }
 
-void mola_commit_step(mola_commit *commit)
+/* Who has just written while others try to, lets them go first: they have yet to read our entry
+ * before they can offer theirs, so without a rest we would win again and again. About the time of a
+ * GET and a PUT, told by how long our own took, and not the same on all nodes. */
+static uint64_t rest_until(const mola_commit *commit)
+{
+    static const uint64_t most_ns = MOLA_SECOND / 2;
+    uint64_t now = mola_boot_ns(commit->env), took_ns = now - commit->put_ns;
+    if (took_ns > most_ns)
+        took_ns = most_ns;
+    return now + took_ns + took_ns / 2 + mola_chance_below(commit->env, took_ns + 1);
+}
+
+static void run_rounds(mola_commit *commit)
 {
     uint64_t deadline_ns = deadline_of(commit);
-    commit->put_ns = 0;
+    commit->rest_ns = 0;
+    commit->late = false;
     for (;;) {
         drop_late(commit);
         if (!commit->first)
             return;
         round_of r = {.commit = commit};
-        r.draft.heap = commit->env->heap;
+        r.draft.heap = r.again.heap = commit->env->heap;
         mola_arena_init(&r.arena, commit->env->heap, SIZE_MAX);
         r.ctx = (mola_ctx){.env = commit->env,
                            .arena = &r.arena,
@@ -289,18 +333,32 @@ void mola_commit_step(mola_commit *commit)
         mola_write *end = r.end;
         deadline_ns = r.ctx.deadline_ns;
         close_round(&r);
-        if (mola_boot_ns(commit->env) >= deadline_ns &&
-            (err == MOLA_UNKNOWN || err == MOLA_UNAVAILABLE))
-            drop_patient(commit);
+        uint64_t now = mola_boot_ns(commit->env);
+        commit->late = now + settling_ns(commit) >= deadline_ns &&
+                       (err == MOLA_UNKNOWN || err == MOLA_UNAVAILABLE);
+        if (commit->late)
+            mola_commit_drop_patient(commit);
+        if (err == MOLA_OK && commit->put_ns && mola_log_is_contested(commit->name))
+            commit->rest_ns = rest_until(commit);
         if (err != MOLA_CONFLICT)
             return;
-        /* Lost the slot: the WHOLE group is evaluated again, on the winner's state. */
+        /* Lost the slot: what the winner has touched is evaluated again, on its state. */
         MOLA_SOMETIMES(group_evaluated_again);
-        if (mola_boot_ns(commit->env) < deadline_ns)
+        if (now + settling_ns(commit) < deadline_ns)
             continue;
         MOLA_SOMETIMES(every_slot_lost);
         fail_until(commit, end, MOLA_UNAVAILABLE,
                    MOLA_STR("not written: other writers won every log slot that was tried"));
+        commit->late = true;
+        mola_commit_drop_patient(commit);
         return;
     }
+}
+
+void mola_commit_step(mola_commit *commit)
+{
+    commit->put_ns = 0;
+    commit->evaluated_on = NULL;
+    run_rounds(commit);
+    set_evaluated_on(commit, NULL);
 }

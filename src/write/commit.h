@@ -12,11 +12,18 @@ typedef struct {
     uint64_t group_bytes_max, commit_ns_max;
     const mola_write_limits *limits;
     mola_write *first; /* members in arrival order; what the step leaves over is for the next one */
-    uint64_t put_ns;   /* boot clock, when the last PUT was sent; 0: none was */
+    mola_view *evaluated_on; /* the step's own: one reference */
+    uint64_t put_ns;         /* boot clock, when the last PUT was sent; 0: none was */
+    uint64_t rest_ns;        /* boot clock: let others go first until then; 0: there are none */
+    bool late;               /* its time ended before everything was answered */
 } mola_commit;
 
 /* Evaluates members from `first` on, appends at most one entry, and answers the members it took. */
 void mola_commit_step(mola_commit *commit);
+
+/* The store does not answer: members of the list that have waited long already are told, while it
+ * is certain that nothing of theirs was written. */
+void mola_commit_drop_patient(mola_commit *commit);
 
 /* Answers a member: frees what the writer holds for it and calls done(). */
 void mola_write_finish(mola_write *write);

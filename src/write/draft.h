@@ -6,11 +6,13 @@
  * on the store. Threads: one. */
 #pragma once
 #include "mola/namespace/log.h"
+#include "write/again.h"
 #include "write/ids.h"
 #include "write/plan.h"
 
 typedef struct {
     const mola_rows *rows;
+    const struct mola_write_found *found; /* the first ones were found by filter; NULL: none */
 } mola_write_draft_batch;
 
 typedef struct {
@@ -18,16 +20,18 @@ typedef struct {
     mola_heap *heap;    /* the environment's: of states, and of what the group needs */
     uint64_t bytes_max; /* of rows in one entry */
     const mola_write_limits *limits;
-    const mola_view *view; /* borrowed; NULL: the namespace is absent */
-    mola_state *state;     /* after the members taken so far; NULL: still absent. One reference */
-    bool has_effect;       /* there is something to append */
-    bool is_closed;        /* nothing may follow in this entry */
-    uint32_t flags;        /* MOLA_ENTRY_... */
+    mola_write_again *again; /* what of earlier evaluations holds; NULL: nothing. Borrowed */
+    mola_view *view;         /* borrowed; NULL: the namespace is absent */
+    mola_state *state;       /* after the members taken so far; NULL: still absent. One reference */
+    bool has_effect;         /* there is something to append */
+    bool is_closed;          /* nothing may follow in this entry */
+    uint32_t flags;          /* MOLA_ENTRY_... */
     bool state_changed, data_written;
     uint64_t bytes;                  /* of rows, about */
     mola_write_draft_batch *batches; /* rows of the members that have some; theirs */
     uint32_t batch_count, batch_room;
     uint64_t rows;             /* in all batches */
+    mola_known_rows *known;    /* of the change, once it is asked for; 2 a batch */
     mola_rows_builder *joined; /* the batches as one, when there are several */
     mola_id_map ids;           /* last operation by id, of the first `mapped` batches */
     uint32_t mapped;
@@ -37,8 +41,7 @@ typedef struct {
 } mola_write_draft;
 
 void mola_write_draft_open(mola_write_draft *draft, mola_ctx *ctx, mola_heap *heap,
-                           uint64_t bytes_max, const mola_write_limits *limits,
-                           const mola_view *view);
+                           uint64_t bytes_max, const mola_write_limits *limits, mola_view *view);
 void mola_write_draft_close(mola_write_draft *draft);
 
 typedef enum {

@@ -8,11 +8,11 @@ typedef struct {
     mola_write *write;
     mola_write_plan *plan;
     const mola_write_request *request;
-    mola_ctx ctx; /* with an arena of its own, on the memory of the request */
-    bool counts;  /* the namespace may get full: which upserts are of new documents? */
-    bool looks;   /* there are filters: the draft's view says what is stored, not its map */
-    const mola_view *view;   /* for filters; NULL: no documents. The draft's, or ... */
-    mola_view *own;          /* ... made for this member: its state, its operations by filter */
+    mola_ctx ctx;    /* with an arena of its own, on the memory of the request */
+    bool counts;     /* the namespace may get full: which upserts are of new documents? */
+    bool looks;      /* there are filters: the draft's view says what is stored, not its map */
+    mola_view *view; /* for filters; NULL: no documents. The draft's, or ... */
+    mola_view *own;  /* ... made for this member: its state, its operations by filter */
     const mola_rowset *gone; /* of the view: deleted by filter; NULL: the view knows, or nothing */
     mola_row_at *at;         /* by row, where the view holds the document; NULL: no documents */
     uint64_t *keep;          /* rows that take effect */
@@ -115,7 +115,11 @@ static mola_err find(evaluation *e)
     if (found->patches == 0 || !conditions) /* what is deleted is known without a view: locate() */
         return MOLA_OK;
     e->gone = NULL;
-    return change_view(e, &(mola_change){.state = e->view->state, .rows = found->rows});
+    mola_known_rows known[2];
+    return change_view(e, &(mola_change){.state = e->view->state,
+                                         .rows = found->rows,
+                                         .known = known,
+                                         .known_count = mola_write_found_known(found, 0, known)});
 }
 
 /* -- by id ------------------------------------------------------------------------------------- */

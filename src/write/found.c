@@ -1,6 +1,6 @@
 #include "write/found.h"
-#include "mola/scan/order.h"
 #include "mola/scan/windows.h"
+#include "write/first.h"
 
 typedef struct {
     mola_ctx *ctx;
@@ -14,6 +14,21 @@ static mola_err no_memory(const finding *f)
                      "what the filter matches does not fit in the memory of a request");
 }
 
+static size_t words_of(const mola_write_found *found, uint32_t part)
+{
+    return mola_words(found->view->parts[part].rows);
+}
+
+static void free_bits(const mola_write_found *found, uint64_t **bits)
+{
+    uint32_t count = found->view ? found->view->segment_count : 0;
+    for (uint32_t p = 0; bits && p < count; p++) {
+        if (bits[p])
+            mola_free(found->heap, bits[p], words_of(found, p) * sizeof(uint64_t));
+    }
+    mola_free(found->heap, bits, count * sizeof *bits);
+}
+
 void mola_write_found_free(mola_write_found *found)
 {
     if (!found)
@@ -24,6 +39,10 @@ void mola_write_found_free(mola_write_found *found)
             mola_column_builder_free(&found->builders[i]);
     }
     mola_column_builder_free(&found->ids);
+    for (uint32_t kind = 0; kind < 2; kind++)
+        free_bits(found, found->bits[kind]);
+    if (found->view)
+        mola_view_unref(found->view);
     mola_free(heap, found->given, mola_words(found->rows.count) * sizeof *found->given);
     mola_free(heap, found->builders, found->column_count * sizeof *found->builders);
     mola_free(heap, found->columns, found->column_count * sizeof *found->columns);
@@ -42,24 +61,6 @@ static void leave_out(mola_rowset *rows, const mola_rowset *gone)
             rows->bits[p][w] &= ~gone->bits[p][w];
     }
     rows->count -= gone->count;
-}
-
-/* Leaves the first `most` rows in the order of ids: the same ones on every node. */
-static mola_err keep_first(const finding *f, mola_rowset *rows, uint64_t most)
-{
-    mola_hit *hits;
-    size_t count;
-    mola_err err = mola_order_run(f->ctx, rows, NULL, 0, (size_t)most, &hits, &count);
-    if (err)
-        return err;
-    for (uint32_t p = 0; p < rows->view->part_count; p++) {
-        if (rows->bits[p])
-            memset(rows->bits[p], 0, mola_words(rows->view->parts[p].rows) * sizeof(uint64_t));
-    }
-    for (size_t i = 0; i < count; i++)
-        rows->bits[hits[i].part][hits[i].row / 64] |= (uint64_t)1 << hits[i].row % 64;
-    rows->count = count;
-    return MOLA_OK;
 }
 
 static mola_err match(finding *f, const mola_filter *filter, uint64_t most, bool partial,
@@ -82,7 +83,8 @@ static mola_err match(finding *f, const mola_filter *filter, uint64_t most, bool
                          (unsigned long long)rows->count, (unsigned long long)most);
     }
     f->found->remaining = true;
-    return keep_first(f, rows, most);
+    err = mola_write_keep_first(f->ctx, rows, most);
+    return err == MOLA_NO_MEMORY ? no_memory(f) : err;
 }
 
 static mola_err add_ids(void *of, const mola_window *window)
@@ -102,8 +104,50 @@ static mola_err add_ids(void *of, const mola_window *window)
     return MOLA_OK;
 }
 
-static mola_err collect(finding *f, const mola_rowset *rows)
+/* Remembers where the rows of segments stand; those in memory are soon looked up. */
+static mola_err remember(mola_write_found *found, uint32_t kind, const mola_rowset *rows)
 {
+    uint32_t segments = found->view->segment_count;
+    found->bits[kind] = mola_alloc_array(found->heap, uint64_t *, segments);
+    if (segments && !found->bits[kind])
+        return MOLA_NO_MEMORY;
+    for (uint32_t p = 0; p < segments; p++) {
+        size_t words = words_of(found, p);
+        uint32_t count = 0;
+        for (size_t w = 0; rows->bits[p] && w < words; w++)
+            count += (uint32_t)__builtin_popcountll(rows->bits[p][w]);
+        if (count == 0)
+            continue;
+        uint64_t *bits = mola_alloc_array(found->heap, uint64_t, words);
+        if (!bits)
+            return MOLA_NO_MEMORY;
+        memcpy(bits, rows->bits[p], words * sizeof *bits);
+        found->bits[kind][p] = bits;
+        found->in_segments[kind] += count;
+    }
+    return MOLA_OK;
+}
+
+uint32_t mola_write_found_known(const mola_write_found *found, uint32_t first,
+                                mola_known_rows out[2])
+{
+    const uint32_t from[2] = {0, found->deletes};
+    uint32_t count = 0;
+    for (uint32_t kind = 0; kind < 2; kind++) {
+        if (found->in_segments[kind] == 0)
+            continue;
+        out[count++] = (mola_known_rows){.view = found->view,
+                                         .bits = found->bits[kind],
+                                         .first = first + from[kind],
+                                         .count = found->in_segments[kind]};
+    }
+    return count;
+}
+
+static mola_err collect(finding *f, uint32_t kind, const mola_rowset *rows)
+{
+    if (remember(f->found, kind, rows))
+        return no_memory(f);
     mola_attr_list ids = {.arena = f->ctx->arena};
     mola_attr_list_add(&ids, MOLA_ATTR_ID);
     if (ids.full)
@@ -190,7 +234,7 @@ static mola_err find(finding *f, const mola_write_plan *plan, const mola_write_r
         err = match(f, plan->delete_by_filter, limits->delete_by_filter_max,
                     request->delete_by_filter_partial, &rows);
         if (!err)
-            err = collect(f, &rows);
+            err = collect(f, 0, &rows);
         found->deletes = found->ids.rows;
         found->gone = rows;
     }
@@ -198,7 +242,7 @@ static mola_err find(finding *f, const mola_write_plan *plan, const mola_write_r
         err = match(f, plan->patch_by_filter, patches_max(limits, plan),
                     request->patch_by_filter_partial, &rows);
         if (!err)
-            err = collect(f, &rows);
+            err = collect(f, 1, &rows);
         found->patches = found->ids.rows - found->deletes;
     }
     if (!err && make_rows(found, plan))
@@ -206,7 +250,7 @@ static mola_err find(finding *f, const mola_write_plan *plan, const mola_write_r
     return err;
 }
 
-mola_err mola_write_find(mola_ctx *ctx, mola_heap *heap, const mola_view *view,
+mola_err mola_write_find(mola_ctx *ctx, mola_heap *heap, mola_view *view,
                          const mola_write_plan *plan, const mola_write_request *request,
                          const mola_write_limits *limits, mola_write_found **out)
 {
@@ -215,6 +259,8 @@ mola_err mola_write_find(mola_ctx *ctx, mola_heap *heap, const mola_view *view,
     if (!found)
         return no_memory(&f);
     found->heap = heap;
+    found->view = view;
+    mola_view_ref(view);
     mola_type id_type = {.form = MOLA_FORM_SCALAR, .elem = view->state->id_type};
     mola_column_builder_init(&found->ids, heap, id_type);
     mola_pin *mark = ctx->pins;

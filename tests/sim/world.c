@@ -413,6 +413,7 @@ static void apply(const request *q, response *r)
             r->err = MOLA_CONFLICT;
         } else {
             r->tag = apply_put(q->key, (mola_str){q->body, q->body_len});
+            world.judge->got(q->key, q->node, q->sent_at); /* what it wrote it has seen */
         }
         return;
     case MOLA_DELETE:

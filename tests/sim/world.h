@@ -45,8 +45,8 @@ mola_store *world_store(sim_node *node);
 size_t world_damage(char *bytes, size_t size);
 uint64_t world_latency(void); /* of a bad day */
 
-/* The judge is told of every effect before it happens, and of every GET when it is answered: the
- * object as it is now, or its absence; `node` sent it at `sent_at`. */
+/* The judge is told of every effect before it happens, and of every GET and PUT when it is answered
+ * what `node`, which sent it at `sent_at`, has seen: the object as it is now, or its absence. */
 typedef struct {
     void (*put)(const char *key, mola_str body, const world_object *old);
     void (*deleted)(const char *key, const world_object *old);

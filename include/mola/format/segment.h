@@ -134,6 +134,16 @@ mola_err mola_segment_index_check(const mola_segment_head *head, uint32_t page,
  * also when the ids of the segment are of another type. */
 mola_err mola_segment_index_find(const mola_segment_head *head, uint32_t page, mola_str bytes,
                                  const mola_value *id, bool *found, uint32_t *row) MOLA_NODISCARD;
+/* The same in two steps, where many ids are looked for on one page: its bytes are verified once.
+ * What is opened borrows from them. */
+typedef struct {
+    mola_str entries;
+    uint32_t count;
+} mola_index_page;
+mola_err mola_segment_index_open(const mola_segment_head *head, uint32_t page, mola_str bytes,
+                                 mola_index_page *out) MOLA_NODISCARD;
+mola_err mola_index_page_find(const mola_segment_head *head, const mola_index_page *page,
+                              const mola_value *id, bool *found, uint32_t *row) MOLA_NODISCARD;
 /* Block `block` of the Bloom filter, decoded to where its words belong in `words` (bloom_words). */
 mola_err mola_segment_bloom_decode(const mola_segment_head *head, uint32_t block, mola_str bytes,
                                    uint64_t *words) MOLA_NODISCARD;

@@ -9,11 +9,23 @@ typedef struct mola_name mola_name;                             /* one name on t
 mola_name *mola_name_open(mola_namespaces *all, mola_str text); /* NULL: no memory */
 void mola_name_close(mola_name *name);
 
+/* Rows [first, first + count) of a change are the documents that `view` holds in the rows of its
+ * segments whose bits are set, in their order: whoever has found them says so, and their ids need
+ * not be looked up once more. A hint: it counts as far as they still stand there, on whatever view
+ * the change is applied to. Borrowed. */
+typedef struct {
+    const mola_view *view;
+    uint64_t *const *bits; /* [view->segment_count], each mola_words(rows) words; NULL: none */
+    uint32_t first, count;
+} mola_known_rows;
+
 /* What one log entry does. Empty rows are allowed (a change of schema alone). */
 typedef struct {
-    uint32_t flags;    /* MOLA_ENTRY_CONFIG, SCHEMA, SEAL; the rest is set here */
-    mola_state *state; /* the state from here on; borrowed. NULL: unchanged */
-    mola_rows rows;    /* borrowed */
+    uint32_t flags;               /* MOLA_ENTRY_CONFIG, SCHEMA, SEAL; the rest is set here */
+    mola_state *state;            /* the state from here on; borrowed. NULL: unchanged */
+    mola_rows rows;               /* borrowed */
+    const mola_known_rows *known; /* by rising rows */
+    uint32_t known_count;
     bool data_written; /* moves written_us; a replay goes by the rows, so: there are some */
 } mola_change;
 
@@ -30,6 +42,8 @@ mola_err mola_log_open(mola_ctx *ctx, mola_name *name, mola_view **view) MOLA_NO
  * UNAVAILABLE: the namespace does not fit in memory */
 mola_err mola_log_append(mola_ctx *ctx, mola_name *name, const mola_view *on,
                          const mola_change *change, mola_view **after) MOLA_NODISCARD;
+/* Other nodes append to this log as well, and have been met lately. */
+bool mola_log_is_contested(const mola_name *name);
 /* Creates the namespace with `change` as its first entry (the state must have an id type). Outcomes
  * as above; MOLA_CONFLICT: somebody else created it meanwhile. */
 mola_err mola_log_create(mola_ctx *ctx, mola_name *name, const mola_change *change,
@@ -44,6 +58,11 @@ mola_err mola_log_prove(mola_ctx *ctx, mola_name *name, const mola_view *on) MOL
 /* After a SEAL of `sealed` was appended: turns ns/{name} into a tombstone. Failure is not an error
  * for the client. */
 void mola_log_finish_deletion(mola_ctx *ctx, mola_name *name, const mola_view *sealed);
+
+/* Adds the hashes (mola_value_hash) of the ids that the entries behind `seq` were about, up to
+ * where the view is, to `hashes`: uint64_t one behind the other. false: that is not known, there
+ * are too many of them, or they are too large. */
+bool mola_view_touched(const mola_view *view, uint64_t seq, mola_buf *hashes);
 
 /* The view that `on` (NULL: absence) would become with `change`, without touching the log: what
  * filters and conditions of later members of a group are evaluated on. Its own memory, and that of

@@ -39,6 +39,9 @@ typedef struct {
     bool immutable;     /* GET: the object never changes: a cache may answer (cache.h) */
     mola_str body;      /* PUT */
     mola_put_when when; /* PUT */
+    bool urgent; /* GET, PUT: others give way to it when the store is slow. A PUT may be sent again
+                    while no answer comes: whoever says so reads the key back when the answer is a
+                    conflict, which may be with the first sending */
     mola_str source; /* COPY: the key whose object, of 5 GB at most, `key` is to hold from now on;
                         its bytes do not pass through here */
     mola_etag etag;  /* PUT IF_MATCH: the expected one. GET: len > 0 = If-None-Match */

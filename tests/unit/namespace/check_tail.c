@@ -55,7 +55,7 @@ static mola_err append(mola_view **view, const row *rows, uint32_t count)
         err = mola_entry_decode(&views, image.bytes, entry.nsid, entry.seq, &decoded, &image.memory,
                                 NULL);
     if (!err)
-        err = mola_view_apply(&(mola_ctx){0}, *view, &decoded, &image, bytes.len, &next);
+        err = mola_view_apply(&(mola_ctx){0}, *view, &decoded, &image, bytes.len, NULL, &next);
     mola_state_unref(decoded.state);
     mola_image_free(&image);
     mola_buf_free(&bytes);
@@ -102,7 +102,8 @@ START_TEST(an_overlay_shows_rows_without_an_entry)
     batch b;
     batch_make(&b, &heap, rows, 40);
     mola_view *over;
-    ck_assert_int_eq(mola_view_overlay(&(mola_ctx){0}, &heap, view, &b.rows, NULL, &over), MOLA_OK);
+    ck_assert_int_eq(mola_view_overlay(&(mola_ctx){0}, &heap, view, &b.rows, NULL, NULL, &over),
+                     MOLA_OK);
     batch_free(&b); /* the rows were copied */
     oracle_apply(docs, rows, 40);
     check_view(over, docs);
@@ -206,7 +207,7 @@ START_TEST(an_unknown_list_becomes_concrete)
             .column_count = 1,
             .columns = &column};
         mola_view *next;
-        ck_assert_int_eq(mola_view_overlay(&(mola_ctx){0}, &views, view, &rows, first, &next),
+        ck_assert_int_eq(mola_view_overlay(&(mola_ctx){0}, &views, view, &rows, NULL, first, &next),
                          MOLA_OK);
         mola_view_unref(view);
         view = next;

@@ -1,5 +1,5 @@
 #include "../index/place.h"
-#include "mola/format/postings.h"
+#include "mola/format/dictionary.h"
 #include "mola/query/query.h"
 #include "mola/scan/text.h"
 
@@ -68,6 +68,12 @@ static const char *const bodies[] = {
     "\"tag\",\"ContainsAnyToken\",\"nothing 9\",{\"last_as_prefix\":true}]],[\"tag\",\"BM25\","
     "\"tag\"]]],\"filters\":[\"n\",\"Gt\",100],\"compute_attributes\":{\"c\":[\"list\",\"BM25\","
     "\"c\"]}}",
+    /* few of many: windows that cannot hold one of them are passed over */
+    "{\"limit\":5,\"rank_by\":[\"list\",\"BM25\",\"a b\"]}",
+    "{\"limit\":3,\"rank_by\":[\"tag\",\"BM25\",\"tag 7 nowhere\"],\"filters\":[\"n\",\"Gt\",2]}",
+    "{\"limit\":4,\"rank_by\":[\"Sum\",[[\"Product\",0.3,[\"tag\",\"BM25\",\"9\"]],[\"Max\",[["
+    "\"list\","
+    "\"BM25\",\"c c\"],[\"n\",\"Gt\",500]]]]]}",
     "{\"limit\":9000,\"filters\":[\"list\",\"ContainsAllTokens\",\"a c\"]}",
     "{\"limit\":9000,\"filters\":[\"Or\",[[\"list\",\"ContainsTokenSequence\",\"a b\"],[\"Not\",["
     "\"tag\",\"ContainsAllTokens\",\"tag 3\",{\"last_as_prefix\":true}]]]]}",
@@ -146,7 +152,10 @@ static void expect_postings(void)
     ck_assert_uint_gt(view->segment_count, 0);
     for (uint32_t i = 0; i < view->segment_count; i++) {
         const mola_segment_head *head = mola_part_segment(view->parts[i].part);
-        ck_assert(mola_segment_find(head, mola_postings_attr(tag->id, &analysis)));
+        uint32_t column = mola_postings_attr(tag->id, &analysis);
+        ck_assert(mola_segment_find(head, column));
+        ck_assert(!mola_segment_find(head, mola_dictionary_attr(column)) ==
+                  (head->rows <= MOLA_SEGMENT_WINDOW));
     }
     mola_view_unref(view);
     request_end(&r);

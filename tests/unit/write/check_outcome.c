@@ -64,7 +64,7 @@ END_TEST
 
 START_TEST(a_store_that_refuses_every_write_is_not_written)
 {
-    reopen(0, 16 << 20, 100 * MOLA_MILLISECOND, 100);
+    reopen(0, 16 << 20, 250 * MOLA_MILLISECOND, 100);
     must(0, "{\"upsert_rows\":[{\"id\":1,\"n\":1}]}");
     omen refused = {REFUSE, UINT32_MAX};
     judge_argument = &refused;
@@ -221,7 +221,7 @@ END_TEST
 
 START_TEST(a_writer_that_loses_every_slot_says_that_nothing_was_written)
 {
-    reopen(0, 16 << 20, 60 * MOLA_MILLISECOND, 100);
+    reopen(0, 16 << 20, 250 * MOLA_MILLISECOND, 100);
     must(0, "{\"upsert_rows\":[{\"id\":1,\"n\":1}]}");
     intruder i = {
         .verb = MOLA_PUT, .body = "{\"upsert_rows\":[{\"id\":2,\"n\":1}]}", .times = 100000};
