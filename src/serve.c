@@ -86,7 +86,8 @@ static mola_err start_engine(server *s)
                                     .fence_ns = c->fence_seconds * MOLA_SECOND,
                                     .unindexed = inlined ? unindexed : NULL,
                                     .unindexed_of = s,
-                                    .hints = !inlined};
+                                    .hints = !inlined,
+                                    .pins = true};
     err = mola_namespaces_open(&names, &s->namespaces);
     if (err)
         return mola_fail(&s->process.why, err, "cannot open the namespaces");

@@ -7,6 +7,13 @@
 
 enum { EXPORT_ROWS = 1000, TOP_K_DEFAULT = 10 };
 
+/* Rows of one answer, at the most. */
+static uint32_t rows_max(const request *r)
+{
+    uint64_t most = mola_limits_of(r->api->env)->result_rows;
+    return most < EXPORT_ROWS ? (uint32_t)most : EXPORT_ROWS;
+}
+
 static mola_json member(mola_json object, const char *name)
 {
     mola_json value = mola_json_get(object, mola_str_of(name));
@@ -308,7 +315,8 @@ mola_err mola_legacy_query(request *r)
     if (member(r->body, "top_k").doc) {
         carry(&text, r->body, "top_k");
     } else {
-        mola_buf_print(&text, "\"top_k\":%d,", TOP_K_DEFAULT);
+        uint32_t most = rows_max(r);
+        mola_buf_print(&text, "\"top_k\":%u,", most < TOP_K_DEFAULT ? most : TOP_K_DEFAULT);
     }
     mola_json rank_by = member(r->body, "rank_by");
     mola_buf_add_str(&text, MOLA_STR("\"rank_by\":"));
@@ -357,14 +365,16 @@ static mola_err read_cursor(request *r, mola_str *last)
 
 handled mola_handle_export(request *r)
 {
+    if (mola_str_eq(r->call->head->method, MOLA_STR("HEAD")))
+        return mola_handle_counts(r);
     mola_str last;
     mola_buf text;
     mola_buf_init(&text, &r->memory.heap);
     mola_err err = read_cursor(r, &last);
     if (!err) {
         mola_buf_print(&text,
-                       "{\"rank_by\":[\"id\",\"asc\"],\"limit\":%d,\"include_attributes\":true",
-                       EXPORT_ROWS);
+                       "{\"rank_by\":[\"id\",\"asc\"],\"limit\":%u,\"include_attributes\":true",
+                       rows_max(r));
         if (last.len)
             mola_buf_print(&text, ",\"filters\":[\"id\",\"Gt\",%.*s]", MOLA_ARG(last));
         mola_buf_add_char(&text, '}');
@@ -444,7 +454,7 @@ static void print_column(mola_buf *out, mola_json rows, mola_str key)
     mola_buf_add_char(out, ']');
 }
 
-static void print_export(mola_buf *out, mola_json rows, const mola_state *state)
+static void print_export(const request *r, mola_buf *out, mola_json rows, const mola_state *state)
 {
     mola_buf_add_str(out, MOLA_STR("{\"ids\":"));
     print_column(out, rows, MOLA_STR("id"));
@@ -466,7 +476,7 @@ static void print_export(mola_buf *out, mola_json rows, const mola_state *state)
     for (mola_json row = mola_json_first(rows); row.doc; row = mola_json_next(rows, row), count++)
         last = row;
     mola_buf_add_str(out, MOLA_STR("},\"next_cursor\":"));
-    if (count == EXPORT_ROWS) {
+    if (count == rows_max(r)) {
         mola_str id = mola_json_raw(mola_json_get(last, MOLA_STR("id")));
         mola_buf_add_char(out, '"');
         mola_base64_print(out, id.data, id.len);
@@ -492,7 +502,7 @@ mola_err mola_legacy_print(request *r, const mola_view *view, mola_buf *members,
     if (!err) {
         mola_json rows = mola_json_get(mola_json_root(&doc), MOLA_STR("rows"));
         if (r->legacy == LEGACY_EXPORT) {
-            print_export(out, rows, view->state);
+            print_export(r, out, rows, view->state);
         } else if (!print_rows(r, out, rows)) {
             err = no_memory(r);
         }

@@ -40,7 +40,27 @@ static void print_index(mola_buf *out, const mola_view *view)
                    (unsigned long long)view->log_bytes, (unsigned long long)view->log_rows);
 }
 
-void mola_print_metadata(mola_buf *out, const mola_view *view, uint8_t version)
+/* The replica is this node: it holds what is in its memory for all that are configured. How much of
+ * the slots that other namespaces have its queries take says how busy it is. */
+static void print_pinning(mola_buf *out, const request *r, const mola_view *view)
+{
+    const mola_api_config *config = &r->api->config;
+    uint32_t replicas = view->state->pinned_replicas;
+    mola_pin_status status = mola_pin_look(config->namespaces, request_name(r), view);
+    uint32_t slots = config->queries_per_namespace ? config->queries_per_namespace : 1;
+    double used = (double)status.slot_ns / ((double)status.within_ns * slots);
+    mola_buf_print(
+        out,
+        ",\"pinning\":{\"replicas\":%u,\"status\":{\"replicas\":%u,\"ready_replicas\":%u,"
+        "\"utilization\":",
+        replicas, replicas, status.warm ? replicas : 0);
+    mola_print_f64(out, used < 1 ? used : 1);
+    mola_buf_add_str(out, MOLA_STR(",\"updated_at\":\""));
+    mola_timestamp_print(out, mola_wall_us(r->api->env));
+    mola_buf_add_str(out, MOLA_STR("\"}}"));
+}
+
+void mola_print_metadata(mola_buf *out, const request *r, const mola_view *view)
 {
     const mola_state *state = view->state;
     mola_buf_add_str(out, MOLA_STR("{\"schema\":"));
@@ -51,19 +71,12 @@ void mola_print_metadata(mola_buf *out, const mola_view *view, uint8_t version)
     print_time(out, "last_write_at", view->written_us);
     /* Clients of the 1.x SDKs read the old form, which /v1 carries beside the new one
      * (reference 9.5). */
-    mola_buf_add_str(out, version == 1
+    mola_buf_add_str(out, r->match.version == 1
                               ? MOLA_STR(",\"encryption\":{\"mode\":\"default\",\"sse\":true}")
                               : MOLA_STR(",\"encryption\":{\"mode\":\"default\"}"));
     print_index(out, view);
-    if (state->pinned_replicas) {
-        mola_buf_print(
-            out,
-            ",\"pinning\":{\"replicas\":%u,\"status\":{\"replicas\":%u,\"ready_replicas\":%u,"
-            "\"utilization\":0.0,\"updated_at\":\"",
-            state->pinned_replicas, state->pinned_replicas, state->pinned_replicas);
-        mola_timestamp_print(out, view->updated_us);
-        mola_buf_add_str(out, MOLA_STR("\"}}"));
-    }
+    if (state->pinned_replicas)
+        print_pinning(out, r, view);
     if (state->parent_bytes) {
         mola_buf_print(out, ",\"branching\":{\"parent\":\"%.*s\"}",
                        MOLA_ARG(mola_state_parent(state)));
@@ -73,6 +86,28 @@ void mola_print_metadata(mola_buf *out, const mola_view *view, uint8_t version)
     if (state->read_only)
         mola_buf_add_str(out, MOLA_STR(",\"read_only\":true"));
     mola_buf_add_char(out, '}');
+}
+
+/* HEAD /v1/namespaces/{ns} (reference 2.3), as the SDKs of 2024 read it: how many documents, and
+ * how long their vectors are. */
+handled mola_handle_counts(request *r)
+{
+    mola_view *view = NULL;
+    mola_err err = newest_view(r, &view);
+    if (!err) {
+        const mola_attr *vector = mola_state_find(view->state, MOLA_STR("vector"));
+        mola_reply_field(&r->call->reply,
+                         "x-turbopuffer-approx-num-vectors: %llu\r\n"
+                         "x-turbopuffer-dimensions: %u\r\n",
+                         (unsigned long long)view->live_rows, vector ? vector->type.dims : 0);
+    }
+    mola_buf out;
+    mola_buf_init(&out, r->api->env->heap);
+    mola_buf_add_str(&out, MOLA_STR("{}"));
+    handled done = finish(r, err, 200, &out, view);
+    if (view)
+        mola_view_unref(view);
+    return done;
 }
 
 /* ---- warming: after the answer, on a job of its own */
@@ -99,7 +134,7 @@ static void run_warm(mola_job *job)
                     .why = &why,
                     .job = job,
                     .deadline_ns = mola_boot_ns(env) + WARM_SECONDS * MOLA_SECOND};
-    mola_err err = mola_view_warm(&ctx, w->view, w->bytes_max);
+    mola_err err = mola_view_warm(&ctx, w->view, w->bytes_max, NULL);
     if (err) {
         mola_log(env, MOLA_LOG_INFO, "warming_ended_early", "reason=%.*s",
                  MOLA_ARG(mola_why_text(&why)));
@@ -135,7 +170,7 @@ static handled answer_about(request *r, answer_kind kind)
     mola_view *view = NULL;
     mola_err err = newest_view(r, &view);
     if (!err && kind == METADATA) {
-        mola_print_metadata(&out, view, r->match.version);
+        mola_print_metadata(&out, r, view);
     } else if (!err && kind == SCHEMA) {
         mola_schema_print(&out, view->state);
     } else if (!err) {
@@ -179,7 +214,7 @@ handled mola_handle_warm_now(request *r)
     mola_view *view;
     mola_err err = newest_view(r, &view);
     if (!err) {
-        err = mola_view_warm(&r->ctx, view, view->heap->limit / 2);
+        err = mola_view_warm(&r->ctx, view, view->heap->limit / 2, NULL);
         if (err == MOLA_CONFLICT) { /* the collector was faster: there is another one to warm */
             err =
                 mola_fail(&r->why, MOLA_UNAVAILABLE, "the namespace changes faster than it warms");

@@ -170,6 +170,7 @@ handled mola_handle_delete(request *r);
 handled mola_handle_query(request *r);
 handled mola_handle_explain(request *r);
 handled mola_handle_export(request *r);
+handled mola_handle_counts(request *r); /* HEAD of a namespace */
 handled mola_handle_metadata(request *r);
 handled mola_handle_schema(request *r);
 handled mola_handle_warm(request *r);
@@ -177,9 +178,16 @@ handled mola_handle_warm_now(request *r);
 handled mola_handle_purge(request *r);
 /* A turn among the queries of a namespace, for one that has read `view` of it; those that are
  * pinned have no limit (reference 1.11). After MOLA_OK it ends with mola_turn_end. */
+typedef struct {
+    mola_api *api;
+    mola_str name;
+    uint32_t weight;
+    bool counted; /* it holds slots of the gate */
+    uint64_t began_ns;
+} mola_turn;
 mola_err mola_turn_begin(mola_ctx *ctx, mola_api *api, mola_str name, const mola_view *view,
-                         uint32_t weight, bool *counted) MOLA_NODISCARD;
-void mola_turn_end(mola_api *api, mola_str name, uint32_t weight, bool counted);
+                         uint32_t weight, mola_turn *out) MOLA_NODISCARD;
+void mola_turn_end(const mola_turn *turn);
 /* Appends the answer to a recall; *seen: the view it is about, one reference, or NULL. */
 mola_err mola_recall_answer(mola_ctx *ctx, mola_api *api, mola_str name, mola_json body,
                             mola_buf *out, mola_view **seen) MOLA_NODISCARD;
@@ -187,7 +195,7 @@ mola_err mola_recall_answer(mola_ctx *ctx, mola_api *api, mola_str name, mola_js
 bool mola_prefers_async(const request *r);
 /* The answer to a copy or a branch of so many rows. */
 void mola_print_cloned(mola_buf *out, uint64_t rows, uint64_t elapsed_ms);
-void mola_print_metadata(mola_buf *out, const mola_view *view, uint8_t version);
+void mola_print_metadata(mola_buf *out, const request *r, const mola_view *view);
 void mola_answer_probe(mola_api *api, const mola_api_route *route, mola_api_reply *reply);
 bool mola_route_is_ready(const mola_api_route *route);
 /* openapi/openapi.yaml, put into the binary by embed.py, and a tag that changes with it. */

@@ -71,16 +71,25 @@ static void print_trailer(request *r, mola_buf *out, const answer *a)
 }
 
 mola_err mola_turn_begin(mola_ctx *ctx, mola_api *api, mola_str name, const mola_view *view,
-                         uint32_t weight, bool *counted)
+                         uint32_t weight, mola_turn *out)
 {
-    *counted = view->state->pinned_replicas == 0;
-    return *counted ? mola_gate_enter(api->gate, ctx->job, name, weight, ctx->why) : MOLA_OK;
+    *out = (mola_turn){.api = api,
+                       .name = name,
+                       .weight = weight,
+                       .counted = view->state->pinned_replicas == 0,
+                       .began_ns = mola_boot_ns(api->env)};
+    return out->counted ? mola_gate_enter(api->gate, ctx->job, name, weight, ctx->why) : MOLA_OK;
 }
 
-void mola_turn_end(mola_api *api, mola_str name, uint32_t weight, bool counted)
+void mola_turn_end(const mola_turn *turn)
 {
-    if (counted)
-        mola_gate_leave(api->gate, name, weight);
+    mola_api *api = turn->api;
+    if (turn->counted) {
+        mola_gate_leave(api->gate, turn->name, turn->weight);
+    } else {
+        uint64_t took_ns = mola_boot_ns(api->env) - turn->began_ns;
+        mola_pin_used(api->config.namespaces, turn->name, took_ns * turn->weight);
+    }
 }
 
 /* On the view that was read: who waits for the log of a namespace, or for a model, holds no slot of
@@ -89,11 +98,11 @@ static mola_err run_in_turn(request *r, mola_query *query, answer *out)
 {
     uint32_t weight = mola_query_weight(query);
     const mola_kernel *kernel = r->api->config.kernel;
-    bool counted;
+    mola_turn turn;
     mola_err err = mola_query_prepare(&r->ctx, out->view->state, r->api->config.provider, query,
                                       &out->embedding);
     if (!err)
-        err = mola_turn_begin(&r->ctx, r->api, request_name(r), out->view, weight, &counted);
+        err = mola_turn_begin(&r->ctx, r->api, request_name(r), out->view, weight, &turn);
     if (err)
         return err;
     uint64_t began_ns = mola_boot_ns(r->api->env);
@@ -104,7 +113,7 @@ static mola_err run_in_turn(request *r, mola_query *query, answer *out)
         err = mola_query_run(&r->ctx, out->view, kernel, query, &out->result);
     }
     out->run_ns = mola_boot_ns(r->api->env) - began_ns;
-    mola_turn_end(r->api, request_name(r), weight, counted);
+    mola_turn_end(&turn);
     return err;
 }
 

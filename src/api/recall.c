@@ -22,12 +22,12 @@ mola_err mola_recall_answer(mola_ctx *ctx, mola_api *api, mola_str name, mola_js
         if (err)
             break;
         out->len = 0;
-        bool counted;
-        err = mola_turn_begin(ctx, api, name, *seen, WEIGHT, &counted);
+        mola_turn turn;
+        err = mola_turn_begin(ctx, api, name, *seen, WEIGHT, &turn);
         if (err)
             break;
         err = mola_recall_run(ctx, *seen, api->config.kernel, recall, out);
-        mola_turn_end(api, name, WEIGHT, counted);
+        mola_turn_end(&turn);
         mola_view_release(ctx, NULL);
     }
     if (err != MOLA_CONFLICT)

@@ -58,6 +58,8 @@ static void on_done(mola_write *write)
     mola_buf_init(&out, r->api->env->heap);
     if (err) {
         r->why = answer->why;
+        if (write->kind == MOLA_WRITE_SETTINGS && mola_write_pins(r->body))
+            mola_pin_reconsider(r->api->config.namespaces, request_name(r));
     } else {
         switch (write->kind) {
         case MOLA_WRITE_ROWS:
@@ -67,7 +69,7 @@ static void on_done(mola_write *write)
             mola_schema_print(&out, answer->view->state);
             break;
         case MOLA_WRITE_SETTINGS:
-            mola_print_metadata(&out, answer->view, r->match.version);
+            mola_print_metadata(&out, r, answer->view);
             break;
         case MOLA_WRITE_DELETE:
         case MOLA_WRITE_DELETE_EMPTY:
@@ -113,6 +115,13 @@ handled mola_handle_update_schema(request *r)
 
 handled mola_handle_update_metadata(request *r)
 {
+    if (mola_write_pins(r->body)) {
+        mola_err err = mola_pin_reserve(&r->ctx, r->api->config.namespaces, request_name(r),
+                                        mola_limits_of(r->api->env)->pinned_namespaces);
+        mola_view_release(&r->ctx, NULL);
+        if (err)
+            return finish(r, err, 0, NULL, NULL);
+    }
     return submit(r, MOLA_WRITE_SETTINGS);
 }
 

@@ -168,6 +168,15 @@ mola_key mola_key_hints(mola_str org)
     return key;
 }
 
+mola_key mola_key_pin(mola_str org, mola_str name)
+{
+    MOLA_ASSERT(name.len == 0 || mola_name_ok(name));
+    mola_key key = root(org);
+    add_text(&key, "pin/");
+    add(&key, name.data, name.len);
+    return key;
+}
+
 /* Takes `prefix` off the front of `key`. */
 static bool cut_prefix(mola_str *key, mola_str prefix)
 {
@@ -256,6 +265,15 @@ bool mola_key_parse_number(mola_str tail, char *kind, uint32_t *number)
     *kind = head ? 'h' : 'o';
     memcpy(number, bytes, sizeof bytes);
     *number = __builtin_bswap32(*number);
+    return true;
+}
+
+bool mola_key_parse_pin(mola_str org, mola_str key, mola_str *name)
+{
+    mola_key prefix = mola_key_pin(org, (mola_str){0});
+    if (!cut_prefix(&key, mola_key_str(&prefix)) || !mola_name_ok(key))
+        return false;
+    *name = key;
     return true;
 }
 

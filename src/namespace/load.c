@@ -222,7 +222,7 @@ mola_err mola_load_run(mola_loading *l)
         err = make_page(l, w, &page);
         if (err)
             break;
-        page = mola_pages_add(&all->pages, mola_want_slot(w), page);
+        page = mola_pages_add(&all->pages, mola_want_slot(w), page, &w->segment->kept);
         if (!mola_pin_page(l->ctx, &all->pages, page))
             err = MOLA_NO_MEMORY;
     }

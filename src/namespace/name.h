@@ -39,6 +39,10 @@ typedef struct { /* the last payload that was uploaded for a large change */
     mola_payload_ref ref;
 } mola_upload;
 
+typedef struct { /* time that queries took, by minutes */
+    uint64_t began_ns, now_ns, before_ns;
+} mola_pin_use;
+
 struct mola_name {
     mola_namespaces *all;
     mola_name *next;          /* in its bucket; registry lock, as all down to `kept_ns` */
@@ -68,6 +72,11 @@ struct mola_name {
     uint64_t hinted_indexed, hinted_bytes;
     mola_name *hint_next;
     bool hint_queued;
+    mola_name *pin_next; /* registry lock, as the next one: pins.c */
+    bool pin_queued;
+    bool pinned, warm;    /* lock: by the state of the view; all of its segments are in memory */
+    uint64_t pin_ver;     /* lock: of the manifest that the pinner was told of last */
+    mola_pin_use pin_use; /* lock */
     mola_upload upload;
     uint32_t lost_in_a_row; /* slots */
     uint32_t contest;       /* others write here: falls with each look that finds nothing of them */
@@ -102,6 +111,9 @@ struct mola_namespaces {
     bool closing, keeper_rests, keeper_ended;
     void (*unindexed)(void *of, mola_str name, const mola_view *view);
     void *unindexed_of;
+    bool pins, pinner_ended;
+    mola_name *pin_first; /* names to look at; each counts as a user */
+    mola_event pin_changed;
     bool hints;
     mola_name *hint_first; /* names whose hint is to be put; each counts as a user */
 };
@@ -109,13 +121,16 @@ struct mola_namespaces {
 /* ---- registry.c */
 /* Marks the name as used now. */
 void mola_name_use(mola_name *name);
-/* Makes room for whom memory was refused `round` times before. First it drops pages of segments
- * that nobody has pinned; where there are none, or that was of no use, the view of the name that
- * was used longest ago, but not that of `except` (NULL: any). false: nothing is left that would
- * help. */
-bool mola_evict_one(mola_namespaces *all, const mola_name *except, uint32_t round);
+/* Makes room for whom memory was refused; `e` is zero before the first time. First it drops pages
+ * of segments that nobody has pinned; where there are none, or that was of no use, the view of the
+ * name that was used longest ago, but not that of `except` (NULL: any). Pages and views of pinned
+ * namespaces come when no others are left. false: nothing is left that would help. */
+typedef struct {
+    uint32_t rounds[MOLA_PAGE_ORDERS];
+} mola_eviction;
+bool mola_evict_one(mola_namespaces *all, const mola_name *except, mola_eviction *e);
 /* The same for whom no name is at hand: the views of incarnation `nsid` stay. */
-bool mola_evict_beside(mola_namespaces *all, const uint8_t nsid[16], uint32_t round);
+bool mola_evict_beside(mola_namespaces *all, const uint8_t nsid[16], mola_eviction *e);
 /* MOLA_NO_MEMORY with words. */
 mola_err mola_fail_room(mola_name *name, mola_why *why);
 /* Makes `view` the cached one if that is a step forward (I14). */
@@ -133,10 +148,10 @@ static inline bool mola_same_nsid(const uint8_t a[16], const uint8_t b[16])
  * call may bring back the very pages that were dropped for it. */
 #define MOLA_WITH_ROOM(name, err, call)                                                            \
     do {                                                                                           \
-        uint32_t mola_round_ = 0;                                                                  \
+        mola_eviction mola_eviction_ = {0};                                                        \
         do                                                                                         \
             (err) = (call);                                                                        \
-        while ((err) == MOLA_NO_MEMORY && mola_evict_one((name)->all, (name), mola_round_++));     \
+        while ((err) == MOLA_NO_MEMORY && mola_evict_one((name)->all, (name), &mola_eviction_));   \
     } while (0)
 
 /* ---- ask.c: batches with an arena of their own, and the patience between attempts */
@@ -287,6 +302,12 @@ void mola_hint_read(mola_name *name, const mola_view *view);
 void mola_hint_put(mola_namespaces *all);
 /* Forgets them. Registry lock held. */
 void mola_hint_drop(mola_namespaces *all);
+/* ---- pins.c: keeps pinned namespaces in memory; runs until the registry closes */
+void mola_pins_run(void *argument);
+/* A view has become the name's, the first one for a while or not; the lock is held. true: the
+ * pinner has something to do. */
+bool mola_pin_follow(mola_name *name, const mola_view *view, bool is_first);
+void mola_pin_notice(mola_name *name); /* for it, without that lock */
 /* ---- draft.c: an entry of ours, from encoding to the slot */
 typedef enum {
     MOLA_SLOT_OURS,

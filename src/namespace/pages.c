@@ -9,7 +9,9 @@ void mola_pages_init(mola_pages *pages, mola_env *env)
 
 void mola_pages_free(mola_pages *pages)
 {
-    MOLA_ASSERT(!pages->oldest && pages->bytes == 0);
+    for (size_t i = 0; i < MOLA_PAGE_ORDERS; i++)
+        MOLA_ASSERT(!pages->orders[i].oldest);
+    MOLA_ASSERT(pages->bytes == 0);
     mola_event_free(&pages->made);
     mola_lock_free(&pages->lock);
 }
@@ -57,17 +59,21 @@ static size_t bytes_of(const mola_cached_page *page)
 /* ------------------------------------------------------------------ order of use */
 static void unlink_page(mola_pages *pages, mola_cached_page *page)
 {
-    *(page->newer ? &page->newer->older : &pages->newest) = page->older;
-    *(page->older ? &page->older->newer : &pages->oldest) = page->newer;
+    mola_cached_page **newest = &pages->orders[page->waits_kept].newest;
+    mola_cached_page **oldest = &pages->orders[page->waits_kept].oldest;
+    *(page->newer ? &page->newer->older : newest) = page->older;
+    *(page->older ? &page->older->newer : oldest) = page->newer;
     page->newer = page->older = NULL;
 }
 
 static void link_newest(mola_pages *pages, mola_cached_page *page)
 {
+    page->waits_kept = page->kept && *page->kept;
+    mola_cached_page **newest = &pages->orders[page->waits_kept].newest;
     page->newer = NULL;
-    page->older = pages->newest;
-    *(pages->newest ? &pages->newest->newer : &pages->oldest) = page;
-    pages->newest = page;
+    page->older = *newest;
+    *(*newest ? &(*newest)->newer : &pages->orders[page->waits_kept].oldest) = page;
+    *newest = page;
 }
 
 static mola_cached_page *pin(mola_pages *pages, mola_cached_page **slot)
@@ -112,7 +118,8 @@ bool mola_pages_await(mola_pages *pages, const bool *claim, uint64_t deadline_ns
     return in_time;
 }
 
-mola_cached_page *mola_pages_add(mola_pages *pages, mola_cached_page **slot, mola_cached_page *page)
+mola_cached_page *mola_pages_add(mola_pages *pages, mola_cached_page **slot, mola_cached_page *page,
+                                 const bool *kept)
 {
     mola_cached_page *other = mola_pages_pin(pages, slot);
     if (!other) {
@@ -120,6 +127,7 @@ mola_cached_page *mola_pages_add(mola_pages *pages, mola_cached_page **slot, mol
         MOLA_LOCKED(&pages->lock);
         if (!*slot) {
             page->slot = slot;
+            page->kept = kept;
             page->pins = 1;
             pages->bytes += page->bytes;
             *slot = page;
@@ -157,13 +165,13 @@ static void discard_all(mola_cached_page *page)
     }
 }
 
-bool mola_pages_evict(mola_pages *pages, size_t bytes)
+bool mola_pages_evict(mola_pages *pages, mola_page_order order, size_t bytes)
 {
     mola_cached_page *gone = NULL;
     size_t freed = 0;
     mola_lock_take(&pages->lock);
-    while (freed < bytes && pages->oldest) {
-        mola_cached_page *page = pages->oldest;
+    while (freed < bytes && pages->orders[order].oldest) {
+        mola_cached_page *page = pages->orders[order].oldest;
         take_out(pages, page);
         freed += page->bytes;
         page->older = gone;
@@ -172,6 +180,26 @@ bool mola_pages_evict(mola_pages *pages, size_t bytes)
     mola_lock_give(&pages->lock);
     discard_all(gone);
     return gone != NULL;
+}
+
+void mola_pages_keep(mola_pages *pages, bool *flag, bool kept)
+{
+    MOLA_LOCKED(&pages->lock);
+    *flag = kept;
+}
+
+void mola_pages_loosen(mola_pages *pages)
+{
+    MOLA_LOCKED(&pages->lock);
+    for (mola_cached_page *page = pages->orders[MOLA_PAGES_KEPT].oldest, *newer; page;
+         page = newer) {
+        newer = page->newer;
+        MOLA_ASSERT(page->kept != NULL);
+        if (*page->kept)
+            continue;
+        unlink_page(pages, page);
+        link_newest(pages, page);
+    }
 }
 
 void mola_pages_drop(mola_pages *pages, mola_cached_page **slots, size_t count)

@@ -1,7 +1,8 @@
 /* pages.h - the RAM cache: decoded pieces of segments, within the budget of views.
  *
  * A page belongs to a slot of its segment. While a request has it pinned it stays; when nobody has,
- * it waits in order of use until its memory is wanted. All immutable once it is in its slot.
+ * it waits in order of use until its memory is wanted; those of namespaces that are pinned by their
+ * settings wait in an order of their own. All immutable once it is in its slot.
  *
  * Threads: any; the lock of mola_pages guards slots, pins and the order of use. */
 #pragma once
@@ -17,6 +18,8 @@ typedef struct mola_cached_page mola_cached_page;
 struct mola_cached_page {
     mola_cached_page *newer, *older; /* while nobody has it pinned */
     mola_cached_page **slot;
+    const bool *kept; /* its namespace is pinned; guarded by the lock of mola_pages */
+    bool waits_kept;  /* in which of the two orders it waits */
     uint32_t pins;
     mola_heap *heap;
     size_t size;  /* of this block */
@@ -27,9 +30,12 @@ struct mola_cached_page {
     mola_cached_column columns[];
 };
 
+typedef enum { MOLA_PAGES_LOOSE, MOLA_PAGES_KEPT, MOLA_PAGE_ORDERS } mola_page_order;
 typedef struct {
     mola_lock lock;
-    mola_cached_page *newest, *oldest;
+    struct {
+        mola_cached_page *newest, *oldest;
+    } orders[MOLA_PAGE_ORDERS];
     uint64_t bytes;  /* of all pages */
     mola_event made; /* a claim was given up */
 } mola_pages;
@@ -43,9 +49,10 @@ void mola_cached_page_discard(mola_cached_page *page);
 
 /* The page in the slot, pinned; NULL: none. */
 mola_cached_page *mola_pages_pin(mola_pages *pages, mola_cached_page **slot);
-/* Puts a page into its slot, pinned. When another thread was faster, its page is the result. */
-mola_cached_page *mola_pages_add(mola_pages *pages, mola_cached_page **slot,
-                                 mola_cached_page *page);
+/* Puts a page into its slot, pinned. When another thread was faster, its page is the result. `kept`
+ * lives as long as the slot; NULL: it never is. */
+mola_cached_page *mola_pages_add(mola_pages *pages, mola_cached_page **slot, mola_cached_page *page,
+                                 const bool *kept);
 /* For pages that take long to make, so that one thread does it while others wait or make the next
  * ones: the page, pinned; or NULL, and *claim (of the slot) is the caller's, who makes the page,
  * adds it, and gives the claim up; or NULL, and another one has it. */
@@ -55,9 +62,13 @@ void mola_pages_unclaim(mola_pages *pages, bool *claim);
 /* Waits until the claim is given up. false: the deadline has passed before. */
 bool mola_pages_await(mola_pages *pages, const bool *claim, uint64_t deadline_ns);
 void mola_pages_unpin(mola_pages *pages, mola_cached_page *page);
-/* Drops pages that nobody has pinned, the longest unused first, until `bytes` are free. false:
- * there was none. */
-bool mola_pages_evict(mola_pages *pages, size_t bytes);
+/* Drops pages of one order that nobody has pinned, the longest unused first, until `bytes` are
+ * free. false: there was none. */
+bool mola_pages_evict(mola_pages *pages, mola_page_order order, size_t bytes);
+/* Sets a flag that pages were added with. They change over when they are used next. */
+void mola_pages_keep(mola_pages *pages, bool *flag, bool kept);
+/* Pages whose flag was taken back wait with the others from now on. */
+void mola_pages_loosen(mola_pages *pages);
 /* Drops what stands in these slots: the segment is closed, nothing of it is pinned. */
 void mola_pages_drop(mola_pages *pages, mola_cached_page **slots, size_t count);
 

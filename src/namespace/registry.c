@@ -195,14 +195,24 @@ mola_view *mola_view_cached(mola_name *name)
     return name->view;
 }
 
-/* `nsid`: unless it is a view of that incarnation; NULL: any. */
-static mola_view *take_view(mola_name *name, const uint8_t *nsid)
+/* What may be taken: of pinned names, or of others; not of that name, and not of that incarnation
+ * (NULL: any). */
+typedef struct {
+    bool pinned;
+    const mola_name *except;
+    const uint8_t *nsid;
+} sparing;
+
+static mola_view *take_view(mola_name *name, const sparing *how)
 {
     MOLA_LOCKED(&name->lock);
+    if (how && (name->pinned != how->pinned || name == how->except))
+        return NULL;
     mola_view *view = name->view;
-    if (view && nsid && mola_same_nsid(view->nsid, nsid))
+    if (view && how && how->nsid && mola_same_nsid(view->nsid, how->nsid))
         return NULL;
     name->view = NULL;
+    name->warm = false;
     name->at_tail = name->proved = false;
     return view;
 }
@@ -217,6 +227,7 @@ void mola_view_forget(mola_name *name)
 void mola_view_install(mola_name *name, mola_view *view, bool at_tail)
 {
     mola_view *older = NULL;
+    bool noticed = false;
     mola_lock_take(&name->lock);
     const mola_view *now = name->view;
     const mola_manifest *m = name->held ? &name->held->manifest : NULL;
@@ -235,45 +246,55 @@ void mola_view_install(mola_name *name, mola_view *view, bool at_tail)
         older = name->view;
         mola_view_ref(view);
         name->view = view;
+        noticed = mola_pin_follow(name, view, !now);
     }
     if (name->view && name->view->epoch == view->epoch)
         name->at_tail |= at_tail;
     mola_lock_give(&name->lock);
+    if (noticed)
+        mola_pin_notice(name);
     if (older)
         mola_view_unref(older);
 }
 
-static bool evict(mola_namespaces *all, const mola_name *except, const uint8_t *nsid,
-                  uint32_t round)
+static mola_view *take_oldest(mola_namespaces *all, const sparing *how)
+{
+    mola_view *view = NULL;
+    MOLA_LOCKED(&all->lock);
+    for (mola_name *name = all->oldest; name && !view; name = name->newer)
+        view = take_view(name, how);
+    return view;
+}
+
+static bool evict(mola_namespaces *all, sparing how, mola_eviction *e)
 {
     static const size_t bytes[] = {4 << 20, 64 << 20, 1 << 30, SIZE_MAX};
     enum { ROUNDS_OF_PAGES = sizeof bytes / sizeof bytes[0] };
-    bool dropped =
-        mola_pages_evict(&all->pages, bytes[round < ROUNDS_OF_PAGES ? round : ROUNDS_OF_PAGES - 1]);
-    if (dropped && round < ROUNDS_OF_PAGES)
+    for (int order = MOLA_PAGES_LOOSE; order < MOLA_PAGE_ORDERS; order++) {
+        uint32_t round = e->rounds[order]++;
+        size_t wanted = bytes[round < ROUNDS_OF_PAGES ? round : ROUNDS_OF_PAGES - 1];
+        if (mola_pages_evict(&all->pages, (mola_page_order)order, wanted) &&
+            round < ROUNDS_OF_PAGES)
+            return true;
+        how.pinned = order == MOLA_PAGES_KEPT;
+        mola_view *view = take_oldest(all, &how);
+        if (!view)
+            continue;
+        mola_view_unref(view);
+        mola_count(all->env->metrics, MOLA_M_view_evictions_total, 1);
         return true;
-    mola_view *view = NULL;
-    mola_lock_take(&all->lock);
-    for (mola_name *name = all->oldest; name && !view; name = name->newer) {
-        if (name != except)
-            view = take_view(name, nsid);
     }
-    mola_lock_give(&all->lock);
-    if (!view)
-        return false;
-    mola_view_unref(view);
-    mola_count(all->env->metrics, MOLA_M_view_evictions_total, 1);
-    return true;
+    return false;
 }
 
-bool mola_evict_one(mola_namespaces *all, const mola_name *except, uint32_t round)
+bool mola_evict_one(mola_namespaces *all, const mola_name *except, mola_eviction *e)
 {
-    return evict(all, except, NULL, round);
+    return evict(all, (sparing){.except = except}, e);
 }
 
-bool mola_evict_beside(mola_namespaces *all, const uint8_t nsid[16], uint32_t round)
+bool mola_evict_beside(mola_namespaces *all, const uint8_t nsid[16], mola_eviction *e)
 {
-    return evict(all, NULL, nsid, round);
+    return evict(all, (sparing){.nsid = nsid}, e);
 }
 
 mola_err mola_fail_room(mola_name *name, mola_why *why)
@@ -309,13 +330,19 @@ mola_err mola_namespaces_open(const mola_namespaces_config *config, mola_namespa
     all->unindexed = config->unindexed;
     all->unindexed_of = config->unindexed_of;
     all->hints = config->hints;
+    all->pins = config->pins;
+    all->pinner_ended = !config->pins;
     mola_pages_init(&all->pages, env);
     all->buckets = buckets;
     mola_lock_init(&all->lock, env, MOLA_RANK_REGISTRY);
     mola_event_init(&all->changed, env);
+    mola_event_init(&all->pin_changed, env);
     mola_err err = env->ops->spawn(env, "keeper", mola_keeper_run, all);
+    if (err)
+        all->keeper_ended = all->pinner_ended = true;
+    if (!err && all->pins && (err = env->ops->spawn(env, "pinner", mola_pins_run, all)))
+        all->pinner_ended = true;
     if (err) {
-        all->keeper_ended = true;
         mola_namespaces_close(all);
         return err;
     }
@@ -328,7 +355,8 @@ void mola_namespaces_rest(mola_namespaces *all)
     MOLA_LOCKED(&all->lock);
     all->closing = true;
     mola_event_wake_all(&all->changed);
-    while (!all->keeper_ended)
+    mola_event_wake_all(&all->pin_changed);
+    while (!all->keeper_ended || !all->pinner_ended)
         (void)mola_event_wait(&all->changed, &all->lock, MOLA_NEVER);
 }
 
@@ -343,6 +371,7 @@ void mola_namespaces_close(mola_namespaces *all)
     MOLA_ASSERT(atomic_load(&all->views.heap.used) == 0); /* views outlive no registry */
     mola_pages_free(&all->pages);
     mola_event_free(&all->changed);
+    mola_event_free(&all->pin_changed);
     mola_lock_free(&all->lock);
     mola_free(heap, all->buckets, BUCKETS * sizeof(mola_name *));
     mola_free(heap, all, sizeof *all + all->org.len);

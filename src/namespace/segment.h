@@ -10,6 +10,7 @@ typedef struct mola_segment {
     mola_arena arena; /* of what follows */
     mola_segment_head head;
     mola_str *objects;           /* inline ones, by number; NULL: they have keys */
+    bool kept;                   /* its namespace is pinned: guarded by the lock of all->pages */
     mola_cached_page ***windows; /* [attribute of the head][window] */
     mola_cached_page ***slices;  /* [attribute of the head][slice] */
     mola_cached_page **groups;   /* of documents */
@@ -50,10 +51,10 @@ mola_err mola_segment_fail(mola_ask *ask, const mola_segment_block *block, mola_
 /* MOLA_WITH_ROOM where no name is at hand. */
 #define MOLA_WITH_PAGES(all, err, call)                                                            \
     do {                                                                                           \
-        uint32_t mola_round_ = 0;                                                                  \
+        mola_eviction mola_eviction_ = {0};                                                        \
         do                                                                                         \
             (err) = (call);                                                                        \
-        while ((err) == MOLA_NO_MEMORY && mola_evict_one((all), NULL, mola_round_++));             \
+        while ((err) == MOLA_NO_MEMORY && mola_evict_one((all), NULL, &mola_eviction_));           \
     } while (0)
 
 /* ---- load.c: from what a step wants to pinned pages, in one batch */

@@ -281,11 +281,11 @@ static bool make_room(making *m, const target *t)
     m->own_known = true;
     if (wanted > heap->limit || m->own_bytes > heap->limit - wanted)
         return false; /* whatever is dropped */
-    for (uint32_t round = 0;; round++) {
+    for (mola_eviction eviction = {0};;) {
         size_t used = atomic_load_explicit(&heap->used, memory_order_relaxed);
         if (used <= heap->limit && heap->limit - used >= wanted)
             return true;
-        if (!mola_evict_beside(all, m->view->nsid, round))
+        if (!mola_evict_beside(all, m->view->nsid, &eviction))
             return false;
     }
 }
@@ -337,7 +337,7 @@ static mola_err fetch_window(making *m, const target *t, tail_texts *texts, pati
         if (ours) {
             err = make(m, t, &page);
             if (!err)
-                page = mola_pages_add(pages, slot, page);
+                page = mola_pages_add(pages, slot, page, NULL);
             mola_pages_unclaim(pages, claim);
             if (!err)
                 err = mola_pin_page(m->ctx, pages, page) ? MOLA_OK : MOLA_NO_MEMORY;

@@ -85,7 +85,7 @@ static mola_err warm_layout(warming *w, mola_segment_layout layout)
     return err;
 }
 
-mola_err mola_view_warm(mola_ctx *ctx, const mola_view *view, uint64_t bytes_max)
+mola_err mola_view_warm(mola_ctx *ctx, const mola_view *view, uint64_t bytes_max, uint64_t *bytes)
 {
     warming w = {.ctx = ctx, .view = view, .left = bytes_max};
     mola_load_begin(&w.load, ctx, view);
@@ -95,6 +95,8 @@ mola_err mola_view_warm(mola_ctx *ctx, const mola_view *view, uint64_t bytes_max
     static const mola_segment_layout order[] = {MOLA_AS_PAGES, MOLA_AS_DOCUMENTS, MOLA_AS_VECTORS};
     for (size_t i = 0; i < 3 && !err; i++)
         err = warm_layout(&w, order[i]);
+    if (bytes)
+        *bytes = err == MOLA_BUSY ? bytes_max + 1 : bytes_max - w.left;
     err = end_step(&w, err == MOLA_BUSY ? MOLA_OK : err);
     return mola_load_end(&w.load, err);
 }

@@ -37,8 +37,9 @@ mola_err mola_recall_parse(mola_ctx *ctx, mola_json body, mola_recall **out)
     mola_recall *r = mola_new(ctx->arena, mola_recall, 1);
     if (!r)
         return mola_query_no_memory(ctx);
-    r->num = NUM_DEFAULT;
-    r->top_k = TOP_K_DEFAULT;
+    int64_t most = (int64_t)mola_limits_of(ctx->env)->recall_rows;
+    r->num = most < NUM_DEFAULT ? most : NUM_DEFAULT;
+    r->top_k = most < TOP_K_DEFAULT ? most : TOP_K_DEFAULT;
     *out = r;
     if (!body.doc)
         return MOLA_OK;

@@ -16,6 +16,15 @@ static mola_err read_pinning(mola_json pinning, uint32_t *replicas, mola_why *wh
     return MOLA_OK;
 }
 
+bool mola_write_pins(mola_json body)
+{
+    if (mola_json_kind_of(body) != MOLA_JSON_OBJECT)
+        return false;
+    uint32_t replicas;
+    mola_json pinning = mola_write_member(body, "pinning");
+    return pinning.doc && !read_pinning(pinning, &replicas, NULL) && replicas;
+}
+
 mola_err mola_write_apply_settings(mola_heap *heap, const mola_state *state, mola_json body,
                                    mola_state **after, mola_why *why)
 {

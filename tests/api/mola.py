@@ -114,7 +114,7 @@ class Mola:
         text = answer.read()
         connection.close()
         fields = {name.lower(): value for name, value in answer.getheaders()}
-        return answer.status, json.loads(text) if "json" in fields.get("content-type", "") and \
+        return answer.status, json.loads(text) if text and "json" in fields.get("content-type", "") and \
             "content-encoding" not in fields else text, fields
 
 

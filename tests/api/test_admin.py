@@ -242,6 +242,21 @@ def test_the_old_export_in_pages(server, client):
     assert (seen, numbers) == (ids, list(range(2500)))
 
 
+def test_head_counts_documents_and_dimensions(server, client):
+    """As the SDKs of 2024 asked for them."""
+    ns = client.namespace("headed")
+    ns.write(upsert_rows=[{"id": k, "vector": [0.1] * 5} for k in range(7)], distance_metric="cosine_distance")
+    ns.write(deletes=[3])
+    client.namespace("flat").write(upsert_rows=[{"id": "a"}])
+    for path in ("/v1/namespaces/", "/v1/vectors/", "/v2/namespaces/"):
+        for name, expected in (("headed", ("6", "5")), ("flat", ("1", "0"))):
+            status, body, fields = server.ask("HEAD", path + name)
+            assert status == 200 and body == b""
+            assert (fields["x-turbopuffer-approx-num-vectors"], fields["x-turbopuffer-dimensions"]) == expected
+        assert server.ask("HEAD", path + "nothing")[0] == 404
+    assert "x-turbopuffer-dimensions" not in server.ask("GET", "/v1/namespaces/headed")[2]
+
+
 def test_too_many_queries_of_one_namespace(store):
     server = Mola(store, "--queries-per-namespace", "1", "--query-wait-ms", "0")
     ns = client_of(server).namespace("busy")

@@ -100,7 +100,7 @@ EDGES = {
     "recall_rows": (2, [write(**VECTOR)], lambda n: ("POST", "/v1/namespaces/$/_debug/recall", {"num": n, "top_k": n})),
     "list_page": (2, [NUMBERS], lambda n: ("GET", f"/v1/namespaces?page_size={n}", None)),
 }
-ELSEWHERE = {"namespace_bytes"}  # about so many bytes: a test of its own
+ELSEWHERE = {"namespace_bytes", "pinned_namespaces"}  # tests of their own, here and in test_pinning.py
 
 
 def ask(server, request, name):
@@ -230,6 +230,26 @@ def test_lowering_a_limit_leaves_what_is_there(store):
         assert ask(server, write(schema={"t": {"type": "string", "full_text_search": {"b": 0.5}}}), "n")[0] == 200
         assert ask(server, write(patch_rows=[{"id": "a", "x": 1}]), "n")[0] == 400
         assert ask(server, write(patch_rows=[{"id": row["id"], "long" * 20: 1}]), "n")[0] == 400  # of ids, too
+    finally:
+        assert server.stop() == 0
+
+
+def test_what_is_not_said_keeps_to_low_limits(store):
+    """Defaults of requests are no larger than the limits."""
+    server = Mola(store, "--limit", "result_rows=2", "--limit", "recall_rows=2", "--limit", "list_page=2")
+    try:
+        for name in "abc":
+            assert ask(server, write(**VECTOR), name)[0] == 200
+        status, body, _ = server.ask("GET", "/v1/namespaces")
+        assert status == 200 and [n["id"] for n in body["namespaces"]] == ["a", "b"] and body["next_cursor"]
+        status, body, _ = server.ask("POST", "/v1/namespaces/a/_debug/recall", {})
+        assert status == 200 and body["avg_exhaustive_count"] == 2.0
+        status, body, _ = server.ask("POST", "/v1/vectors/a/query", {"vector": [1.0, 1.0]})
+        assert status == 200 and len(body) == 2
+        status, page, _ = server.ask("GET", "/v1/namespaces/a")
+        assert status == 200 and page["ids"] == [1, 2]
+        status, page, _ = server.ask("GET", f"/v1/namespaces/a?cursor={page['next_cursor']}")
+        assert status == 200 and page["ids"] == [3] and page["next_cursor"] is None
     finally:
         assert server.stop() == 0
 

@@ -15,6 +15,8 @@
     X(namespace_bytes, 1ull << 40, 1, 1ull << 50,                                                  \
       "bytes of a namespace, about; one that has them takes no upserts and patches",               \
       "400 a namespace can have at most {} bytes")                                                 \
+    X(pinned_namespaces, 256, 0, 10000, "pinned namespaces",                                       \
+      "400 at most {} namespaces can be pinned")                                                   \
     X(shards, 256, 1, 256, "`sharding.num_shards`",                                                \
       "400 sharding.num_shards must be between 1 and {}")                                          \
     X(attribute_names, 1024, 1, 1024, "attribute names of a namespace, `id` among them",           \

@@ -31,8 +31,9 @@ mola_key mola_key_hint(mola_str org, const uint8_t nsid[16]); /* q/{nsid} */
 mola_key mola_key_operation(mola_str org, mola_str token);
 /* d/{nsid}/{folder}/, for LIST; folder: w, p, s, x, r. folder 0: d/{nsid}/ */
 mola_key mola_key_folder(mola_str org, const uint8_t nsid[16], char folder);
-mola_key mola_key_incarnations(mola_str org); /* d/ */
-mola_key mola_key_hints(mola_str org);        /* q/ */
+mola_key mola_key_incarnations(mola_str org);       /* d/ */
+mola_key mola_key_hints(mola_str org);              /* q/ */
+mola_key mola_key_pin(mola_str org, mola_str name); /* pin/{name}; pin/ when it is empty */
 /* The reverse. false: not such a key. */
 /* d/{nsid}/ as a LIST with delimiter gives it, or any key below it: *rest is what follows. */
 bool mola_key_parse_incarnation(mola_str org, mola_str key, uint8_t nsid[16], mola_str *rest);
@@ -41,6 +42,7 @@ bool mola_key_parse_object(mola_str rest, char folder, uint64_t *base, uint64_t 
                            mola_str *tail);
 /* The tail of a segment's object: /{kind}.{number8} */
 bool mola_key_parse_number(mola_str tail, char *kind, uint32_t *number);
+bool mola_key_parse_pin(mola_str org, mola_str key, mola_str *name);
 bool mola_key_parse_hint(mola_str org, mola_str key, uint8_t nsid[16]);
 bool mola_key_parse_manifest(mola_str org, mola_str key, mola_str *name);
 bool mola_key_parse_entry(mola_str org, mola_str key, uint8_t nsid[16], uint64_t *seq);

@@ -20,6 +20,7 @@ typedef struct {
     void (*unindexed)(void *of, mola_str name, const mola_view *view);
     void *unindexed_of;
     bool hints;
+    bool pins; /* pinned namespaces are kept in memory */
 } mola_namespaces_config;
 
 mola_err mola_namespaces_open(const mola_namespaces_config *config,
@@ -48,6 +49,23 @@ mola_err mola_namespace_read(mola_ctx *ctx, mola_namespaces *all, mola_str text,
 /* Makes a namespace cold on this node: caches in memory and on disk forget it. Errors as a strong
  * read. */
 mola_err mola_namespace_purge(mola_ctx *ctx, mola_namespaces *all, mola_str text) MOLA_NODISCARD;
+
+/* Pinning (reference 9.4, 9.5). Which namespaces are pinned is known by their states; pin/{name} in
+ * the store says where to look, and how many there are. */
+/* Before a namespace is pinned: leaves its marker. MOLA_OK also when there is no such namespace:
+ * whoever writes the settings will say so. MOLA_INVALID: `most` are pinned already. */
+mola_err mola_pin_reserve(mola_ctx *ctx, mola_namespaces *all, mola_str text,
+                          uint64_t most) MOLA_NODISCARD;
+/* Something was tried that may have left a marker too many. */
+void mola_pin_reconsider(mola_namespaces *all, mola_str text);
+/* A query on a pinned namespace took so much of so many slots. */
+void mola_pin_used(mola_namespaces *all, mola_str text, uint64_t slot_ns);
+typedef struct {
+    bool warm;          /* all of it is in the memory of this node */
+    uint64_t slot_ns;   /* what queries took within the last ... */
+    uint64_t within_ns; /* ... so long; more than 0 */
+} mola_pin_status;
+mola_pin_status mola_pin_look(mola_namespaces *all, mola_str text, const mola_view *view);
 
 /* The cached state of a name, whatever its age, for decoding ahead; NULL: none. One reference to
  * the caller. */

@@ -144,5 +144,7 @@ bool mola_view_find(const mola_view *view, const mola_value *id, uint32_t *part,
 /* The whole column, for a part in memory. false: it has none. */
 bool mola_part_whole_column(const mola_part *part, uint32_t attr, mola_column *out);
 
-/* Brings what stands in segments into the caches, up to about `bytes_max` bytes: for hints. */
-mola_err mola_view_warm(mola_ctx *ctx, const mola_view *view, uint64_t bytes_max) MOLA_NODISCARD;
+/* Brings what stands in segments into the caches, up to about `bytes_max` bytes. *bytes (may be
+ * NULL): what all of it takes, about, or more than bytes_max when that was not enough. */
+mola_err mola_view_warm(mola_ctx *ctx, const mola_view *view, uint64_t bytes_max,
+                        uint64_t *bytes) MOLA_NODISCARD;

@@ -54,6 +54,9 @@ struct mola_write { /* owned by the caller, alive until done() */
 };
 void mola_write_answer_free(mola_write_answer *answer);
 
+/* The body of a PATCH of the metadata asks for a pinned namespace, in words that will do. */
+bool mola_write_pins(mola_json body);
+
 /* Limits of one request, and of one namespace (reference 12). 0: what stands behind it. */
 typedef struct {
     uint64_t unindexed_bytes_max;   /* 2 GiB of log that an indexer is behind; then 429 */

@@ -158,7 +158,8 @@ settings("read_only_may_be_deleted", put({"id": 1}), op("update_metadata", ANY, 
 settings("metadata_refusals", put({"id": 1}), fails(422, "", op("update_metadata", ANY, read_only="yes")),
          fails(422, "", op("update_metadata", ANY, pinning=7)), fails(404, "", op("update_metadata", ANY, read_only=True, ns="b")),
          items=32)
-PINNED = {"replicas": 2, "status": {"replicas": 2, "ready_replicas": 2, "utilization": ANY, "updated_at": MOMENT}}
+PINNED = {"replicas": 2, "status": {"replicas": 2, "ready_replicas": Check(lambda n: n in (0, 2), "none or all"),
+                                    "utilization": Check(lambda n: 0 <= n <= 1, "a share"), "updated_at": MOMENT}}
 settings("pinned", put({"id": 1}), op("update_metadata", Has(pinning=PINNED), pinning={"replicas": 2}), op("metadata", Has(pinning=PINNED)),
          ids([1], rank_by=["id", "asc"], limit=1), op("update_metadata", Has(pinning=Has(replicas=1)), pinning=True),
          op("update_metadata", Check(lambda answer: "pinning" not in answer, "no pinning"), pinning=None), items=37)

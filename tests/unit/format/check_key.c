@@ -45,6 +45,8 @@ START_TEST(keys_of_segments_and_what_guards_them)
                      "d/" NSID "/r/some-id");
     ck_assert_str_eq(text_of(mola_key_hint(acme, nsid)), "o/acme/q/" NSID);
     ck_assert_str_eq(text_of(mola_key_hints(none)), "q/");
+    ck_assert_str_eq(text_of(mola_key_pin(acme, MOLA_STR("a.b"))), "o/acme/pin/a.b");
+    ck_assert_str_eq(text_of(mola_key_pin(none, none)), "pin/");
     ck_assert_str_eq(text_of(mola_key_operation(none, MOLA_STR("token"))), "op/token");
     ck_assert_str_eq(text_of(mola_key_operation(acme, (mola_str){0})), "o/acme/op/");
     ck_assert_str_eq(text_of(mola_key_incarnations(acme)), "o/acme/d/");
@@ -91,6 +93,10 @@ START_TEST(object_keys_read_back)
         }
         mola_key hint = mola_key_hint(org, nsid), folder = mola_key_folder(org, nsid, 0);
         ck_assert(mola_key_parse_hint(org, mola_key_str(&hint), id));
+        mola_str name;
+        mola_key pin = mola_key_pin(org, MOLA_STR("n"));
+        ck_assert(mola_key_parse_pin(org, mola_key_str(&pin), &name) &&
+                  mola_str_eq(name, MOLA_STR("n")));
         ck_assert(mola_key_parse_incarnation(org, mola_key_str(&folder), id, &rest));
         ck_assert_uint_eq(rest.len, 0);
     }
@@ -130,6 +136,10 @@ START_TEST(other_keys_do_not_read_as_objects)
     for (size_t i = 0; i < sizeof tails / sizeof *tails; i++)
         ck_assert_msg(!mola_key_parse_number(mola_str_of(tails[i]), &kind, &number), "%s",
                       tails[i]);
+    static const char *const pins[] = {"", "pin/", "pin", "pin/a/b", "pin/.", "ns/a", "o/x/pin/a"};
+    mola_str name;
+    for (size_t i = 0; i < sizeof pins / sizeof *pins; i++)
+        ck_assert_msg(!mola_key_parse_pin(none, mola_str_of(pins[i]), &name), "%s", pins[i]);
     for (size_t i = 0; i < sizeof hints / sizeof *hints; i++)
         ck_assert_msg(!mola_key_parse_hint(none, mola_str_of(hints[i]), id), "%s", hints[i]);
 }

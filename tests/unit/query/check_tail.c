@@ -412,7 +412,8 @@ START_TEST(postings_are_made_once_and_only_when_asked_for)
     ck_assert_int_eq(made(), windows_of(view));
     ck_assert_int_eq(world_metric(&w, MOLA_M_view_bytes), with);
     int64_t pages = (int64_t)all->pages.bytes;
-    ck_assert(mola_pages_evict(&all->pages, SIZE_MAX)); /* nothing is pinned between queries */
+    ck_assert(mola_pages_evict(&all->pages, MOLA_PAGES_LOOSE,
+                               SIZE_MAX)); /* nothing is pinned between queries */
     ck_assert_uint_eq(all->pages.bytes, 0);
     ck_assert_int_eq(world_metric(&w, MOLA_M_view_bytes), with - pages);
     compare_views(view, shadow);
@@ -549,7 +550,7 @@ START_TEST(threads_share_what_they_make)
         for (uint32_t i = 0; i < ASKERS; i++)
             ck_assert_int_eq(ask_copy(shadow, bodies[i], 60000, &expected[i]), MOLA_OK);
         mola_view *view = view_of(all);
-        (void)mola_pages_evict(&all->pages, SIZE_MAX);
+        (void)mola_pages_evict(&all->pages, MOLA_PAGES_LOOSE, SIZE_MAX);
         int64_t before = made();
         ask_at_once(view, expected, round == 2 ? 2 : 0);
         ck_assert_int_eq(made() - before, windows_of(view));
