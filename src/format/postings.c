@@ -185,8 +185,7 @@ bool mola_posting_place(mola_posting_walk *w, uint32_t *position)
 /* ---- writing ---- */
 
 typedef struct {
-    uint32_t before; /* 1 + the occurrence of the same term before it; 0: none */
-    uint32_t row, position;
+    uint32_t term, row, position;
 } occurrence;
 
 struct mola_postings_builder {
@@ -194,7 +193,7 @@ struct mola_postings_builder {
     uint32_t attr;
     mola_analysis analysis;
     mola_buf lengths, occurrences; /* u32; occurrence */
-    mola_term_set terms;           /* with chains of occurrences */
+    mola_term_set terms;           /* counting their occurrences */
 };
 
 mola_postings_builder *mola_postings_builder_new(mola_heap *heap, uint32_t attr,
@@ -246,12 +245,12 @@ mola_err mola_postings_add(mola_postings_builder *b, mola_str term, uint32_t pos
     mola_known_term *t = b->lengths.failed ? NULL : mola_term_set_enter(&b->terms, term);
     if (!t)
         return MOLA_NO_MEMORY;
-    occurrence o = {.before = t->last, .row = row, .position = position};
+    occurrence o = {
+        .term = (uint32_t)(t - mola_term_set_all(&b->terms)), .row = row, .position = position};
     mola_buf_add(&b->occurrences, &o, sizeof o);
     if (b->occurrences.failed)
         return MOLA_NO_MEMORY;
     MOLA_ASSERT(mola_postings_tokens(b) < UINT32_MAX);
-    t->last = (uint32_t)mola_postings_tokens(b);
     t->count++;
     ((uint32_t *)(void *)b->lengths.data)[row]++;
     return MOLA_OK;
@@ -269,63 +268,130 @@ mola_err mola_postings_add_value(mola_postings_builder *b, mola_analyzer *analyz
     return err;
 }
 
+/* A term in the order of texts; most are told apart by their first bytes. */
+typedef struct {
+    uint64_t begins; /* with the first 8 bytes, the first one highest; zeros behind the end */
+    uint32_t term;
+} ranked;
+
+typedef struct {
+    uint32_t row, position;
+} place;
+
 /* What is put together. */
 typedef struct {
     mola_buf term_from, list_from, place_from, terms, lists, places;
-    mola_buf order; /* mola_known_term, sorted by their texts */
-    mola_buf own;   /* the occurrences of one term, in their order */
+    mola_buf order;  /* ranked, rising */
+    mola_buf from;   /* u32: where the next place of each term goes in `sorted` */
+    mola_buf sorted; /* place: those of a term stand together, terms in their order */
 } assembly;
+
+static uint64_t first_bytes(mola_str text)
+{
+    uint64_t bytes = 0;
+    if (text.len)
+        memcpy(&bytes, text.data, text.len < sizeof bytes ? text.len : sizeof bytes);
+    return __builtin_bswap64(bytes);
+}
 
 static int by_text(const void *a, const void *b, void *of)
 {
-    return mola_str_cmp(mola_term_set_text(of, a), mola_term_set_text(of, b));
+    const ranked *left = a, *right = b;
+    const mola_term_set *set = of;
+    const mola_known_term *all = mola_term_set_all(set);
+    if (left->begins != right->begins)
+        return left->begins < right->begins ? -1 : 1;
+    return mola_str_cmp(mola_term_set_text(set, &all[left->term]),
+                        mola_term_set_text(set, &all[right->term]));
 }
 
-static void add_term(mola_postings_builder *b, assembly *s, const mola_known_term *t)
+static bool sort_terms(mola_postings_builder *b, assembly *s)
 {
+    uint32_t count = mola_term_set_count(&b->terms);
+    const mola_known_term *all = mola_term_set_all(&b->terms);
+    ranked *order = (ranked *)(void *)mola_buf_reserve(&s->order, count * sizeof *order);
+    if (!order)
+        return false;
+    for (uint32_t i = 0; i < count; i++)
+        order[i] = (ranked){first_bytes(mola_term_set_text(&b->terms, &all[i])), i};
+    if (count)
+        qsort_r(order, count, sizeof *order, by_text, &b->terms);
+    return true;
+}
+
+/* They came row by row, and stay so within a term. */
+static bool sort_places(const mola_postings_builder *b, assembly *s)
+{
+    uint32_t count = mola_term_set_count(&b->terms), next = 0;
+    size_t tokens = mola_postings_tokens(b);
+    const ranked *order = (const ranked *)(const void *)s->order.data;
     const occurrence *all = (const occurrence *)(const void *)b->occurrences.data;
-    occurrence *own = (occurrence *)(void *)s->own.data;
-    uint32_t left = t->count, next_row = 0;
-    for (uint32_t at = t->last; at; at = all[at - 1].before)
-        own[--left] = all[at - 1];
-    MOLA_ASSERT(left == 0);
-    for (uint32_t i = 0; i < t->count;) {
-        uint32_t row = own[i].row, until = i, next_place = 0;
-        for (; until < t->count && own[until].row == row; until++) {
-            mola_add_varint(&s->places, own[until].position - next_place);
-            next_place = own[until].position + 1;
-        }
-        mola_add_varint(&s->lists, row - next_row);
-        mola_add_varint(&s->lists, until - i);
-        next_row = row + 1;
-        i = until;
+    uint32_t *from = (uint32_t *)(void *)mola_buf_reserve(&s->from, count * sizeof *from);
+    place *sorted = (place *)(void *)mola_buf_reserve(&s->sorted, tokens * sizeof *sorted);
+    if (!from || !sorted)
+        return false;
+    for (uint32_t i = 0; i < count; i++) {
+        from[order[i].term] = next;
+        next += mola_term_set_all(&b->terms)[order[i].term].count;
     }
-    mola_buf_add_str(&s->terms, mola_term_set_text(&b->terms, t));
-    mola_add_u32(&s->term_from, (uint32_t)s->terms.len);
-    mola_add_u32(&s->list_from, (uint32_t)s->lists.len);
-    mola_add_u32(&s->place_from, (uint32_t)s->places.len);
+    MOLA_ASSERT(next == tokens);
+    for (size_t i = 0; i < tokens; i++)
+        sorted[from[all[i].term]++] = (place){all[i].row, all[i].position};
+    return true;
+}
+
+static uint8_t *put_varint(uint8_t *at, uint32_t value)
+{
+    for (; value >= 0x80; value >>= 7)
+        *at++ = (uint8_t)(value | 0x80);
+    *at++ = (uint8_t)value;
+    return at;
+}
+
+/* The rows and positions of a term, which stand in `own`. */
+static bool add_lists(assembly *s, const place *own, uint32_t count)
+{
+    enum { VARINT = 5 };
+    uint8_t *list = (uint8_t *)mola_buf_reserve(&s->lists, (size_t)2 * VARINT * count);
+    uint8_t *at = (uint8_t *)mola_buf_reserve(&s->places, (size_t)VARINT * count);
+    uint32_t next_row = 0;
+    if (!list || !at)
+        return false;
+    for (uint32_t i = 0; i < count;) {
+        uint32_t row = own[i].row, first = i, next_place = 0;
+        for (; i < count && own[i].row == row; i++) {
+            at = put_varint(at, own[i].position - next_place);
+            next_place = own[i].position + 1;
+        }
+        list = put_varint(put_varint(list, row - next_row), i - first);
+        next_row = row + 1;
+    }
+    s->lists.len = (size_t)((char *)list - s->lists.data);
+    s->places.len = (size_t)((char *)at - s->places.data);
+    return true;
 }
 
 static bool assemble(mola_postings_builder *b, assembly *s)
 {
-    uint32_t count = mola_term_set_count(&b->terms), most = 0;
-    const mola_known_term *terms = mola_term_set_all(&b->terms);
-    mola_buf_add(&s->order, terms, count * sizeof *terms);
-    for (uint32_t i = 0; i < count; i++)
-        most = terms[i].count > most ? terms[i].count : most;
-    if (s->order.failed || !mola_buf_reserve(&s->own, (size_t)most * sizeof(occurrence) + 1))
+    if (!sort_terms(b, s) || !sort_places(b, s))
         return false;
-    mola_known_term *order = (mola_known_term *)(void *)s->order.data;
-    if (count)
-        qsort_r(order, count, sizeof *order, by_text, &b->terms);
+    const ranked *order = (const ranked *)(const void *)s->order.data;
+    const place *own = (const place *)(const void *)s->sorted.data;
     mola_add_u32(&s->term_from, 0);
     mola_add_u32(&s->list_from, 0);
     mola_add_u32(&s->place_from, 0);
-    for (uint32_t i = 0; i < count; i++)
-        add_term(b, s, &order[i]);
+    for (uint32_t i = 0; i < mola_term_set_count(&b->terms); i++) {
+        const mola_known_term *t = &mola_term_set_all(&b->terms)[order[i].term];
+        if (!add_lists(s, own, t->count))
+            return false;
+        own += t->count;
+        mola_buf_add_str(&s->terms, mola_term_set_text(&b->terms, t));
+        mola_add_u32(&s->term_from, (uint32_t)s->terms.len);
+        mola_add_u32(&s->list_from, (uint32_t)s->lists.len);
+        mola_add_u32(&s->place_from, (uint32_t)s->places.len);
+    }
     return !s->term_from.failed && !s->list_from.failed && !s->place_from.failed &&
-           !s->terms.failed && !s->lists.failed && !s->places.failed && s->lists.len < UINT32_MAX &&
-           s->places.len < UINT32_MAX;
+           !s->terms.failed && s->lists.len < UINT32_MAX && s->places.len < UINT32_MAX;
 }
 
 static uint32_t documents_of(const mola_postings_builder *b)
@@ -365,9 +431,9 @@ static void empty(mola_postings_builder *b)
 mola_err mola_postings_finish(mola_postings_builder *b, mola_buf *out)
 {
     assembly s;
-    enum { PARTS = 8 };
-    mola_buf *parts[PARTS] = {&s.term_from, &s.list_from, &s.place_from, &s.terms,
-                              &s.lists,     &s.places,    &s.order,      &s.own};
+    enum { PARTS = 9 };
+    mola_buf *parts[PARTS] = {&s.term_from, &s.list_from, &s.place_from, &s.terms, &s.lists,
+                              &s.places,    &s.order,     &s.from,       &s.sorted};
     for (size_t i = 0; i < PARTS; i++)
         mola_buf_init(parts[i], b->heap);
     bool ok = !b->lengths.failed && assemble(b, &s);

@@ -250,11 +250,11 @@ static mola_err fill(making *m, const target *t, mola_cached_page *page)
 }
 
 /* What making the postings of a window may take at the most, the page included: a token is a byte
- * and a gap or an element, and takes 12 bytes in a buffer that doubles; an image ends at some
- * number of tokens or with the row that passes it. */
+ * and a gap or an element, and takes 12 bytes in a buffer that doubles, and 8 as it is sorted; an
+ * image ends at some number of tokens or with the row that passes it. */
 static uint64_t most_bytes(const target *t)
 {
-    enum { A_TOKEN = 40, A_ROW = 16, AT_LEAST = 64 * 1024 };
+    enum { A_TOKEN = 48, A_ROW = 16, AT_LEAST = 64 * 1024 };
     const mola_column *texts = mola_part_attr_column(t->part, t->attr->id);
     uint32_t first = t->window * MOLA_WINDOW_ROWS, rows = window_rows(t->part, t->window);
     uint64_t bytes = 0, longest = 0;

@@ -279,7 +279,8 @@ static mola_err evaluate(mola_write_draft *draft, mola_write *write, const mola_
                          mola_why *why)
 {
     mola_write_plan *plan = write->plan;
-    if (draft->again && mola_write_again_holds(draft->again, draft->ctx, plan, draft->state)) {
+    if (draft->again && !mola_write_may_overflow(draft, plan) &&
+        mola_write_again_holds(draft->again, draft->ctx, plan, draft->state)) {
         MOLA_SOMETIMES(member_not_evaluated_again);
         write->answer.err = MOLA_OK;
         return MOLA_OK;

@@ -208,12 +208,11 @@ static mola_err choose(evaluation *e)
 /* -- room in the namespace ----------------------------------------------------------------------
  */
 
-/* Documents are only counted when all upserts together might be too many. */
-static bool may_overflow(const evaluation *e)
+bool mola_write_may_overflow(const mola_write_draft *draft, const mola_write_plan *plan)
 {
-    const mola_write_draft *draft = e->draft;
     uint64_t live = draft->view ? draft->view->live_rows : 0;
-    return live + draft->rows + e->plan->upserts > mola_limits_of(e->ctx.env)->namespace_documents;
+    return live + draft->rows + plan->upserts >
+           mola_limits_of(draft->ctx->env)->namespace_documents;
 }
 
 static mola_err check_documents(evaluation *e)
@@ -378,7 +377,7 @@ static mola_err evaluate(evaluation *e)
     if (!e->keep)
         return MOLA_NO_MEMORY;
     memset(e->keep, 0xff, words * sizeof *e->keep);
-    e->counts = may_overflow(e);
+    e->counts = mola_write_may_overflow(e->draft, e->plan);
     mola_err err = e->looks ? open_view(e) : MOLA_OK;
     if (!err)
         err = find(e);

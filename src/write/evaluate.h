@@ -10,3 +10,7 @@
  * that the documents could not be looked at; MOLA_CONFLICT, that the view has lost its segments. */
 mola_err mola_write_evaluate(mola_write_draft *draft, mola_write *write,
                              const mola_write_request *request, mola_why *why) MOLA_NODISCARD;
+
+/* All upserts of the plan together might be more than the namespace may have: documents are only
+ * counted then. */
+bool mola_write_may_overflow(const mola_write_draft *draft, const mola_write_plan *plan);

@@ -6,16 +6,19 @@ mkdir -p "$3"
 target=$1 corpus=$2 found=$3
 name=$(basename "$corpus")
 words=$(dirname "$0")/words # of the languages that a target reads
+set --
 case $name in
 filter | rank) languages=query ;;
-write) languages='write query schema' ;;
+write)
+    languages='write query schema'
+    set -- -entropic=0 # it reaches so much that keeping account of what is rare takes nine tenths of the time
+    ;;
 *) languages=$name ;;
 esac
-set --
 for language in $languages; do
     if [ -f "$words/$language" ]; then
         cat "$words/$language"
-        set -- "-dict=$found.words"
+        set -- "$@" "-dict=$found.words"
     fi
 done >"$found.words"
 # A pack is a text with an input in each of its paragraphs.

@@ -30,7 +30,7 @@ MUTANTS = [
     mutant("ACK_BEFORE_PUT", NAMESPACE + "log.c",
            "err = commit(&ask, name, on, &draft);", "(void)commit(&ask, name, on, &draft);"),
     mutant("WAL_BLIND", NAMESPACE + "draft.c",
-           ".when = MOLA_PUT_IF_ABSENT};", ".when = MOLA_PUT_ALWAYS};"),
+           ".when = MOLA_PUT_IF_ABSENT, /* I1: a slot is created once */", ".when = MOLA_PUT_ALWAYS,"),
     mutant("SKIP_ON_409", NAMESPACE + "draft.c",
            "if (op.err == MOLA_CONFLICT)\n            return read_back",
            "if (op.err == MOLA_UNAVAILABLE)\n            return MOLA_SLOT_THEIRS;\n        if (op.err == MOLA_CONFLICT)\n"
