@@ -388,14 +388,19 @@ def test_what_does_not_pass_is_told(server, provider, ns):
     assert counts["mola_model_texts_embedded_total"] == 4 and counts["mola_model_retries_total"] >= 4
 
 
-def test_a_server_stops_while_a_provider_is_silent(store, provider):
-    mola = Mola(store, "--rerank-url", provider.url, "--rerank-model", "m=m", "--model-timeout-ms", "60000", "--drain-seconds", "0")
+@pytest.mark.parametrize("path, body", [
+    ("/v2/namespaces/texts/query", {"rank_by": ["id", "asc"], "limit": 1, "include_attributes": True,
+                                    "rerank_by": {"model": "m", "attribute": "t", "query": "x"}}),
+    ("/v2/namespaces/other", {"upsert_rows": [{"id": 1, "t": "x"}], "schema": {"t": {"type": "string", "embed": "e"}},
+                              "distance_metric": "cosine_distance"})])
+def test_a_server_stops_while_a_provider_is_silent(store, provider, path, body):
+    mola = Mola(store, "--rerank-url", provider.url, "--rerank-model", "m=m", "--embedding-url", provider.url, "--embedding-model", "e=e,dims=8",
+                "--model-timeout-ms", "60000", "--drain-seconds", "0")
     assert write(mola, {"upsert_rows": [{"id": 1, "t": "x"}]})[0] == 200
     provider.ills = [provider.silent(50)]
-    body = {"rank_by": ["id", "asc"], "limit": 1, "include_attributes": True, "rerank_by": {"model": "m", "attribute": "t", "query": "x"}}
     import http.client
     connection = http.client.HTTPConnection("127.0.0.1", mola.port, timeout=30)
-    connection.request("POST", "/v2/namespaces/texts/query", json.dumps(body))
+    connection.request("POST", path, json.dumps(body))
     deadline = time.monotonic() + 20
     while not provider.asked and time.monotonic() < deadline:
         time.sleep(0.01)
