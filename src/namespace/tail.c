@@ -302,6 +302,7 @@ static mola_err change_rows(mola_view *draft, resolution *r, mola_image *image)
     if (err)
         return err;
     MOLA_ASSERT(added->live_rows == r->live_count);
+    added->part->home = draft->home;
     draft->part_count++;
     draft->live_rows += r->live_count;
     return MOLA_OK;
@@ -408,6 +409,7 @@ mola_err mola_view_overlay(mola_ctx *ctx, mola_heap *heap, const mola_view *on,
     mola_view *draft = mola_view_draft(heap, on, 1);
     if (!draft)
         return MOLA_NO_MEMORY;
+    draft->home = NULL; /* its parts live for a moment, on another heap */
     set_state(draft, state);
     mola_err err = change(ctx, draft, on, rows, known, NULL);
     if (err) {

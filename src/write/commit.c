@@ -315,6 +315,8 @@ static uint64_t rest_until(const mola_commit *commit)
 static void run_rounds(mola_commit *commit)
 {
     uint64_t deadline_ns = deadline_of(commit);
+    commit->rest_ns = 0;
+    commit->late = false;
     for (;;) {
         drop_late(commit);
         if (!commit->first)
@@ -355,8 +357,7 @@ static void run_rounds(mola_commit *commit)
 
 void mola_commit_step(mola_commit *commit)
 {
-    commit->put_ns = commit->rest_ns = 0;
-    commit->late = false;
+    commit->put_ns = 0;
     commit->evaluated_on = NULL;
     run_rounds(commit);
     set_evaluated_on(commit, NULL);

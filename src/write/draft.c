@@ -258,7 +258,8 @@ static mola_err decode(const mola_write_draft *draft, mola_write *write,
                                                .limits = mola_limits_of(draft->ctx->env),
                                                .base = draft->state,
                                                .state_heap = draft->heap,
-                                               .arena = write->arena});
+                                               .arena = write->arena,
+                                               .texts = write->texts});
     }
     if (plan->err)
         *why = plan->why;

@@ -8,6 +8,7 @@
 #include "mola/scan/filter.h"
 #include "write/request.h"
 #include "write/source.h"
+#include "write/texts.h"
 
 typedef struct {
     mola_column_builder builder;
@@ -63,8 +64,10 @@ typedef struct {
     mola_state *base;      /* NULL: the namespace is absent and this write creates it */
     mola_heap *state_heap; /* states live on in views: the environment's heap, not the request's */
     mola_arena *arena;
+    mola_write_texts *texts; /* NULL: nothing is embedded */
 } mola_decode;
-/* Decodes anew. The outcome is in plan->err. */
+/* Decodes anew. The outcome is in plan->err: MOLA_UNAVAILABLE when all is well but that texts miss
+ * their vectors. */
 void mola_write_decode(mola_write_plan *plan, const mola_decode *what);
 /* The plan was decoded on this state, or on an equal one, and decoding again would change nothing.
  */
