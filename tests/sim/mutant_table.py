@@ -49,7 +49,7 @@ MUTANTS = [
     mutant("IDS_HOLD_BLINDLY", WRITE + "again.c",
            "!has_id(again, &plan->rows.ids, first_looked_at(plan));", "true;"),
     mutant("FILTERS_HOLD_BLINDLY", WRITE + "again.c",
-           "bool holds = none_matches(again, &own, plan->delete_by_filter) &&", "bool holds = true ||"),
+           "bool holds = none_matches(again, &own, plan->delete_by_filter) &&", "bool holds = true ||", profile="mixed"),
     # I2, I8: births and deaths
     mutant("MANIFEST_BLIND", NAMESPACE + "publish.c",
            ".when = old->etag.len ? MOLA_PUT_IF_MATCH : MOLA_PUT_IF_ABSENT,", ".when = MOLA_PUT_ALWAYS,"),
