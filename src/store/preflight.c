@@ -8,14 +8,19 @@ enum {
     WRITERS = 8,
     KEYS = 6, /* raced for at once: a store that loses a race does so now and then */
     RACERS = WRITERS * KEYS,
+    ROUNDS_MIN = 6, /* when there is time */
+    ROUNDS_MAX = 24,
     ATTEMPTS_MAX = 20, /* of one check */
     SILENT_MAX = 3,    /* of those, in which no operation had an answer: nobody is there */
     FOLDER_BYTES = 32, /* of all attempts */
     ATTEMPT_BYTES = FOLDER_BYTES + 16,
     NAME_BYTES = ATTEMPT_BYTES + 32,
-    BODY_BYTES = 64,
+    LABEL_BYTES = 64,      /* they begin with their writer */
+    BODY_BYTES = 32 << 10, /* the time that a store needs for it is that in which it may err */
+    RACE_BYTES = 16,
     ARENA_BYTES = 8 << 20
 };
+static const uint64_t racing_ns = 700 * MOLA_MILLISECOND; /* for more than these rounds */
 static const uint64_t cleanup_ns = 2 * MOLA_SECOND;
 static const uint64_t silence_ns = MOLA_SECOND;        /* without any answer: nobody is there */
 static const uint64_t rest_ns = 20 * MOLA_MILLISECOND; /* between two attempts */
@@ -30,7 +35,7 @@ typedef struct flight {
     mola_ctx its_ctx, *ctx;
     char folder[ATTEMPT_BYTES];   /* of the attempt at hand */
     char names[KEYS][NAME_BYTES]; /* of the race at hand */
-    char bodies[RACERS][BODY_BYTES];
+    char (*bodies)[BODY_BYTES];   /* RACERS of them, in the arena */
     mola_store_op ops[RACERS];
     mola_why detail, why; /* what was seen instead; what an operation said */
     bool troubled;        /* an operation of this attempt had no clear outcome */
@@ -138,10 +143,11 @@ static void set_race(flight *f, const char *name, mola_put_when when, const mola
     for (size_t i = 0; i < RACERS; i++) {
         size_t k = i / WRITERS;
         (void)snprintf(f->names[k], NAME_BYTES, "%s/%s%zu", f->folder, name, k);
-        (void)snprintf(f->bodies[i], BODY_BYTES, "%s by writer %zu", name, i % WRITERS);
+        int size = snprintf(f->bodies[i], BODY_BYTES, "%s by writer %zu ", name, i % WRITERS);
+        memset(f->bodies[i] + size, '.', BODY_BYTES - (size_t)size);
         f->ops[i] = (mola_store_op){.verb = MOLA_PUT,
                                     .key = mola_str_of(f->names[k]),
-                                    .body = mola_str_of(f->bodies[i]),
+                                    .body = {f->bodies[i], BODY_BYTES},
                                     .when = when,
                                     .etag = etags ? etags[k] : (mola_etag){0}};
     }
@@ -156,7 +162,8 @@ static mola_err judge_race(flight *f, size_t k, const mola_store_op *now)
     size_t winners = 0;
     bool holds_loser = false, holds_any = false;
     for (size_t i = 0; i < WRITERS; i++) {
-        bool held = mola_str_eq(of[i].body, now->bytes);
+        mola_str label = {of[i].body.data, LABEL_BYTES};
+        bool held = mola_str_eq(label, now->bytes) && now->object_size == of[i].body.len;
         winners += of[i].err == MOLA_OK;
         holds_any |= held;
         holds_loser |= held && of[i].err != MOLA_OK;
@@ -179,7 +186,8 @@ static mola_err race(flight *f, mola_etag *etags)
     mola_store_op now[KEYS];
     mola_store_run(f->store, f->ctx, f->ops, RACERS);
     for (size_t k = 0; k < KEYS; k++)
-        now[k] = (mola_store_op){.verb = MOLA_GET, .key = mola_str_of(f->names[k])};
+        now[k] = (mola_store_op){
+            .verb = MOLA_GET, .key = mola_str_of(f->names[k]), .length = LABEL_BYTES};
     mola_store_run(f->store, f->ctx, now, KEYS);
     for (size_t k = 0; k < KEYS; k++) {
         f->troubled |= !is_verdict(now[k].err);
@@ -194,18 +202,51 @@ static mola_err race(flight *f, mola_etag *etags)
     return MOLA_OK;
 }
 
-static mola_err check_create_once(flight *f)
+/* Some stores lose one race in a hundred, most of them once connections are warm and writers come
+ * at the same moment: they are raced again and again, for at most a quarter of the time there is.
+ */
+static mola_err race_for(flight *f, const char *what, mola_err (*once)(flight *f, const char *name))
+{
+    uint64_t began = mola_boot_ns(f->ctx->env), deadline = f->ctx->deadline_ns;
+    uint64_t most = began < deadline ? (deadline - began) / 4 : 0;
+    uint64_t more = most < racing_ns ? most : racing_ns;
+    mola_err err = MOLA_OK;
+    if (!f->bodies)
+        f->bodies = mola_arena_alloc(f->ctx->arena, RACERS, BODY_BYTES, 1);
+    if (!f->bodies)
+        return MOLA_NO_MEMORY;
+    for (uint32_t round = 0; !err && round < ROUNDS_MAX; round++) {
+        char name[RACE_BYTES];
+        (void)snprintf(name, sizeof name, "%s%u-", what, round);
+        err = once(f, name);
+        uint64_t took = mola_boot_ns(f->ctx->env) - began;
+        if (err && round && f->troubled && !f->two_won) { /* one was clear, and that is enough */
+            mola_why_clear(&f->detail);
+            return MOLA_OK;
+        }
+        if (took >= (round + 1 < ROUNDS_MIN ? most : more))
+            break;
+    }
+    return err;
+}
+
+static mola_err create_once(flight *f, const char *name)
 {
     mola_etag etags[KEYS];
-    set_race(f, "create", MOLA_PUT_IF_ABSENT, NULL);
+    set_race(f, name, MOLA_PUT_IF_ABSENT, NULL);
     return race(f, etags);
 }
 
-static mola_err check_swap_once(flight *f)
+static mola_err check_create_once(flight *f)
+{
+    return race_for(f, "create", create_once);
+}
+
+static mola_err swap_once(flight *f, const char *name)
 {
     mola_etag etags[KEYS];
     mola_store_op before[KEYS];
-    set_race(f, "swap", MOLA_PUT_IF_ABSENT, NULL); /* for the names */
+    set_race(f, name, MOLA_PUT_IF_ABSENT, NULL); /* for the names */
     for (size_t k = 0; k < KEYS; k++) {
         before[k] = (mola_store_op){
             .verb = MOLA_PUT, .key = mola_str_of(f->names[k]), .body = MOLA_STR("before")};
@@ -220,8 +261,13 @@ static mola_err check_swap_once(flight *f)
             return wrong(f, "the answer to a PUT has no ETag");
         etags[k] = before[k].new_etag;
     }
-    set_race(f, "swap", MOLA_PUT_IF_MATCH, etags);
+    set_race(f, name, MOLA_PUT_IF_MATCH, etags);
     return race(f, etags);
+}
+
+static mola_err check_swap_once(flight *f)
+{
+    return race_for(f, "swap", swap_once);
 }
 
 /* --- One writer --- */

@@ -12,9 +12,10 @@ typedef struct {
     uint64_t group_bytes_max, commit_ns_max;
     const mola_write_limits *limits;
     mola_write *first; /* members in arrival order; what the step leaves over is for the next one */
-    uint64_t put_ns;   /* boot clock, when the last PUT was sent; 0: none was */
-    uint64_t rest_ns;  /* boot clock: let others go first until then; 0: there are none */
-    bool late;         /* its time ended before everything was answered */
+    mola_view *evaluated_on; /* the step's own: one reference */
+    uint64_t put_ns;         /* boot clock, when the last PUT was sent; 0: none was */
+    uint64_t rest_ns;        /* boot clock: let others go first until then; 0: there are none */
+    bool late;               /* its time ended before everything was answered */
 } mola_commit;
 
 /* Evaluates members from `first` on, appends at most one entry, and answers the members it took. */
