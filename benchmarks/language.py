@@ -71,6 +71,14 @@ def group(d, rng):
             'select category, count(*), sum(stars) from t where stars >= ? group by category order by category', [least], rows)
 
 
+def group_by_int(d, rng):
+    least = int(rng.integers(1000))
+    counts = np.bincount(d.stars[d.stars >= least], minlength=1000)
+    return ({'filters': ['stars', 'Gte', least], 'aggregate_by': {'n': ['Count']}, 'group_by': ['stars']},
+            'select stars, count(*) from t where stars >= ? group by stars order by stars', [least],
+            [(k, n) for k, n in enumerate(counts.tolist()) if n])
+
+
 def nearest_of(d, rng, kind):
     near = rng.standard_normal(DIMS).astype('<f4')
     found = np.arange(d.count) if kind is None else np.flatnonzero(d.category == kind)
@@ -96,7 +104,7 @@ def nearest_filtered(d, rng):
 
 KINDS = {'first 10 of a category by a float (20,000 match)': order, 'first 10 by a float, an int at least x (to half of all match)': top,
          'count, two filters': count, 'count and sum in 50 groups, one filter': group,
-         'exact 10 nearest of all': nearest, 'exact 10 nearest in a category (20,000 match)': nearest_filtered}
+         'count in up to 1,000 groups by an int, one filter': group_by_int, 'exact 10 nearest of all': nearest, 'exact 10 nearest in a category (20,000 match)': nearest_filtered}
 
 
 # ---- the two
@@ -109,7 +117,7 @@ def ask_mola(server, body):
         return took, [r['id'] for r in answer['rows']]
     if 'aggregations' in answer:
         return took, answer['aggregations']['n']
-    return took, [(g['category'], g['n'], g['s']) for g in answer['aggregation_groups']]
+    return took, [tuple(g.values()) for g in answer['aggregation_groups']]
 
 
 def ask_duckdb(table, sql, parameters):

@@ -154,6 +154,8 @@ static void measure(const char *name, const char *body, double bytes_a_row)
 }
 
 #define COUNT(filter) "{\"aggregate_by\":{\"c\":[\"Count\"]},\"filters\":" filter "}"
+#define GROUPS(function, keys)                                                                     \
+    "{\"top_k\":10,\"aggregate_by\":{\"a\":" function "},\"group_by\":[" keys "]}"
 #define QUERY         "[1,0,0,0,0,0,0,0,0.5,0,0,0,0,0,0,0]"
 #define FIRST(filter) "{\"limit\":10,\"rank_by\":[\"n\",\"asc\"],\"filters\":" filter "}"
 
@@ -198,7 +200,11 @@ int main(int argc, char **argv)
             "\"u\"],{\"midpoint\":1e18}]]]}",
             16);
     measure("count where n < 100", COUNT("[\"n\",\"Lt\",100]"), 8);
-    measure("sum of x by s", "{\"aggregate_by\":{\"t\":[\"Sum\",\"x\"]},\"group_by\":[\"s\"]}", 20);
+    measure("sum of x by s", GROUPS("[\"Sum\",\"x\"]", "\"s\""), 20);
+    measure("sum of n by s", GROUPS("[\"Sum\",\"n\"]", "\"s\""), 20);
+    measure("count by n", GROUPS("[\"Count\"]", "\"n\""), 8);
+    measure("count by s and b", GROUPS("[\"Count\"]", "\"s\",\"b\""), 13);
+    measure("count by u, all different", GROUPS("[\"Count\"]", "\"u\""), 8);
     /* vectors, and what printing costs */
     measure("10 nearest", "{\"limit\":10,\"rank_by\":[\"v\",\"ANN\"," QUERY "]}", 64);
     measure("10,000 nearest", "{\"limit\":10000,\"rank_by\":[\"v\",\"ANN\"," QUERY "]}", 64);

@@ -7,12 +7,14 @@
 
 typedef struct {
     const char *name, *fallback, *help;
-    const char **text; /* one of these two is set */
+    const char **text; /* one of these three is set */
     uint64_t *number;
+    mola_config_list *list;
+    bool is_secret; /* a text */
     uint64_t least, most;
 } setting;
 
-enum { SETTINGS_MAX = 64, NAME_BYTES = 64 };
+enum { SETTINGS_MAX = 96, NAME_BYTES = 64 };
 
 /* Fills `table` with the settings of `config`, which get their defaults. */
 static size_t settings_of(mola_config *config, setting table[SETTINGS_MAX])
@@ -29,9 +31,19 @@ static size_t settings_of(mola_config *config, setting table[SETTINGS_MAX])
                                .number = &config->n,                                               \
                                .least = (lo),                                                      \
                                .most = (hi)};
-    MOLA_CONFIG(TEXT, NUMBER)
+#define LIST(n, h)                                                                                 \
+    config->n = (mola_config_list){.count = 0};                                                    \
+    table[count++] = (setting){.name = #n, .fallback = "", .help = (h), .list = &config->n};
+#define SECRET(n, h)                                                                               \
+    config->n = "";                                                                                \
+    table[count++] =                                                                               \
+        (setting){.name = #n, .fallback = "", .help = (h), .text = &config->n, .is_secret = true};
+    MOLA_CONFIG(TEXT, NUMBER, LIST, SECRET)
 #undef TEXT
 #undef NUMBER
+#undef LIST
+#undef SECRET
+    MOLA_ASSERT(count <= SETTINGS_MAX);
     return count;
 }
 
@@ -53,8 +65,23 @@ static bool parse_number(const char *text, uint64_t *out)
     return true;
 }
 
-static mola_err assign(const setting *s, const char *value, mola_why *why)
+static mola_err append(const setting *s, const char *value, bool by_flag, mola_why *why)
 {
+    mola_config_list *list = s->list;
+    if (by_flag && !list->given)
+        *list = (mola_config_list){.given = true};
+    if (list->count == MOLA_CONFIG_LIST_MAX) {
+        return mola_fail(why, MOLA_INVALID, "%s is given more than %d times", s->name,
+                         MOLA_CONFIG_LIST_MAX);
+    }
+    list->items[list->count++] = value;
+    return MOLA_OK;
+}
+
+static mola_err assign(const setting *s, const char *value, bool by_flag, mola_why *why)
+{
+    if (s->list)
+        return append(s, value, by_flag, why);
     if (s->text) {
         *s->text = value;
         return MOLA_OK;
@@ -121,7 +148,7 @@ static mola_err read_environment(mola_config *config, const setting *table, size
     for (size_t s = 0; s < settings && !err; s++) {
         environment_name("", table[s].name, name);
         const char *value = getenv(name); /* NOLINT(concurrency-mt-unsafe): no thread runs yet */
-        err = value ? assign(&table[s], value, why) : MOLA_OK;
+        err = value ? assign(&table[s], value, false, why) : MOLA_OK;
     }
     for (size_t i = 0; i < mola_limit_count && !err; i++) {
         const char *limit = mola_limit_list[i].name;
@@ -155,7 +182,7 @@ mola_err mola_config_read(int count, char **arguments, mola_config *out, mola_wh
         bool is_limit = is_flag(arguments[i], "--limit", &value);
         for (size_t s = 0; s < settings && !hit && !is_limit; s++) {
             flag_name(table[s].name, name);
-            hit = is_flag(arguments[i], name, &value) ? &table[s] : NULL;
+            hit = !table[s].is_secret && is_flag(arguments[i], name, &value) ? &table[s] : NULL;
         }
         if (!hit && !is_limit) {
             return mola_fail(why, MOLA_INVALID, "unknown argument %s; see mola serve --help",
@@ -165,7 +192,7 @@ mola_err mola_config_read(int count, char **arguments, mola_config *out, mola_wh
             value = arguments[i];
         if (!value)
             return mola_fail(why, MOLA_INVALID, "%s needs a value", arguments[i - 1]);
-        err = is_limit ? take_limit(out, value, why) : assign(hit, value, why);
+        err = is_limit ? take_limit(out, value, why) : assign(hit, value, true, why);
     }
     return err;
 }
@@ -179,7 +206,12 @@ void mola_config_help(void)
     for (size_t s = 0; s < settings; s++) {
         flag_name(table[s].name, flag);
         environment_name("", table[s].name, twin);
-        if (table[s].text) {
+        if (table[s].is_secret) {
+            printf("  %s in the environment\n      %s\n", twin, table[s].help);
+        } else if (table[s].list) {
+            printf("  %s TEXT (%s)\n      %s; once or more. Default: none\n", flag, twin,
+                   table[s].help);
+        } else if (table[s].text) {
             printf("  %s TEXT (%s)\n      %s. Default: %s\n", flag, twin, table[s].help,
                    table[s].fallback[0] ? table[s].fallback : "none");
         } else {

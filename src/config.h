@@ -1,16 +1,18 @@
 /* config.h - settings: one list for struct, parser, environment twins and --help.
  *
  * `--name-of-setting VALUE` (or =VALUE) on the command line wins over MOLA_NAME_OF_SETTING in the
- * environment, which wins over the default. Limits of requests (mola/base/limits.h) are set by
- * `--limit name=value`, or by MOLA_LIMIT_NAME. */
+ * environment, which wins over the default. A list has a value for each time that it is given;
+ * secrets come by the environment only, where other users of the machine do not see them.
+ * Limits of requests (mola/base/limits.h) are set by `--limit name=value`, or by MOLA_LIMIT_NAME.
+ */
 #pragma once
 #include "mola/base/check.h"
 #include "mola/base/err.h"
 #include "mola/base/limits.h"
 
 /* T(name, default, help): text.  U(name, default, least, most, help): a number; sizes take K, M, G.
- */
-#define MOLA_CONFIG(T, U)                                                                          \
+ * L(name, help): a list of texts.  S(name, help): a secret text. */
+#define MOLA_CONFIG(T, U, L, S)                                                                    \
     T(listen, "127.0.0.1:3000", "address and port to serve on; port 0 takes a free one")           \
     T(store, "file:./mola-data",                                                                   \
       "where all data lives: file:DIR, s3://BUCKET/PREFIX, or mem: (gone when the server stops)")  \
@@ -68,16 +70,43 @@
       "no segment takes longer to build; below a few hours only for tests")                        \
     T(cache_dir, "", "directory of the disk cache of segments; none: no disk cache")               \
     U(cache_bytes, 16ull << 30, 2 << 20, UINT64_MAX, "size of the disk cache")                     \
+    L(embedding_url,                                                                               \
+      "base of an OpenAI-compatible API that embeds texts, as http://127.0.0.1:11434/v1, or "      \
+      "PROVIDER=URL for models named PROVIDER/...")                                                \
+    L(embedding_model,                                                                             \
+      "a model for embedding: NAME=REMOTE[,dims=N][,dtype=f16|f32][,document={..}][,query={..}]")  \
+    S(embedding_key, "bearer token of the embedding URLs, or PROVIDER=KEY, one a line")            \
+    T(embedding_key_file, "", "file with that token")                                              \
+    U(embedding_batch, 32, 1, 2048, "texts in one request for embeddings")                         \
+    L(rerank_url, "base of an API with Cohere's or Jina's /rerank, or PROVIDER=URL")               \
+    L(rerank_model, "a model for reranking: NAME=REMOTE[,query={..}][,bound=top_n|top_k|none]")    \
+    S(rerank_key, "bearer token of the rerank URLs, or PROVIDER=KEY, one a line")                  \
+    T(rerank_key_file, "", "file with that token")                                                 \
+    U(rerank_candidates_max, 1000, 1, 160000, "rows that one query may have reranked")             \
+    U(model_timeout_ms, 10000, 1, 600000,                                                          \
+      "a model must answer in this time, repetitions included")                                    \
+    U(model_calls_max, 64, 1, 512, "requests that wait for models at once; more are told 429")     \
     U(fence_seconds, 60, 1, 3600,                                                                  \
       "elapsed-time fence of the storage protocol: the same in all processes of a store, for "     \
       "tests only")
 
+enum { MOLA_CONFIG_LIST_MAX = 64 };
+typedef struct {
+    const char *items[MOLA_CONFIG_LIST_MAX];
+    uint32_t count;
+    bool given; /* by flags: the environment does not count any more */
+} mola_config_list;
+
 typedef struct {
 #define MOLA_CONFIG_TEXT(name, fallback, help)                const char *name;
 #define MOLA_CONFIG_NUMBER(name, fallback, least, most, help) uint64_t name;
-    MOLA_CONFIG(MOLA_CONFIG_TEXT, MOLA_CONFIG_NUMBER)
+#define MOLA_CONFIG_LIST(name, help)                          mola_config_list name;
+#define MOLA_CONFIG_SECRET(name, help)                        const char *name;
+    MOLA_CONFIG(MOLA_CONFIG_TEXT, MOLA_CONFIG_NUMBER, MOLA_CONFIG_LIST, MOLA_CONFIG_SECRET)
 #undef MOLA_CONFIG_TEXT
 #undef MOLA_CONFIG_NUMBER
+#undef MOLA_CONFIG_LIST
+#undef MOLA_CONFIG_SECRET
     mola_limits limits;
 } mola_config;
 

@@ -1,8 +1,8 @@
 /* serve.c - mola serve: starts the floors in order and stops them in the reverse one. */
 #include "http/http.h"
+#include "models.h"
 #include "mola/api/api.h"
 #include "mola/write/write.h"
-#include "start.h"
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,8 @@ typedef struct {
     mola_budget bodies;
     mola_executor *executor;
     mola_namespaces *namespaces;
-    mola_indexer *indexer; /* NULL: it is elsewhere */
+    mola_indexer *indexer;   /* NULL: it is elsewhere */
+    mola_provider *provider; /* NULL: no models */
     mola_writer *writer;
     mola_api *api;
     mola_http *http;
@@ -91,9 +92,12 @@ static mola_err start_engine(server *s)
         return mola_fail(&s->process.why, err, "cannot open the namespaces");
     if (inlined && (err = start_indexer(s)))
         return err;
+    if ((err = mola_models_open(&s->process, &s->provider)))
+        return err;
     mola_writer_config writes = {.env = s->process.env,
                                  .namespaces = s->namespaces,
                                  .executor = s->executor,
+                                 .provider = s->provider,
                                  .window_ns = c->commit_window_ms * MOLA_MILLISECOND,
                                  .group_bytes_max = GROUP_BYTES_MAX,
                                  .commit_ns_max = c->commit_seconds * MOLA_SECOND,
@@ -126,6 +130,7 @@ static mola_err start_front(server *s)
                            .executor = s->executor,
                            .namespaces = s->namespaces,
                            .writer = s->writer,
+                           .provider = s->provider,
                            .bodies = &s->bodies,
                            .keys = mola_str_of(s->keys),
                            .keys_file = c->api_keys_file[0] ? c->api_keys_file : NULL,
@@ -164,6 +169,7 @@ static mola_err start_front(server *s)
 /* Whatever was started, in the reverse order; a start that failed half way ends here too. */
 static void stop(server *s)
 {
+    mola_provider_stop(s->provider); /* nobody has to wait for a model any more */
     if (s->api)
         mola_api_quiet(s->api);
     if (s->writer) /* answers what still waits, so that every call comes back */
@@ -172,6 +178,7 @@ static void stop(server *s)
         mola_executor_close(s->executor);
     mola_http_close(s->http);
     mola_api_close(s->api);
+    mola_provider_close(s->provider);
     if (s->namespaces) /* else a view that is refreshed just now would tell a closed indexer */
         mola_namespaces_rest(s->namespaces);
     if (s->indexer)

@@ -4,6 +4,7 @@
 #include "mola/api/api.h"
 #include "mola/codec/json.h"
 #include "mola/namespace/namespace.h"
+#include "mola/provider/provider.h"
 #include "mola/write/write.h"
 
 /* Accepted keys; see keys.c. */
@@ -139,6 +140,9 @@ void mola_reply_common(mola_api *api, const mola_api_head *head, mola_api_reply 
                        char id[129]);
 void mola_reply_error(mola_api *api, mola_api_reply *reply, int status, mola_str words,
                       mola_str attribute);
+/* What models took, for the `performance` of an answer: nothing, when nothing was embedded. */
+unsigned long long mola_usage_ms(const mola_model_usage *usage);
+void mola_print_embedding(mola_buf *out, const mola_model_usage *usage);
 void mola_print_error(mola_buf *out, mola_str words, mola_str attribute); /* the error body */
 int mola_status_of(mola_err err);
 /* A list of codings accepts gzip: it names it, and not with a weight of zero. */

@@ -30,10 +30,21 @@ static double hit_ratio(const request *r, double log)
     return ratio < log ? ratio : log;
 }
 
-static void print_trailer(request *r, mola_buf *out, const mola_view *view,
-                          const mola_query_result *result, double ratio, uint64_t run_ns)
+typedef struct {
+    mola_view *view;
+    mola_query_result result;
+    mola_buf *plan; /* NULL: the query is answered; else it is explained, here */
+    double log_ratio;
+    uint64_t run_ns;
+    mola_model_usage embedding, reranking;
+} answer;
+
+static void print_trailer(request *r, mola_buf *out, const answer *a)
 {
-    uint64_t run_ms = (run_ns + MOLA_MILLISECOND - 1) / MOLA_MILLISECOND;
+    const mola_view *view = a->view;
+    const mola_query_result *result = &a->result;
+    double ratio = hit_ratio(r, a->log_ratio);
+    uint64_t run_ms = (a->run_ns + MOLA_MILLISECOND - 1) / MOLA_MILLISECOND;
     mola_buf_print(out,
                    ",\"billing\":{\"billable_logical_bytes_queried\":%llu,\"billable_logical_bytes_"
                    "returned\":%llu},"
@@ -52,16 +63,12 @@ static void print_trailer(request *r, mola_buf *out, const mola_view *view,
         (unsigned long long)result->rows_exhausted, (unsigned long long)view->live_rows,
         r->ctx.roundtrips);
     mola_timestamp_print(out, view->written_us);
-    mola_buf_add_str(out, MOLA_STR("\"}}"));
+    mola_buf_add_char(out, '"');
+    mola_print_embedding(out, &a->embedding);
+    if (a->reranking.used)
+        mola_buf_print(out, ",\"rerank_ms\":%llu", mola_usage_ms(&a->reranking));
+    mola_buf_add_str(out, MOLA_STR("}}"));
 }
-
-typedef struct {
-    mola_view *view;
-    mola_query_result result;
-    mola_buf *plan; /* NULL: the query is answered; else it is explained, here */
-    double log_ratio;
-    uint64_t run_ns;
-} answer;
 
 mola_err mola_turn_begin(mola_ctx *ctx, mola_api *api, mola_str name, const mola_view *view,
                          uint32_t weight, bool *counted)
@@ -76,13 +83,17 @@ void mola_turn_end(mola_api *api, mola_str name, uint32_t weight, bool counted)
         mola_gate_leave(api->gate, name, weight);
 }
 
-/* On the view that was read: who waits for the log of a namespace holds no slot of it. */
-static mola_err run_in_turn(request *r, const mola_query *query, answer *out)
+/* On the view that was read: who waits for the log of a namespace, or for a model, holds no slot of
+ * it. */
+static mola_err run_in_turn(request *r, mola_query *query, answer *out)
 {
     uint32_t weight = mola_query_weight(query);
     const mola_kernel *kernel = r->api->config.kernel;
     bool counted;
-    mola_err err = mola_turn_begin(&r->ctx, r->api, request_name(r), out->view, weight, &counted);
+    mola_err err = mola_query_prepare(&r->ctx, out->view->state, r->api->config.provider, query,
+                                      &out->embedding);
+    if (!err)
+        err = mola_turn_begin(&r->ctx, r->api, request_name(r), out->view, weight, &counted);
     if (err)
         return err;
     uint64_t began_ns = mola_boot_ns(r->api->env);
@@ -112,7 +123,7 @@ static mola_err check_unindexed(request *r, const mola_query *query, const mola_
 
 /* Reads the namespace and runs the query. When the collector outran the view, a newer one is asked
  * for: a view may read for L (protocol) after its manifest was, so it takes a very slow query. */
-static mola_err run(request *r, const mola_query *query, answer *out)
+static mola_err run(request *r, mola_query *query, answer *out)
 {
     mola_freshness freshness = *mola_query_freshness(query);
     mola_err err = MOLA_CONFLICT;
@@ -131,6 +142,8 @@ static mola_err run(request *r, const mola_query *query, answer *out)
         mola_view_release(&r->ctx, NULL);
         freshness = (mola_freshness){.level = MOLA_READ_STRONG};
     }
+    if (!err && out->result.candidates)
+        err = mola_query_rerank(&r->ctx, query, &out->result, &out->reranking);
     if (err != MOLA_CONFLICT)
         return err;
     mola_why_clear(&r->why);
@@ -157,7 +170,7 @@ handled mola_handle_query(request *r)
         mola_buf_add_char(&out, '{');
         mola_buf_add_str(&out, mola_buf_str(&a.result.members));
         out.failed |= a.result.members.failed;
-        print_trailer(r, &out, a.view, &a.result, hit_ratio(r, a.log_ratio), a.run_ns);
+        print_trailer(r, &out, &a);
     }
     mola_view_release(&r->ctx, NULL); /* also what a failed read of the namespace left */
     mola_buf_free(&a.result.members);

@@ -83,8 +83,10 @@ void mola_reply_common(mola_api *api, const mola_api_head *head, mola_api_reply 
 
 static void status_fields(mola_api_reply *reply, int status)
 {
-    if (status == 503 || status == 429)
-        mola_reply_field(reply, "Retry-After: 1\r\n");
+    if (status == 503 || status == 429) {
+        mola_reply_field(reply, "Retry-After: %u\r\n",
+                         reply->retry_after_s ? reply->retry_after_s : 1);
+    }
     if (status == 409) /* our conflicts are permanent: five retries would not help */
         mola_reply_field(reply, "x-should-retry: false\r\n");
     if (status == 401)
@@ -126,6 +128,19 @@ void mola_api_refuse(mola_api *api, const mola_api_head *head, int status, const
     }
     mola_reply_error(api, out, status, mola_str_of(why), (mola_str){0});
     mola_log(api->env, MOLA_LOG_DEBUG, "refused", "request_id=%s status=%d", id, status);
+}
+
+unsigned long long mola_usage_ms(const mola_model_usage *usage)
+{
+    return (usage->ns + MOLA_MILLISECOND - 1) / MOLA_MILLISECOND;
+}
+
+void mola_print_embedding(mola_buf *out, const mola_model_usage *usage)
+{
+    if (usage->used) {
+        mola_buf_print(out, ",\"embedding_ms\":%llu,\"embedding_tokens\":%llu",
+                       mola_usage_ms(usage), (unsigned long long)usage->tokens);
+    }
 }
 
 uint64_t mola_elapsed_ms(const request *r)
@@ -200,6 +215,7 @@ void mola_request_finish(request *r, mola_err err, int status, mola_buf *body,
         if (body)
             mola_buf_free(body);
         mola_str words = mola_why_text(&r->why);
+        reply->retry_after_s = r->why.retry_after_s;
         mola_reply_error(r->api, reply, r->refused_status ? r->refused_status : mola_status_of(err),
                          words.len ? words : mola_str_of(mola_err_name(err)),
                          (mola_str){r->why.attribute, r->why.attribute_len});

@@ -42,8 +42,10 @@ static void print_written(const request *r, mola_buf *out)
         mola_buf_add_str(out, MOLA_STR(",\"query\":{\"billable_logical_bytes_queried\":256000000,"
                                        "\"billable_logical_bytes_returned\":0}"));
     }
-    mola_buf_print(out, "},\"performance\":{\"server_total_ms\":%llu}}",
+    mola_buf_print(out, "},\"performance\":{\"server_total_ms\":%llu",
                    (unsigned long long)mola_elapsed_ms(r));
+    mola_print_embedding(out, &r->write.embedding);
+    mola_buf_add_str(out, MOLA_STR("}}"));
 }
 
 static void on_done(mola_write *write)

@@ -64,4 +64,5 @@ void mola_why_clear(mola_why *why)
     why->text[0] = '\0';
     why->attribute_len = 0;
     why->attribute[0] = '\0';
+    why->retry_after_s = 0;
 }

@@ -1,5 +1,6 @@
 #include "codec/json_tape.h"
 #include "mola/base/check.h"
+#include "mola/base/utf8.h"
 #include "mola/codec/bytes.h"
 
 static bool is_digit(char c)
@@ -107,30 +108,6 @@ bool mola_json_check_escapes(mola_str inside, size_t *at, const char **words)
     }
 }
 
-static size_t put_utf8(uint32_t c, char *out)
-{
-    if (c < 0x80) {
-        out[0] = (char)c;
-        return 1;
-    }
-    if (c < 0x800) {
-        out[0] = (char)(0xc0 | c >> 6);
-        out[1] = (char)(0x80 | (c & 0x3f));
-        return 2;
-    }
-    if (c < 0x10000) {
-        out[0] = (char)(0xe0 | c >> 12);
-        out[1] = (char)(0x80 | (c >> 6 & 0x3f));
-        out[2] = (char)(0x80 | (c & 0x3f));
-        return 3;
-    }
-    out[0] = (char)(0xf0 | c >> 18);
-    out[1] = (char)(0x80 | (c >> 12 & 0x3f));
-    out[2] = (char)(0x80 | (c >> 6 & 0x3f));
-    out[3] = (char)(0x80 | (c & 0x3f));
-    return 4;
-}
-
 /* Resolves the checked escape that *rest begins with, and takes it off. 1 to 4 bytes. */
 static size_t take_escape(mola_str *rest, char out[4])
 {
@@ -148,7 +125,7 @@ static size_t take_escape(mola_str *rest, char out[4])
         *rest = mola_str_from(*rest, 6);
     }
     *rest = mola_str_from(*rest, 6);
-    return put_utf8(unit, out);
+    return mola_utf8_put(unit, (uint8_t *)out);
 }
 
 size_t mola_json_unescape(mola_str inside, char *out)

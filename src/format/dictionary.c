@@ -87,16 +87,19 @@ void mola_dictionary_walk_begin(mola_str list, uint32_t windows, mola_dictionary
 
 bool mola_dictionary_next(mola_dictionary_walk *w)
 {
-    uint32_t skipped, rows;
-    if (!mola_take_varint(&w->at, w->end, &skipped) || !mola_take_varint(&w->at, w->end, &rows) ||
-        w->at == w->end || skipped >= w->windows - w->next_window ||
-        rows > MOLA_POSTINGS_ROWS_MAX) {
+    uint32_t skipped, rows, term = 0;
+    bool some = mola_take_varint(&w->at, w->end, &skipped) &&
+                mola_take_varint(&w->at, w->end, &rows) && w->at < w->end;
+    uint8_t impact = some ? *w->at++ : 0;
+    some = some && mola_take_varint(&w->at, w->end, &term);
+    if (!some || skipped >= w->windows - w->next_window || rows > MOLA_POSTINGS_ROWS_MAX) {
         w->at = w->end;
         return false;
     }
     w->window = w->next_window + skipped;
     w->next_window = w->window + 1;
     w->rows = rows;
-    w->impact = *w->at++;
+    w->impact = impact;
+    w->term = term;
     return true;
 }

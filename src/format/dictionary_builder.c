@@ -8,6 +8,7 @@
 typedef struct {
     uint32_t before; /* 1 + the pair of the same term before it; 0: none */
     uint32_t window : 12, rows_less_1 : 12, impact : 8;
+    uint32_t term; /* its number in the postings */
 } pair;
 _Static_assert(MOLA_SEGMENT_ROWS_MAX / MOLA_SEGMENT_WINDOW <= 1 << 12, "windows fit a pair");
 _Static_assert(MOLA_SEGMENT_WINDOW <= 1 << 12 && MOLA_POSTINGS_ROWS_MAX <= 1 << 12,
@@ -18,7 +19,7 @@ struct mola_dictionary_builder {
     uint32_t attr;
     mola_analysis analysis;
     float k1, b;
-    size_t pairs_max;
+    size_t bytes_max;
     bool full;
     mola_term_set terms; /* with chains of pairs */
     mola_buf pairs;
@@ -34,7 +35,7 @@ struct mola_dictionary_builder {
 
 mola_dictionary_builder *mola_dictionary_builder_new(mola_heap *heap, uint32_t attr,
                                                      const mola_analysis *analysis, float k1,
-                                                     float b, size_t pairs_max)
+                                                     float b, size_t bytes_max)
 {
     mola_dictionary_builder *d = mola_alloc(heap, sizeof *d);
     if (!d)
@@ -44,7 +45,7 @@ mola_dictionary_builder *mola_dictionary_builder_new(mola_heap *heap, uint32_t a
                                    .analysis = *analysis,
                                    .k1 = k1,
                                    .b = b,
-                                   .pairs_max = pairs_max < UINT32_MAX ? pairs_max : UINT32_MAX};
+                                   .bytes_max = bytes_max < UINT32_MAX ? bytes_max : UINT32_MAX};
     mola_buf_init(&d->pairs, heap);
     mola_buf_init(&d->own, heap);
     if (mola_term_set_init(&d->terms, heap) == MOLA_OK)
@@ -123,31 +124,33 @@ static mola_err add_term(mola_dictionary_builder *d, uint32_t window, const mola
     return add_pair(d, mola_postings_term(p, term),
                     (pair){.window = window & 0xfff,
                            .rows_less_1 = (rows - 1) & 0xfff,
-                           .impact = impact_of(best)});
+                           .impact = impact_of(best),
+                           .term = term});
 }
 
 static void give_up(mola_dictionary_builder *d)
 {
     d->full = true;
     mola_buf_free(&d->pairs);
-    mola_buf_init(&d->pairs, d->heap);
-    mola_term_set_clear(&d->terms);
+    mola_term_set_free(&d->terms);
 }
 
-mola_err mola_dictionary_add(mola_dictionary_builder *d, uint32_t window,
-                             const mola_postings *postings)
+static bool is_over(const mola_dictionary_builder *d)
 {
-    mola_err err = MOLA_OK;
+    return d->pairs.room + mola_term_set_bytes(&d->terms) > d->bytes_max;
+}
+
+void mola_dictionary_add(mola_dictionary_builder *d, uint32_t window, const mola_postings *postings)
+{
     MOLA_ASSERT(window < MOLA_SEGMENT_ROWS_MAX / MOLA_SEGMENT_WINDOW && !d->by_shard);
     d->tokens += postings->tokens;
     d->documents += postings->documents;
     if (d->average == 0 && postings->documents)
         d->average = (double)postings->tokens / postings->documents;
-    if (!d->full && postings->term_count > d->pairs_max - d->pairs.len / sizeof(pair))
-        give_up(d);
-    for (uint32_t term = 0; !d->full && term < postings->term_count && !err; term++)
-        err = add_term(d, window, postings, term);
-    return err;
+    for (uint32_t term = 0; !d->full && term < postings->term_count; term++) {
+        if (add_term(d, window, postings, term) != MOLA_OK || is_over(d))
+            give_up(d);
+    }
 }
 
 /* ---- printing ---- */
@@ -191,6 +194,7 @@ static bool print_list(mola_dictionary_builder *d, const mola_known_term *t, mol
         mola_add_varint(list, own[i].window - next);
         mola_add_varint(list, own[i].rows_less_1 + 1U);
         mola_add_u8(list, own[i].impact);
+        mola_add_varint(list, own[i].term);
         next = own[i].window + 1U;
     }
     return !list->failed;

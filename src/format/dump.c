@@ -74,6 +74,12 @@ static void dump_state(mola_dump *d, const mola_state *state)
                        a->regex ? " regex" : "", a->glob ? " glob" : "", a->fuzzy ? " fuzzy" : "",
                        a->ann ? " ann" : "", a->has_fts ? " full_text_search" : "");
     }
+    for (uint32_t i = 0; i < state->embed_count; i++) {
+        const mola_embed *e = &state->embeds[i];
+        mola_buf_print(d->out, "attribute %u becomes %u by the model ", e->source, e->target);
+        mola_print_string(d->out, (mola_str){e->model, e->model_bytes});
+        mola_buf_add_char(d->out, '\n');
+    }
 }
 
 /* -- manifests --------------------------------------------------------------------------------- */

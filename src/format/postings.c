@@ -81,11 +81,6 @@ static mola_str piece(mola_str bytes, const char *table, uint32_t index)
     return (mola_str){bytes.data + from, until - from};
 }
 
-uint32_t mola_postings_length(const mola_postings *p, uint32_t row)
-{
-    return u32_at(p->lengths, row);
-}
-
 mola_str mola_postings_term(const mola_postings *p, uint32_t term)
 {
     return piece(p->terms, p->term_from, term);
@@ -111,6 +106,14 @@ bool mola_postings_find(const mola_postings *p, mola_str text, uint32_t *term)
     return *term < p->term_count && mola_str_eq(mola_postings_term(p, *term), text);
 }
 
+bool mola_postings_find_at(const mola_postings *p, mola_str text, uint32_t guess, uint32_t *term)
+{
+    *term = guess;
+    if (guess < p->term_count && mola_str_eq(mola_postings_term(p, guess), text))
+        return true;
+    return mola_postings_find(p, text, term);
+}
+
 void mola_posting_walk_begin(const mola_postings *p, uint32_t term, mola_posting_walk *walk)
 {
     mola_str list = piece(p->lists, p->list_from, term);
@@ -122,7 +125,7 @@ void mola_posting_walk_begin(const mola_postings *p, uint32_t term, mola_posting
                                 .rows = p->rows};
 }
 
-bool mola_posting_next_wide(mola_posting_walk *w)
+bool mola_posting_next(mola_posting_walk *w)
 {
     uint32_t skipped, times;
     if (!mola_take_varint(&w->at, w->end, &skipped) || !mola_take_varint(&w->at, w->end, &times) ||
@@ -135,6 +138,36 @@ bool mola_posting_next_wide(mola_posting_walk *w)
     w->times = w->places_left = times;
     w->next_place = 0;
     return true;
+}
+
+/* Nearly all numbers are of one byte: those are taken without a detour through the walk. */
+bool mola_posting_next_run(mola_posting_walk *w, mola_posting_run *run)
+{
+    const uint8_t *at = w->at, *end = w->end;
+    uint32_t next_row = w->next_row, rows = w->rows, count = 0;
+    while (count < MOLA_POSTING_RUN) {
+        if (end - at >= 2 && (at[0] | at[1]) < 0x80 && at[0] < rows - next_row) {
+            run->rows[count] = (uint16_t)(next_row + at[0]);
+            run->times[count++] = at[1];
+            next_row += at[0] + 1U;
+            at += 2;
+            continue;
+        }
+        w->at = at;
+        w->next_row = next_row;
+        if (!mola_posting_next(w))
+            break;
+        run->rows[count] = (uint16_t)w->row;
+        run->times[count++] = w->times;
+        at = w->at;
+        next_row = w->next_row;
+    }
+    if (count == MOLA_POSTING_RUN) {
+        w->at = at;
+        w->next_row = next_row;
+    }
+    run->count = count;
+    return count > 0;
 }
 
 bool mola_posting_place(mola_posting_walk *w, uint32_t *position)
@@ -222,6 +255,18 @@ mola_err mola_postings_add(mola_postings_builder *b, mola_str term, uint32_t pos
     t->count++;
     ((uint32_t *)(void *)b->lengths.data)[row]++;
     return MOLA_OK;
+}
+
+mola_err mola_postings_add_value(mola_postings_builder *b, mola_analyzer *analyzer,
+                                 const mola_column *column, uint32_t row)
+{
+    mola_value_tokens tokens;
+    mola_token token;
+    mola_err err = MOLA_OK;
+    mola_value_tokens_begin(&tokens, analyzer, column, row);
+    while (!err && mola_value_tokens_next(&tokens, &token))
+        err = mola_postings_add(b, token.term, token.position);
+    return err;
 }
 
 /* What is put together. */

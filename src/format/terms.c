@@ -17,6 +17,8 @@ void mola_term_set_free(mola_term_set *set)
     mola_buf_free(&set->terms);
     mola_buf_free(&set->bytes);
     mola_free(set->heap, set->slots, set->slots ? set->slot_count * sizeof *set->slots : 0);
+    set->slots = NULL;
+    set->slot_count = 0;
 }
 
 void mola_term_set_clear(mola_term_set *set)

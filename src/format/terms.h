@@ -18,7 +18,7 @@ typedef struct {
 } mola_term_set;
 
 mola_err mola_term_set_init(mola_term_set *set, mola_heap *heap) MOLA_NODISCARD;
-void mola_term_set_free(mola_term_set *set); /* also when the init failed */
+void mola_term_set_free(mola_term_set *set); /* also when the init failed, and once more */
 void mola_term_set_clear(mola_term_set *set);
 /* The term, new or known; it stays where it is until the next is entered. NULL: no memory. */
 mola_known_term *mola_term_set_enter(mola_term_set *set, mola_str text);
@@ -26,6 +26,10 @@ mola_known_term *mola_term_set_enter(mola_term_set *set, mola_str text);
 static inline uint32_t mola_term_set_count(const mola_term_set *set)
 {
     return (uint32_t)(set->terms.len / sizeof(mola_known_term));
+}
+static inline size_t mola_term_set_bytes(const mola_term_set *set) /* what it takes */
+{
+    return set->terms.room + set->bytes.room + set->slot_count * sizeof *set->slots;
 }
 static inline mola_known_term *mola_term_set_all(const mola_term_set *set)
 {

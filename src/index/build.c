@@ -3,8 +3,9 @@
 #include "mola/format/delete_vector.h"
 
 enum {
-    HELD_PART = 8, /* of a step's memory: finished objects that are sent together */
-    STEP_PART = 16 /* windows that are read at once, as they are stored */
+    HELD_PART = 8,      /* of a step's memory: finished objects that are sent together */
+    STEP_PART = 16,     /* windows that are read at once, as they are stored */
+    DICTIONARY_PART = 4 /* dictionaries, until their postings are written */
 };
 
 mola_err mola_build_begin(mola_build *b, mola_ctx *outer, mola_indexer *indexer, mola_str name)
@@ -65,6 +66,8 @@ static mola_err write_rows(mola_build *b, const mola_build_rows *rows, mola_segm
                                      .part_until = rows->part_until,
                                      .heap = b->heap,
                                      .step_bytes = step,
+                                     .dictionary_bytes =
+                                         mola_indexer_share(b->indexer) / DICTIONARY_PART,
                                      .pause = rows->pause,
                                      .argument = rows->argument};
     mola_err err = mola_rows_write(&source, writer, attrs);

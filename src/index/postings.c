@@ -1,14 +1,7 @@
 #include "index/postings.h"
 #include "mola/base/check.h"
-#include "mola/scan/text.h"
 #include <stdlib.h>
 
-/* Tokens of one image: a window of longer texts gets several, so that building one takes little
- * memory. */
-enum { TOKENS_MAX = 1 << 20 };
-/* Terms with windows that the dictionaries of one segment may have in all: 64 MB while they are
- * built, and enough for some millions of documents. */
-enum { PAIRS_MAX = 8 << 20 };
 static const mola_type image_type = {.form = MOLA_FORM_SCALAR, .elem = MOLA_ELEM_BYTES};
 
 static int by_id(const void *a, const void *b)
@@ -137,8 +130,8 @@ static mola_err write_image(mola_postings_feed *f, mola_str image, uint32_t rows
     uint32_t window = (f->given - 1) / MOLA_SEGMENT_WINDOW;
     mola_err err = mola_postings_open(image, f->attr, &f->analysis, &postings);
     MOLA_ASSERT(!err && postings.rows == rows);
-    err = mola_dictionary_add(f->dictionary, window, &postings);
-    return err ? err : add_image(f->heap, f->writer, f->attr_index, image, rows);
+    mola_dictionary_add(f->dictionary, window, &postings);
+    return add_image(f->heap, f->writer, f->attr_index, image, rows);
 }
 
 static mola_err flush(mola_postings_feed *f)
@@ -159,29 +152,19 @@ static mola_err flush(mola_postings_feed *f)
     return err;
 }
 
-static mola_err add_value(mola_postings_feed *f, const mola_column *run, uint32_t row)
-{
-    mola_value_tokens tokens;
-    mola_token token;
-    mola_err err = MOLA_OK;
-    f->any_value = true;
-    mola_value_tokens_begin(&tokens, f->analyzer, run, row);
-    while (!err && mola_value_tokens_next(&tokens, &token))
-        err = mola_postings_add(f->builder, token.term, token.position);
-    return err;
-}
-
 mola_err mola_postings_feed_rows(mola_postings_feed *f, const mola_column *run, uint32_t rows)
 {
     mola_err err = MOLA_OK;
     MOLA_ASSERT(!run || run->rows == rows);
     for (uint32_t row = 0; row < rows && !err; row++) {
         mola_postings_begin_row(f->builder);
-        if (run && mola_column_has(run, row) && run->type.elem == MOLA_ELEM_STRING)
-            err = add_value(f, run, row);
+        if (run && mola_column_has(run, row) && run->type.elem == MOLA_ELEM_STRING) {
+            f->any_value = true;
+            err = mola_postings_add_value(f->builder, f->analyzer, run, row);
+        }
         f->given++;
-        bool full =
-            f->given % MOLA_SEGMENT_WINDOW == 0 || mola_postings_tokens(f->builder) >= TOKENS_MAX;
+        bool full = f->given % MOLA_SEGMENT_WINDOW == 0 ||
+                    mola_postings_tokens(f->builder) >= MOLA_POSTINGS_TOKENS_MAX;
         if (!err && full)
             err = flush(f);
     }
@@ -193,12 +176,12 @@ mola_err mola_postings_feed_end(mola_postings_feed *f)
     return flush(f);
 }
 
-mola_dictionary_builder *mola_dictionary_of(mola_heap *heap, const mola_attr *text, uint32_t count)
+mola_dictionary_builder *mola_dictionary_of(mola_heap *heap, const mola_attr *text,
+                                            size_t bytes_max)
 {
     mola_analysis analysis = mola_fts_analysis(&text->fts);
-    MOLA_ASSERT(count > 0);
     return mola_dictionary_builder_new(heap, text->id, &analysis, text->fts.k1, text->fts.b,
-                                       PAIRS_MAX / count);
+                                       bytes_max);
 }
 
 mola_err mola_dictionary_write(mola_heap *heap, mola_dictionary_builder *dictionary, uint32_t rows,

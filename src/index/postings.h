@@ -34,8 +34,8 @@ mola_err mola_postings_feed_rows(mola_postings_feed *feed, const mola_column *ru
                                  uint32_t rows) MOLA_NODISCARD;
 mola_err mola_postings_feed_end(mola_postings_feed *feed) MOLA_NODISCARD;
 
-/* For one of `count` attributes of a segment: they share the memory. NULL: no memory. */
-mola_dictionary_builder *mola_dictionary_of(mola_heap *heap, const mola_attr *text, uint32_t count);
+mola_dictionary_builder *mola_dictionary_of(mola_heap *heap, const mola_attr *text,
+                                            size_t bytes_max); /* NULL: no memory */
 /* Its column, for a segment of so many rows; without a value where there is to be none. */
 mola_err mola_dictionary_write(mola_heap *heap, mola_dictionary_builder *dictionary, uint32_t rows,
                                mola_segment_writer *writer, uint32_t attr_index) MOLA_NODISCARD;

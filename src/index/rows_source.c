@@ -266,7 +266,7 @@ static mola_err write_texts(copying *c, const mola_written_attrs *attrs)
     mola_dictionary_builder **made = mola_new(&c->arena, mola_dictionary_builder *, count);
     mola_err err = made ? MOLA_OK : MOLA_NO_MEMORY;
     for (uint32_t i = 0; i < count && !err; i++) {
-        made[i] = mola_dictionary_of(heap, attrs->texts[i], count);
+        made[i] = mola_dictionary_of(heap, attrs->texts[i], c->from->dictionary_bytes / count);
         err = made[i] ? write_postings(c, attrs->texts[i], at++, made[i]) : MOLA_NO_MEMORY;
     }
     for (uint32_t i = 0; i < count && !err; i++)

@@ -11,8 +11,9 @@ typedef struct {
     mola_ctx *ctx;
     const mola_view *view;
     uint32_t part_first, part_until;
-    mola_heap *heap;     /* of the copies */
-    uint64_t step_bytes; /* about what one step has pinned */
+    mola_heap *heap;           /* of the copies */
+    uint64_t step_bytes;       /* about what one step has pinned */
+    uint64_t dictionary_bytes; /* what dictionaries may take; segments of more terms go without */
     /* Called between two steps; an error ends the writing with it. */
     mola_err (*pause)(void *argument);
     void *argument;

@@ -447,6 +447,24 @@ static mola_err add_row(const target *t, bool filterable, mola_json json)
     return check_sizes(t, filterable);
 }
 
+mola_err mola_column_add_floats(mola_column_builder *b, mola_str name, const float *vector,
+                                mola_why *why)
+{
+    target t = {.b = b, .name = name, .why = why};
+    MOLA_ASSERT(b->type.form == MOLA_FORM_DENSE);
+    mola_column_mark mark = mola_column_builder_mark(b);
+    char *floats = vector_room(&t);
+    if (!floats)
+        return no_memory(&t);
+    memcpy(floats, vector, (size_t)b->type.dims * sizeof *vector);
+    mola_err err = add_vector(&t, floats) ? MOLA_OK : fail_narrow(&t);
+    if (!err && mola_builder_end_row(b))
+        err = no_memory(&t);
+    if (err)
+        mola_column_builder_rewind(b, &mark);
+    return err;
+}
+
 mola_err mola_column_add_json(mola_column_builder *b, mola_str name, bool filterable,
                               mola_json json, const mola_limits *limits, mola_arena *arena,
                               mola_why *why)

@@ -1,5 +1,6 @@
 /* schema_apply.c - definitions change a state (reference 5.3, 5.4, 5.7). */
 #include "model/fts.h"
+#include "model/schema_embed.h"
 #include "model/state_edit.h"
 #include "mola/model/schema.h"
 
@@ -61,22 +62,14 @@ static mola_err drop(mola_state *state, mola_str name, mola_why *why)
         return mola_fail(why, MOLA_INVALID, "vector attribute '" MOLA_FMT "' cannot be dropped",
                          MOLA_ARG(name));
     }
+    if (mola_state_embed_of(state, attr->id)) {
+        return mola_fail(why, MOLA_INVALID,
+                         "attribute '" MOLA_FMT "' is embedded and cannot be dropped; remove the "
+                         "embedding first, with \"embed\": null",
+                         MOLA_ARG(name));
+    }
     mola_state_remove(state, attr->id);
     return MOLA_OK;
-}
-
-static mola_err refuse_embed(mola_str name, mola_json embed, mola_arena *arena, mola_why *why)
-{
-    mola_json model = mola_json_kind_of(embed) == MOLA_JSON_OBJECT
-                          ? mola_json_get(embed, MOLA_STR("model"))
-                          : embed;
-    mola_str text = model.doc ? mola_json_raw(model) : MOLA_STR("null");
-    if (mola_json_kind_of(model) == MOLA_JSON_STRING && !mola_json_string(model, arena, &text))
-        return no_memory(why);
-    return mola_fail(why, MOLA_INVALID,
-                     "native embedding is not enabled on this server: set --embedding-url "
-                     "(attribute \"" MOLA_FMT "\", model \"" MOLA_FMT "\")",
-                     MOLA_ARG(name), MOLA_ARG(text));
 }
 
 static mola_err fail_for_type(const mola_attr *a, const char *need, mola_why *why)
@@ -182,7 +175,7 @@ static mola_err check_ann(const mola_attr *a, mola_why *why)
 }
 
 static mola_err define(mola_state *state, mola_str name, mola_str type_text, mola_json definition,
-                       mola_arena *arena, mola_why *why)
+                       const mola_embedding_models *models, mola_arena *arena, mola_why *why)
 {
     mola_type type;
     mola_err err = mola_schema_check_name(name, why);
@@ -200,8 +193,9 @@ static mola_err define(mola_state *state, mola_str name, mola_str type_text, mol
         return fail_change(name, old, new, why);
     }
     mola_json embed = mola_json_get(definition, MOLA_STR("embed"));
-    if (mola_json_is_set(embed))
-        return refuse_embed(name, embed, arena, why);
+    if (mola_json_is_set(embed) &&
+        (err = mola_embed_check_model(state, name, embed, models, arena, why)))
+        return err;
     if (is_new) {
         err = mola_state_add(state, name, type, &a, why);
         if (err)
@@ -218,8 +212,31 @@ static mola_err define(mola_state *state, mola_str name, mola_str type_text, mol
     return err ? err : check_ann(a, why);
 }
 
-mola_err mola_schema_apply(mola_state *state, mola_json definitions, mola_arena *arena,
-                           mola_why *why)
+/* Once all attributes are there. */
+static mola_err apply_embeds(mola_state *state, mola_json definitions,
+                             const mola_embedding_models *models, mola_arena *arena, mola_why *why)
+{
+    for (mola_json d = mola_json_first(definitions); d.doc; d = mola_json_next(definitions, d)) {
+        mola_str name;
+        mola_json embed = mola_json_get(d, MOLA_STR("embed"));
+        if (!embed.doc)
+            continue;
+        if (!mola_json_key(d, arena, &name))
+            return no_memory(why);
+        if (mola_str_eq(name, MOLA_STR("id")) || !mola_state_find(state, name)) {
+            if (!mola_json_is_set(embed))
+                continue;
+            return mola_fail(why, MOLA_INVALID, "the `id` attribute cannot be embedded");
+        }
+        mola_err err = mola_embed_apply(state, name, embed, models, arena, why);
+        if (err)
+            return err;
+    }
+    return MOLA_OK;
+}
+
+mola_err mola_schema_apply(mola_state *state, mola_json definitions,
+                           const mola_embedding_models *models, mola_arena *arena, mola_why *why)
 {
     for (mola_json d = mola_json_first(definitions); d.doc; d = mola_json_next(definitions, d)) {
         mola_str name, type = {0};
@@ -233,10 +250,11 @@ mola_err mola_schema_apply(mola_state *state, mola_json definitions, mola_arena 
             err = dropped ? mola_fail(why, MOLA_INVALID, "the `id` attribute cannot be dropped")
                           : declare_id(state, type, why);
         } else {
-            err = dropped ? drop(state, name, why) : define(state, name, type, d, arena, why);
+            err =
+                dropped ? drop(state, name, why) : define(state, name, type, d, models, arena, why);
         }
         if (err)
             return err;
     }
-    return MOLA_OK;
+    return apply_embeds(state, definitions, models, arena, why);
 }

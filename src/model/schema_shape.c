@@ -1,5 +1,6 @@
 /* schema_shape.c - what a definition must look like, whatever the namespace (reference 5.1). */
 #include "model/fts.h"
+#include "model/schema_embed.h"
 #include "mola/model/schema.h"
 #include <stdio.h>
 
@@ -125,6 +126,8 @@ static mola_err check_definition(mola_json definition, mola_str name, mola_arena
         err = check_ann(mola_json_get(definition, MOLA_STR("ann")), name, why);
     if (!err)
         err = check_sparse_knn(mola_json_get(definition, MOLA_STR("sparse_knn")), name, why);
+    if (!err)
+        err = mola_embed_check_shape(mola_json_get(definition, MOLA_STR("embed")), name, why);
     return err;
 }
 

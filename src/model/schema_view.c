@@ -66,6 +66,17 @@ void mola_schema_print(mola_buf *out, const mola_state *state)
     mola_buf_add_char(out, '}');
 }
 
+static void print_embed(mola_buf *out, const mola_state *state, const mola_embed *embed)
+{
+    if (!embed)
+        return;
+    mola_buf_add_str(out, MOLA_STR(",\"embed\":{\"attribute\":"));
+    mola_print_string(out, mola_state_attr(state, embed->target)->name);
+    mola_buf_add_str(out, MOLA_STR(",\"model\":"));
+    mola_print_string(out, (mola_str){embed->model, embed->model_bytes});
+    mola_buf_add_char(out, '}');
+}
+
 void mola_schema_print_metadata(mola_buf *out, const mola_state *state)
 {
     print_id_type(out, state);
@@ -89,6 +100,7 @@ void mola_schema_print_metadata(mola_buf *out, const mola_state *state)
             mola_buf_add_str(out,
                              MOLA_STR(",\"sparse_knn\":{\"distance_metric\":\"dot_product\"}"));
         }
+        print_embed(out, state, mola_state_embed_of(state, a->id));
         mola_buf_add_char(out, '}');
     }
     mola_buf_add_char(out, '}');

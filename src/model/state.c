@@ -122,6 +122,8 @@ mola_state *mola_state_copy(mola_heap *heap, const mola_state *state, uint32_t m
     copy->shards = state->shards;
     mola_state_set_parent(copy, mola_state_parent(state));
     copy->next_attr = state->next_attr;
+    copy->embed_count = state->embed_count;
+    memcpy(copy->embeds, state->embeds, sizeof copy->embeds);
     copy->attr_count = state->attr_count;
     for (uint32_t i = 0; i < state->attr_count; i++) {
         copy->attrs[i] = state->attrs[i];
@@ -222,6 +224,24 @@ uint32_t mola_state_vector_count(const mola_state *state)
     return count;
 }
 
+const mola_embed *mola_state_embed_of(const mola_state *state, uint32_t source)
+{
+    for (uint32_t i = 0; i < state->embed_count; i++) {
+        if (state->embeds[i].source == source)
+            return &state->embeds[i];
+    }
+    return NULL;
+}
+
+const mola_embed *mola_state_embed_into(const mola_state *state, uint32_t target)
+{
+    for (uint32_t i = 0; i < state->embed_count; i++) {
+        if (state->embeds[i].target == target)
+            return &state->embeds[i];
+    }
+    return NULL;
+}
+
 static bool fts_eq(const mola_fts *a, const mola_fts *b)
 {
     return a->k1 == b->k1 && a->b == b->b && a->k3 == b->k3 && a->tokenizer == b->tokenizer &&
@@ -239,15 +259,26 @@ static bool attr_eq(const mola_attr *a, const mola_attr *b)
            a->has_fts == b->has_fts && (!a->has_fts || fts_eq(&a->fts, &b->fts));
 }
 
+static bool embed_eq(const mola_embed *a, const mola_embed *b)
+{
+    return a->source == b->source && a->target == b->target && a->model_bytes == b->model_bytes &&
+           memcmp(a->model, b->model, a->model_bytes) == 0;
+}
+
 bool mola_state_eq(const mola_state *a, const mola_state *b)
 {
     if (a->id_type != b->id_type || a->metric != b->metric || a->read_only != b->read_only ||
         a->pinned_replicas != b->pinned_replicas || a->shards != b->shards ||
         a->next_attr != b->next_attr || a->attr_count != b->attr_count ||
+        a->embed_count != b->embed_count ||
         !mola_str_eq(mola_state_parent(a), mola_state_parent(b)))
         return false;
     for (uint32_t i = 0; i < a->attr_count; i++) {
         if (!attr_eq(&a->attrs[i], &b->attrs[i]))
+            return false;
+    }
+    for (uint32_t i = 0; i < a->embed_count; i++) {
+        if (!embed_eq(&a->embeds[i], &b->embeds[i]))
             return false;
     }
     return true;

@@ -1,23 +1,22 @@
 /* state_image.c - a state as bytes, inside log entries and manifests (which carry the checksum).
  *
- *      0  char[4] magic "STA1"   4  u16 fmt = 1   6  u16 min_reader_fmt = 1; of a branch both are 2
- *      8  u8 id_type   9  u8 metric   10  u8 flags: 1 read_only   11  u8 parent bytes (fmt 1: 0)
- *     12  u32 pinned_replicas   16  u32 shards   20  u32 next_attr   24  u32 attributes
- *     28  u32 reserved
- *     32  the name of the parent, then the attributes, rising ids:
- *           0  u32 id   4  u8 form   5  u8 elem   6  u16 flags: 1 filterable, 2 regex, 4 glob,
- *              8 fuzzy, 16 ann, 32 late interaction, 64 sparse_knn, 128 full text
- *           8  u32 dims   12  u8 ann_metric   13  u8 name bytes   14  u16 reserved
- *          16  with full text: f32 k1, b, k3; u8 tokenizer, language; u16 max_token_length;
- *              u8 flags: 1 stemming, 2 remove_stopwords, 4 ascii_folding, 8 case_sensitive;
- *              u8[3] reserved
- *              then the name */
+ *      0  char[4] magic "STA1"   4  u16 fmt = 1   6  u16 min_reader_fmt = 1; of a branch both are
+ * 2, where texts are embedded both are 3 8  u8 id_type   9  u8 metric   10  u8 flags: 1 read_only
+ * 11  u8 parent bytes (fmt 1: 0) 12  u32 pinned_replicas   16  u32 shards   20  u32 next_attr   24
+ * u32 attributes 28  u32 embeddings (fmt 1, 2: 0) 32  the name of the parent, then the attributes,
+ * rising ids: 0  u32 id   4  u8 form   5  u8 elem   6  u16 flags: 1 filterable, 2 regex, 4 glob, 8
+ * fuzzy, 16 ann, 32 late interaction, 64 sparse_knn, 128 full text 8  u32 dims   12  u8 ann_metric
+ * 13  u8 name bytes   14  u16 reserved 16  with full text: f32 k1, b, k3; u8 tokenizer, language;
+ * u16 max_token_length; u8 flags: 1 stemming, 2 remove_stopwords, 4 ascii_folding, 8
+ * case_sensitive; u8[3] reserved then the name then the embeddings: 0  u32 id of the text   4  u32
+ * id of the vector   8  u8 bytes of the model's name 9  u8[3] reserved   12  the name of the model
+ */
 #include "model/state_edit.h"
 #include "mola/codec/bytes.h"
 #include "mola/model/schema.h"
 #include <math.h>
 
-enum { STATE_FMT = 1, BRANCH_FMT = 2, ATTR_BYTES_MIN = 17 };
+enum { STATE_FMT = 1, BRANCH_FMT = 2, EMBED_FMT = 3, ATTR_BYTES_MIN = 17 };
 enum {
     FLAG_FILTERABLE = 1,
     FLAG_REGEX = 2,
@@ -84,10 +83,20 @@ static void encode_attr(mola_buf *out, const mola_attr *a)
     mola_buf_add_str(out, a->name);
 }
 
+static void encode_embed(mola_buf *out, const mola_embed *embed)
+{
+    MOLA_ASSERT(embed->model_bytes >= 1);
+    mola_add_u32(out, embed->source);
+    mola_add_u32(out, embed->target);
+    mola_add_u8(out, embed->model_bytes);
+    mola_buf_add_zeros(out, 3);
+    mola_buf_add(out, embed->model, embed->model_bytes);
+}
+
 void mola_state_encode(mola_buf *out, const mola_state *state)
 {
     mola_buf_add_str(out, MOLA_STR("STA1"));
-    uint16_t fmt = state->parent_bytes ? BRANCH_FMT : STATE_FMT;
+    uint16_t fmt = state->embed_count ? EMBED_FMT : state->parent_bytes ? BRANCH_FMT : STATE_FMT;
     mola_add_u16(out, fmt);
     mola_add_u16(out, fmt);
     mola_add_u8(out, state->id_type);
@@ -98,10 +107,12 @@ void mola_state_encode(mola_buf *out, const mola_state *state)
     mola_add_u32(out, state->shards);
     mola_add_u32(out, state->next_attr);
     mola_add_u32(out, state->attr_count);
-    mola_add_u32(out, 0);
+    mola_add_u32(out, state->embed_count);
     mola_buf_add_str(out, mola_state_parent(state));
     for (uint32_t i = 0; i < state->attr_count; i++)
         encode_attr(out, &state->attrs[i]);
+    for (uint32_t i = 0; i < state->embed_count; i++)
+        encode_embed(out, &state->embeds[i]);
 }
 
 static bool decode_fts(mola_cursor *c, mola_fts *fts)
@@ -160,6 +171,26 @@ static bool decode_attr(mola_cursor *c, mola_state *state)
     return true;
 }
 
+/* The attributes are there. */
+static bool decode_embed(mola_cursor *c, mola_state *state)
+{
+    mola_embed e = {.source = mola_take_u32(c), .target = mola_take_u32(c)};
+    e.model_bytes = mola_take_u8(c);
+    uint32_t reserved = (uint32_t)mola_take_u8(c) | mola_take_u16(c);
+    mola_str model = mola_take(c, e.model_bytes);
+    const mola_attr *source = mola_state_attr(state, e.source);
+    const mola_attr *target = mola_state_attr(state, e.target);
+    if (c->bad || reserved || model.len < 1 || model.len > MOLA_MODEL_BYTES_MAX ||
+        !mola_utf8_ok(model) || !source || !target || source->type.form != MOLA_FORM_SCALAR ||
+        source->type.elem != MOLA_ELEM_STRING || target->type.form != MOLA_FORM_DENSE ||
+        target->type.elem == MOLA_ELEM_VEC_I8 || mola_state_embed_of(state, e.source) ||
+        mola_state_embed_into(state, e.target))
+        return false;
+    memcpy(e.model, model.data, model.len);
+    state->embeds[state->embed_count++] = e;
+    return true;
+}
+
 static bool id_type_ok(uint8_t elem)
 {
     return elem == MOLA_ELEM_NONE || elem == MOLA_ELEM_UINT || elem == MOLA_ELEM_UUID ||
@@ -169,7 +200,8 @@ static bool id_type_ok(uint8_t elem)
 /* The name of another namespace: it is shown to people, nothing else. */
 static bool parent_ok(mola_str name, uint16_t fmt)
 {
-    bool good = (name.len > 0) == (fmt == BRANCH_FMT) && name.len <= MOLA_PARENT_BYTES_MAX;
+    bool good = (fmt == EMBED_FMT || (name.len > 0) == (fmt == BRANCH_FMT)) &&
+                name.len <= MOLA_PARENT_BYTES_MAX;
     for (size_t i = 0; i < name.len && good; i++)
         good = name.data[i] > ' ' && name.data[i] < 127 && !strchr("\"\\/", name.data[i]);
     return good;
@@ -182,15 +214,16 @@ mola_err mola_state_decode(mola_heap *heap, mola_str image, mola_state **out)
     uint16_t fmt = mola_take_u16(&c), min_reader = mola_take_u16(&c);
     if (c.bad || !magic || fmt == 0 || min_reader == 0 || min_reader > fmt)
         return MOLA_CORRUPT;
-    if (fmt > BRANCH_FMT) /* states are written again whole: what we do not know, we would lose */
+    if (fmt > EMBED_FMT) /* states are written again whole: what we do not know, we would lose */
         return MOLA_INVALID;
     uint8_t id_type = mola_take_u8(&c), metric = mola_take_u8(&c), flags = mola_take_u8(&c);
     uint8_t parent_bytes = mola_take_u8(&c);
     uint32_t pinned = mola_take_u32(&c), shards = mola_take_u32(&c), next = mola_take_u32(&c);
-    uint32_t count = mola_take_u32(&c), reserved = mola_take_u32(&c);
+    uint32_t count = mola_take_u32(&c), embeds = mola_take_u32(&c);
     mola_str parent = mola_take(&c, parent_bytes);
-    if (c.bad || min_reader != fmt || !parent_ok(parent, fmt) || reserved || flags > 1 ||
-        metric > MOLA_METRIC_DOT || !id_type_ok(id_type) || next == 0 || count >= MOLA_ATTRS_MAX ||
+    if (c.bad || min_reader != fmt || !parent_ok(parent, fmt) || embeds > MOLA_EMBEDS_MAX ||
+        (embeds > 0) != (fmt == EMBED_FMT) || flags > 1 || metric > MOLA_METRIC_DOT ||
+        !id_type_ok(id_type) || next == 0 || count >= MOLA_ATTRS_MAX ||
         count > c.rest.len / ATTR_BYTES_MIN)
         return MOLA_CORRUPT;
     size_t names = (size_t)count * MOLA_ATTR_NAME_BYTES_MAX;
@@ -200,6 +233,8 @@ mola_err mola_state_decode(mola_heap *heap, mola_str image, mola_state **out)
     bool good = true;
     for (uint32_t i = 0; i < count && good; i++)
         good = decode_attr(&c, state);
+    for (uint32_t i = 0; i < embeds && good; i++)
+        good = decode_embed(&c, state);
     if (!good || c.rest.len != 0 || (count && state->attrs[count - 1].id >= next)) {
         mola_state_unref(state);
         return MOLA_CORRUPT;

@@ -34,6 +34,7 @@ static mola_err put_log(mola_ctx *ctx, mola_name *name, const mola_held *old,
     mola_view *empty = mola_view_empty(&name->all->views.heap, nsid, old->manifest.epoch + 1, 0);
     if (!empty)
         return mola_fail_room(name, ctx->why);
+    empty->home = name->all;
     bool left_out;
     mola_draft first;
     mola_err err =

@@ -102,6 +102,7 @@ static mola_err merge(const mola_view *view, const group *g, mola_arena *scratch
     if (err) {
         mola_part_unref(part);
     } else {
+        part->home = view->home;
         *out = part;
     }
     return err;

@@ -1,6 +1,7 @@
 /* Declared reads: windows are pinned where they are in memory, the rest is read in one batch. */
 #include "namespace/part.h"
 #include "namespace/segment.h"
+#include "namespace/tail_postings.h"
 
 /* The attribute of a need, when there is something to fetch. */
 static const mola_segment_attr *attr_of(const mola_view *view, const mola_need *need)
@@ -28,6 +29,8 @@ mola_err mola_view_fetch(mola_ctx *ctx, const mola_view *view, const mola_need *
     }
     if (!err)
         err = mola_load_run(&l);
+    if (!err)
+        err = mola_tail_postings_fetch(ctx, view, needs, count);
     return mola_load_end(&l, err);
 }
 
@@ -45,7 +48,7 @@ uint64_t mola_view_need_bytes(const mola_view *view, const mola_need *need)
 {
     const mola_segment_attr *a = attr_of(view, need);
     if (!a)
-        return 0;
+        return mola_tail_postings_bytes(view, need);
     const mola_segment *s = view->parts[need->part].part->segment;
     uint64_t bytes = 0;
     for (uint32_t w = need->window_first; w < need->window_first + need->window_count; w++) {

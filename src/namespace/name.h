@@ -114,6 +114,8 @@ void mola_name_use(mola_name *name);
  * was used longest ago, but not that of `except` (NULL: any). false: nothing is left that would
  * help. */
 bool mola_evict_one(mola_namespaces *all, const mola_name *except, uint32_t round);
+/* The same for whom no name is at hand: the views of incarnation `nsid` stay. */
+bool mola_evict_beside(mola_namespaces *all, const uint8_t nsid[16], uint32_t round);
 /* MOLA_NO_MEMORY with words. */
 mola_err mola_fail_room(mola_name *name, mola_why *why);
 /* Makes `view` the cached one if that is a step forward (I14). */

@@ -99,13 +99,15 @@ static void set_manifest(mola_view *view, mola_held *held, uint64_t leased_until
     view->leased_until_ns = leased_until_ns;
 }
 
-static mola_view *new_view(mola_heap *heap, mola_held *held, uint64_t leased_until_ns,
+static mola_view *new_view(mola_namespaces *all, mola_held *held, uint64_t leased_until_ns,
                            const mola_view *known)
 {
     const mola_manifest *m = &held->manifest;
+    mola_heap *heap = &all->views.heap;
     mola_view *view = mola_view_empty(heap, m->nsid, m->epoch, m->segment_count);
     if (!view)
         return NULL;
+    view->home = all;
     view->opening = new_opening(heap, m, known);
     if (!view->opening) {
         mola_view_unref(view);
@@ -131,9 +133,8 @@ mola_err mola_opening_begin(mola_name *name, mola_held *held, uint64_t leased_un
     mola_view *view;
     mola_err err;
     MOLA_WITH_ROOM(name, err,
-                   (view = new_view(&name->all->views.heap, held, leased_until_ns, known))
-                       ? MOLA_OK
-                       : MOLA_NO_MEMORY);
+                   (view = new_view(name->all, held, leased_until_ns, known)) ? MOLA_OK
+                                                                              : MOLA_NO_MEMORY);
     if (err)
         return mola_fail_room(name, why);
     *out = view;

@@ -4,11 +4,13 @@
 void mola_pages_init(mola_pages *pages, mola_env *env)
 {
     mola_lock_init(&pages->lock, env, MOLA_RANK_CACHE);
+    mola_event_init(&pages->made, env);
 }
 
 void mola_pages_free(mola_pages *pages)
 {
     MOLA_ASSERT(!pages->oldest && pages->bytes == 0);
+    mola_event_free(&pages->made);
     mola_lock_free(&pages->lock);
 }
 
@@ -68,13 +70,46 @@ static void link_newest(mola_pages *pages, mola_cached_page *page)
     pages->newest = page;
 }
 
-mola_cached_page *mola_pages_pin(mola_pages *pages, mola_cached_page **slot)
+static mola_cached_page *pin(mola_pages *pages, mola_cached_page **slot)
 {
-    MOLA_LOCKED(&pages->lock);
     mola_cached_page *page = *slot;
     if (page && page->pins++ == 0)
         unlink_page(pages, page);
     return page;
+}
+
+mola_cached_page *mola_pages_pin(mola_pages *pages, mola_cached_page **slot)
+{
+    MOLA_LOCKED(&pages->lock);
+    return pin(pages, slot);
+}
+
+mola_cached_page *mola_pages_claim(mola_pages *pages, mola_cached_page **slot, bool *claim,
+                                   bool *ours)
+{
+    MOLA_LOCKED(&pages->lock);
+    mola_cached_page *page = pin(pages, slot);
+    *ours = !page && !*claim;
+    if (*ours)
+        *claim = true;
+    return page;
+}
+
+void mola_pages_unclaim(mola_pages *pages, bool *claim)
+{
+    MOLA_LOCKED(&pages->lock);
+    MOLA_ASSERT(*claim);
+    *claim = false;
+    mola_event_wake_all(&pages->made);
+}
+
+bool mola_pages_await(mola_pages *pages, const bool *claim, uint64_t deadline_ns)
+{
+    MOLA_LOCKED(&pages->lock);
+    bool in_time = true;
+    while (*claim && in_time)
+        in_time = mola_event_wait(&pages->made, &pages->lock, deadline_ns);
+    return in_time;
 }
 
 mola_cached_page *mola_pages_add(mola_pages *pages, mola_cached_page **slot, mola_cached_page *page)

@@ -30,7 +30,8 @@ struct mola_cached_page {
 typedef struct {
     mola_lock lock;
     mola_cached_page *newest, *oldest;
-    uint64_t bytes; /* of all pages */
+    uint64_t bytes;  /* of all pages */
+    mola_event made; /* a claim was given up */
 } mola_pages;
 
 void mola_pages_init(mola_pages *pages, mola_env *env);
@@ -45,6 +46,14 @@ mola_cached_page *mola_pages_pin(mola_pages *pages, mola_cached_page **slot);
 /* Puts a page into its slot, pinned. When another thread was faster, its page is the result. */
 mola_cached_page *mola_pages_add(mola_pages *pages, mola_cached_page **slot,
                                  mola_cached_page *page);
+/* For pages that take long to make, so that one thread does it while others wait or make the next
+ * ones: the page, pinned; or NULL, and *claim (of the slot) is the caller's, who makes the page,
+ * adds it, and gives the claim up; or NULL, and another one has it. */
+mola_cached_page *mola_pages_claim(mola_pages *pages, mola_cached_page **slot, bool *claim,
+                                   bool *ours);
+void mola_pages_unclaim(mola_pages *pages, bool *claim);
+/* Waits until the claim is given up. false: the deadline has passed before. */
+bool mola_pages_await(mola_pages *pages, const bool *claim, uint64_t deadline_ns);
 void mola_pages_unpin(mola_pages *pages, mola_cached_page *page);
 /* Drops pages that nobody has pinned, the longest unused first, until `bytes` are free. false:
  * there was none. */

@@ -1,5 +1,6 @@
 #include "namespace/part.h"
 #include "namespace/segment.h"
+#include "namespace/tail_postings.h"
 #include <stdlib.h>
 
 enum { IMAGE_ALIGN = 64 };
@@ -128,7 +129,6 @@ mola_err mola_part_begin(mola_heap *heap, mola_type id_type, const mola_attr *co
     return MOLA_OK;
 }
 
-/* Growing left up to half of the room empty; a part keeps its size for long. */
 static void trim(mola_buf *b)
 {
     if (b->len == 0 || b->room - b->len <= b->len / 8)
@@ -140,16 +140,19 @@ static void trim(mola_buf *b)
     b->room = b->len;
 }
 
+void mola_part_trim(mola_column_builder *b)
+{
+    trim(&b->present);
+    trim(&b->row_from);
+    trim(&b->byte_from);
+    trim(&b->data);
+    trim(&b->weights);
+}
+
 mola_err mola_part_finish(mola_part *part)
 {
-    for (uint32_t i = 0; i < part->builder_count; i++) {
-        mola_column_builder *b = &part->builders[i];
-        trim(&b->present);
-        trim(&b->row_from);
-        trim(&b->byte_from);
-        trim(&b->data);
-        trim(&b->weights);
-    }
+    for (uint32_t i = 0; i < part->builder_count; i++)
+        mola_part_trim(&part->builders[i]); /* a part keeps its size for long */
     part->ids = mola_column_built(&part->builders[0]);
     part->rows = part->ids.rows;
     for (uint32_t i = 0; i < part->attr_count; i++) {
@@ -206,6 +209,7 @@ void mola_part_unref(mola_part *part)
         return;
     if (part->segment)
         mola_segment_close(part->segment);
+    mola_tail_texts_free(part);
     for (uint32_t i = 0; i < part->builder_count; i++)
         mola_column_builder_free(&part->builders[i]);
     mola_image_free(&part->image);
@@ -259,6 +263,19 @@ bool mola_part_whole_column(const mola_part *part, uint32_t attr, mola_column *o
     return true;
 }
 
+bool mola_part_has_postings(const mola_part *part, uint32_t attr, uint32_t column)
+{
+    if (part->segment)
+        return mola_segment_find(&part->segment->head, column) != NULL;
+    const mola_column *texts = part->home ? mola_part_attr_column(part, attr) : NULL;
+    return texts && texts->type.elem == MOLA_ELEM_STRING;
+}
+
+bool mola_part_postings_made(const mola_part *part, uint32_t column, uint32_t window)
+{
+    return part->segment || mola_tail_postings_made(part, column, window);
+}
+
 static bool pinned_column(const mola_segment *segment, uint32_t attr, uint32_t window,
                           mola_column *out)
 {
@@ -276,6 +293,8 @@ bool mola_part_column(const mola_part *part, uint32_t attr, uint32_t window, mol
     MOLA_ASSERT(window < mola_windows(part->rows));
     if (part->segment)
         return pinned_column(part->segment, attr, window, out);
+    if (attr & MOLA_ATTR_DERIVED)
+        return part->home && mola_tail_postings(part, attr, window, out);
     const mola_column *column = mola_part_attr_column(part, attr);
     if (!column)
         return false;

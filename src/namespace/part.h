@@ -34,7 +34,9 @@ struct mola_part {
     mola_heap *heap;
     size_t size; /* of this block, which holds attrs and builders too */
     uint32_t rows;
-    struct mola_segment *segment; /* NULL: rows in memory, as follows */
+    struct mola_segment *segment;  /* NULL: rows in memory, as follows */
+    struct mola_namespaces *home;  /* has the pages of postings; NULL: there are none */
+    struct mola_tail_texts *texts; /* their slots (tail_postings.h); the lock of the pages */
     mola_column ids;
     uint32_t attr_count;
     mola_part_attr *attrs; /* rising attribute ids */
@@ -62,6 +64,9 @@ mola_err mola_part_finish(mola_part *part) MOLA_NODISCARD;
  * than the column's: a []unknown has become concrete. */
 mola_err mola_part_add_cell(mola_column_builder *b, const mola_column *from,
                             uint32_t row) MOLA_NODISCARD;
+
+/* Growing left up to half of the room of a builder empty: gives back what is much. */
+void mola_part_trim(mola_column_builder *b);
 
 void mola_part_ref(mola_part *part);
 void mola_part_unref(mola_part *part);

@@ -195,19 +195,21 @@ mola_view *mola_view_cached(mola_name *name)
     return name->view;
 }
 
-static mola_view *take_view(mola_name *name)
+/* `nsid`: unless it is a view of that incarnation; NULL: any. */
+static mola_view *take_view(mola_name *name, const uint8_t *nsid)
 {
-    mola_lock_take(&name->lock);
+    MOLA_LOCKED(&name->lock);
     mola_view *view = name->view;
+    if (view && nsid && mola_same_nsid(view->nsid, nsid))
+        return NULL;
     name->view = NULL;
     name->at_tail = name->proved = false;
-    mola_lock_give(&name->lock);
     return view;
 }
 
 void mola_view_forget(mola_name *name)
 {
-    mola_view *view = take_view(name);
+    mola_view *view = take_view(name, NULL);
     if (view)
         mola_view_unref(view);
 }
@@ -241,7 +243,8 @@ void mola_view_install(mola_name *name, mola_view *view, bool at_tail)
         mola_view_unref(older);
 }
 
-bool mola_evict_one(mola_namespaces *all, const mola_name *except, uint32_t round)
+static bool evict(mola_namespaces *all, const mola_name *except, const uint8_t *nsid,
+                  uint32_t round)
 {
     static const size_t bytes[] = {4 << 20, 64 << 20, 1 << 30, SIZE_MAX};
     enum { ROUNDS_OF_PAGES = sizeof bytes / sizeof bytes[0] };
@@ -253,7 +256,7 @@ bool mola_evict_one(mola_namespaces *all, const mola_name *except, uint32_t roun
     mola_lock_take(&all->lock);
     for (mola_name *name = all->oldest; name && !view; name = name->newer) {
         if (name != except)
-            view = take_view(name);
+            view = take_view(name, nsid);
     }
     mola_lock_give(&all->lock);
     if (!view)
@@ -261,6 +264,16 @@ bool mola_evict_one(mola_namespaces *all, const mola_name *except, uint32_t roun
     mola_view_unref(view);
     mola_count(all->env->metrics, MOLA_M_view_evictions_total, 1);
     return true;
+}
+
+bool mola_evict_one(mola_namespaces *all, const mola_name *except, uint32_t round)
+{
+    return evict(all, except, NULL, round);
+}
+
+bool mola_evict_beside(mola_namespaces *all, const uint8_t nsid[16], uint32_t round)
+{
+    return evict(all, NULL, nsid, round);
 }
 
 mola_err mola_fail_room(mola_name *name, mola_why *why)

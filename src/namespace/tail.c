@@ -1,6 +1,7 @@
 #include "namespace/tail.h"
 #include "mola/namespace/publish.h"
 #include "namespace/live.h"
+#include "namespace/trail.h"
 
 #define NOWHERE MOLA_NOWHERE
 
@@ -257,6 +258,7 @@ mola_view *mola_view_draft(mola_heap *heap, const mola_view *on, uint32_t more)
         mola_state_ref(view->state);
     if (view->held)
         mola_held_ref(view->held);
+    mola_trail_ref(view);
     return view;
 }
 
@@ -300,6 +302,7 @@ static mola_err change_rows(mola_view *draft, resolution *r, mola_image *image)
     if (err)
         return err;
     MOLA_ASSERT(added->live_rows == r->live_count);
+    added->part->home = draft->home;
     draft->part_count++;
     draft->live_rows += r->live_count;
     return MOLA_OK;
@@ -389,6 +392,7 @@ mola_err mola_view_apply(mola_ctx *ctx, const mola_view *on, const mola_entry *e
     }
     set_times(draft, entry);
     draft->seq = on->seq + 1;
+    mola_trail_add(draft, draft->seq, &entry->rows);
     draft->chain = mola_entry_chain(entry);
     draft->log_bytes += log_bytes;
     draft->log_rows += entry->rows.count;
@@ -405,6 +409,7 @@ mola_err mola_view_overlay(mola_ctx *ctx, mola_heap *heap, const mola_view *on,
     mola_view *draft = mola_view_draft(heap, on, 1);
     if (!draft)
         return MOLA_NO_MEMORY;
+    draft->home = NULL; /* its parts live for a moment, on another heap */
     set_state(draft, state);
     mola_err err = change(ctx, draft, on, rows, known, NULL);
     if (err) {

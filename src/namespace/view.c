@@ -1,6 +1,7 @@
 #include "namespace/live.h"
 #include "namespace/name.h"
 #include "namespace/tail.h"
+#include "namespace/trail.h"
 
 void mola_view_ref(mola_view *view)
 {
@@ -19,6 +20,8 @@ void mola_view_unref(mola_view *view)
         mola_state_unref(view->state);
     mola_opening_free(view->opening);
     mola_held_unref(view->held);
+    for (uint32_t i = 0; i < MOLA_TRAIL_ENTRIES; i++)
+        mola_touched_unref(view->trail[i]);
     mola_free(view->heap, view, view->bytes);
 }
 

@@ -69,7 +69,16 @@ static placed *collect(const mola_asking *asking, const mola_fusion *fusion, siz
     return all;
 }
 
-static mola_err score_rows(fuser *f, fused_row **out, size_t *count)
+/* By the first page, and the place there. */
+static int by_place(const void *a, const void *b)
+{
+    const placed *left = ((const fused_row *)a)->places, *right = ((const fused_row *)b)->places;
+    if (left->page != right->page)
+        return left->page < right->page ? -1 : 1;
+    return (left->place > right->place) - (left->place < right->place);
+}
+
+static mola_err join_rows(const fuser *f, fused_row **out, size_t *count)
 {
     const mola_fusion *fusion = f->fusion;
     size_t places;
@@ -89,10 +98,6 @@ static mola_err score_rows(fuser *f, fused_row **out, size_t *count)
         row->score += weight / (fusion->constant + (double)p->place);
         row->place_count++;
     }
-    for (size_t i = 0; i < *count; i++)
-        rows[i].score = (double)(float)rows[i].score;
-    if (*count)
-        qsort_r(rows, *count, sizeof *rows, by_score, f);
     *out = rows;
     return MOLA_OK;
 }
@@ -140,11 +145,10 @@ static bool claim(uint64_t *mark, uint64_t number)
     return is_new;
 }
 
-static void print_row(fuser *f, const fused_row *row, uint64_t number, mola_buf *out)
+/* All that a row shows but its head. */
+static void print_rest(fuser *f, const fused_row *row, uint64_t number, mola_buf *out)
 {
     const mola_attr *first = f->asking->view->state->attrs;
-    const placed *any = row->places;
-    mola_print_head(&f->printers[any->page], any->place - 1, &row->score, out);
     for (uint32_t i = row->place_count; i-- > 0;) {
         uint32_t p = row->places[i].page;
         size_t at = row->places[i].place - 1;
@@ -161,12 +165,16 @@ static void print_row(fuser *f, const fused_row *row, uint64_t number, mola_buf 
     mola_buf_add_char(out, '}');
 }
 
-mola_err mola_fuse_print(const mola_asking *asking, const mola_fusion *fusion, mola_buf *out,
-                         uint64_t *bytes)
+static void print_head(const fuser *f, const fused_row *row, const double *dist, mola_buf *out)
 {
-    fuser *f = mola_new(asking->ctx->arena, fuser, 1);
-    fused_row *rows = NULL;
-    size_t count = 0;
+    mola_print_head(&f->printers[row->places->page], row->places->place - 1, dist, out);
+}
+
+/* Reads what the rows of all pages show, and joins them, in no order yet. */
+static mola_err open_fuser(const mola_asking *asking, const mola_fusion *fusion, mola_buf *out,
+                           fuser **opened, fused_row **rows, size_t *count)
+{
+    fuser *f = *opened = mola_new(asking->ctx->arena, fuser, 1);
     MOLA_ASSERT(fusion->page_count <= MOLA_QUERIES_MAX);
     if (!f)
         return mola_query_no_memory(asking->ctx);
@@ -175,18 +183,86 @@ mola_err mola_fuse_print(const mola_asking *asking, const mola_fusion *fusion, m
     mola_err err = number_labels(f);
     for (uint32_t p = 0; p < fusion->page_count && !err; p++)
         err = mola_page_prepare(asking, &fusion->pages[p], out, &f->printers[p]);
-    if (!err)
-        err = score_rows(f, &rows, &count);
+    return err ? err : join_rows(f, rows, count);
+}
+
+static mola_err finish(const fuser *f, const mola_buf *out, uint64_t *bytes)
+{
+    for (uint32_t p = 0; p < f->fusion->page_count; p++)
+        *bytes += mola_page_bytes(&f->printers[p]);
+    return out->failed ? mola_query_no_memory(f->asking->ctx) : MOLA_OK;
+}
+
+mola_err mola_fuse_print(const mola_asking *asking, const mola_fusion *fusion, mola_buf *out,
+                         uint64_t *bytes)
+{
+    fuser *f;
+    fused_row *rows = NULL;
+    size_t count = 0;
+    mola_err err = open_fuser(asking, fusion, out, &f, &rows, &count);
     if (err)
         return err;
+    for (size_t i = 0; i < count; i++)
+        rows[i].score = (double)(float)rows[i].score;
+    if (count)
+        qsort_r(rows, count, sizeof *rows, by_score, f);
     mola_buf_add_str(out, MOLA_STR("\"rows\":["));
     for (size_t i = fusion->offset; i < count && i - fusion->offset < fusion->limit; i++) {
         if (i > fusion->offset)
             mola_buf_add_char(out, ',');
-        print_row(f, &rows[i], i + 1, out);
+        print_head(f, &rows[i], &rows[i].score, out);
+        print_rest(f, &rows[i], i + 1, out);
     }
     mola_buf_add_char(out, ']');
-    for (uint32_t p = 0; p < fusion->page_count; p++)
-        *bytes += mola_page_bytes(&f->printers[p]);
-    return out->failed ? mola_query_no_memory(asking->ctx) : MOLA_OK;
+    return finish(f, out, bytes);
+}
+
+/* ---- candidates ---- */
+
+static bool copy_id(const fuser *f, const fused_row *row, mola_value *out)
+{
+    *out = id_of(f, row);
+    return out->elem != MOLA_ELEM_STRING || mola_arena_copy(f->asking->ctx->arena, out->s, &out->s);
+}
+
+/* The text of the attribute, which the first page of the row shows. */
+static bool copy_text(const fuser *f, const fused_row *row, const mola_attr *attr,
+                      mola_candidate *out)
+{
+    const mola_page_printer *p = &f->printers[row->places->page];
+    uint32_t at = (uint32_t)row->places->place - 1, c = 0;
+    while (c < p->page->column_count && p->page->columns[c] != attr)
+        c++;
+    MOLA_ASSERT(c < p->page->column_count);
+    const mola_column *column = &p->columns[c];
+    out->has_text = at < column->rows && mola_column_has(column, at);
+    return !out->has_text ||
+           mola_arena_copy(f->asking->ctx->arena, mola_column_element(column, at).s, &out->text);
+}
+
+mola_err mola_fuse_candidates(const mola_asking *asking, const mola_fusion *fusion,
+                              const mola_attr *attr, mola_buf *out, mola_candidates *found,
+                              uint64_t *bytes)
+{
+    fuser *f;
+    fused_row *rows = NULL;
+    mola_err err = open_fuser(asking, fusion, out, &f, &rows, &found->count);
+    if (err)
+        return err;
+    if (found->count)
+        qsort(rows, found->count, sizeof *rows, by_place);
+    found->rows = mola_new(asking->ctx->arena, mola_candidate, found->count);
+    if (!found->rows)
+        return mola_query_no_memory(asking->ctx);
+    for (size_t i = 0; i < found->count; i++) {
+        mola_candidate *c = &found->rows[i];
+        c->from = out->len;
+        print_head(f, &rows[i], NULL, out);
+        c->dist_at = out->len;
+        print_rest(f, &rows[i], i + 1, out);
+        c->until = out->len;
+        if (!copy_id(f, &rows[i], &c->id) || !copy_text(f, &rows[i], attr, c))
+            return mola_query_no_memory(asking->ctx);
+    }
+    return finish(f, out, bytes);
 }

@@ -246,8 +246,11 @@ static mola_err parse_encoding(mola_ctx *ctx, mola_json body, mola_vector_text *
     return fail_variant(ctx, "vector_encoding", encoding, "`float` or `base64`");
 }
 
-static mola_err check_model(mola_ctx *ctx, mola_json rerank)
+/* {"model": .., "attribute": .., "query": ..} */
+static mola_err parse_model(mola_ctx *ctx, mola_json rerank, mola_query *out)
 {
+    mola_str *const texts[] = {&out->rerank.model, &out->rerank.attr, &out->rerank.text};
+    out->by_model = true;
     static const char *const names[][2] = {{"model", "rerank_by.model"},
                                            {"attribute", "rerank_by.attribute"},
                                            {"query", "rerank_by.query"}};
@@ -257,6 +260,8 @@ static mola_err check_model(mola_ctx *ctx, mola_json rerank)
             return mola_fail_shape(ctx->why, "rerank_by", "missing field `%s`", names[i][0]);
         if (mola_json_kind_of(value) != MOLA_JSON_STRING)
             return mola_fail_type(ctx->why, names[i][1], value, "a string");
+        if (!mola_json_string(value, ctx->arena, texts[i]))
+            return mola_query_no_memory(ctx);
     }
     return MOLA_OK;
 }
@@ -336,13 +341,12 @@ static mola_err parse_multi(mola_ctx *ctx, mola_json body, mola_json queries, mo
     if (err)
         return err;
     if (mola_json_kind_of(rerank) == MOLA_JSON_OBJECT) {
-        out->by_model = true;
-        err = check_model(ctx, rerank);
+        err = parse_model(ctx, rerank, out);
     } else if (mola_json_is_set(rerank)) {
         err = parse_fusion(ctx, rerank, out);
-        if (!err)
-            err = parse_limit(ctx, body, &out->limit);
     }
+    if (!err && mola_json_is_set(rerank))
+        err = parse_limit(ctx, body, &out->limit);
     return err ? err : parse_offset(ctx, body, &out->offset);
 }
 
@@ -371,8 +375,7 @@ mola_err mola_query_parse(mola_ctx *ctx, mola_json body, mola_query **out)
         return mola_fail_shape(ctx->why, "rerank_by",
                                "a single query can only be reranked by a model");
     }
-    query->by_model = true;
-    return check_model(ctx, rerank);
+    return parse_model(ctx, rerank, query);
 }
 
 const mola_freshness *mola_query_freshness(const mola_query *query)

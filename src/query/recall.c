@@ -258,6 +258,8 @@ static mola_err plan(measuring *m)
     bool asks_ann = r->rank.kind == MOLA_RANK_VECTOR && r->rank.vector.op == MOLA_VECTOR_ANN;
     if (r->has_rank && (!asks_ann || (r->has_num && r->num != 1)))
         return mola_fail(ctx->why, MOLA_INVALID, "recall: query type not supported");
+    if (r->has_rank && mola_is_embed(r->rank.vector.operand))
+        return mola_fail(ctx->why, MOLA_INVALID, "recall takes a vector, not a text");
     if (r->has_rank) {
         mola_err err = mola_plan_vector(ctx, &r->rank.vector, state, &m->nearest);
         if (!err && m->nearest.attr->type.form != MOLA_FORM_DENSE)

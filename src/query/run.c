@@ -1,5 +1,6 @@
 #include "query/aggregate.h"
 #include "query/fuse.h"
+#include "query/rerank.h"
 
 static mola_err check_metric(const mola_asking *asking, const mola_question *q)
 {
@@ -53,7 +54,8 @@ static mola_err answer(const mola_asking *asking, const mola_question *q, mola_b
 
 static mola_err check_multi(const mola_ctx *ctx, const mola_query *query)
 {
-    if (query->offset && (!query->fused || !query->limit.has_total)) {
+    bool reranked = query->fused || query->by_model;
+    if (query->offset && (!reranked || !query->limit.has_total)) {
         return mola_fail(ctx->why, MOLA_INVALID,
                          "offset at the root of a multi-query requires rerank_by and limit");
     }
@@ -106,7 +108,8 @@ static mola_err make_pages(const mola_asking *asking, const mola_query *query, m
     return MOLA_OK;
 }
 
-static mola_err check_fusion(const mola_ctx *ctx, const mola_query *query, bool aggregates)
+/* limit and offset at the root. */
+static mola_err check_cut(const mola_ctx *ctx, const mola_query *query)
 {
     const mola_limit_tree *limit = &query->limit;
     uint64_t total = limit->has_total ? limit->total : 0;
@@ -117,6 +120,14 @@ static mola_err check_fusion(const mola_ctx *ctx, const mola_query *query, bool 
     }
     if (query->offset > most || query->offset + total > most)
         return mola_query_fail_offset(ctx);
+    return MOLA_OK;
+}
+
+static mola_err check_fusion(const mola_ctx *ctx, const mola_query *query, bool aggregates)
+{
+    mola_err err = check_cut(ctx, query);
+    if (err)
+        return err;
     if (query->question_count < 2)
         return mola_fail(ctx->why, MOLA_INVALID, "rerank_by requires at least 2 queries");
     if (aggregates)
@@ -154,14 +165,42 @@ static mola_err answer_fused(const mola_asking *asking, const mola_query *query,
     return err || !out->failed ? err : mola_query_no_memory(asking->ctx);
 }
 
-static mola_err answer_all(const mola_asking *asking, const mola_query *query, mola_buf *out,
-                           uint64_t *bytes)
+/* The first stage of a reranking; the model is asked when the view is given back. */
+static mola_err answer_candidates(const mola_asking *asking, const mola_query *query,
+                                  mola_query_result *out)
 {
     mola_ctx *ctx = asking->ctx;
-    if (query->by_model) {
-        return mola_fail(ctx->why, MOLA_INVALID,
-                         "reranking by a model is not supported by this version yet");
-    }
+    const mola_attr *attr;
+    mola_err err = mola_rerank_check(ctx, query, asking->view->state, &attr);
+    if (!err && query->is_multi)
+        err = check_multi(ctx, query);
+    if (!err)
+        err = check_cut(ctx, query);
+    mola_page *pages = mola_new(ctx->arena, mola_page, MOLA_QUERIES_MAX);
+    mola_candidates *found = mola_new(ctx->arena, mola_candidates, 1);
+    if (err)
+        return err;
+    if (!pages || !found)
+        return mola_query_no_memory(ctx);
+    bool aggregates = false;
+    err = make_pages(asking, query, pages, &aggregates, &out->members);
+    if (err)
+        return err;
+    if (aggregates)
+        return mola_fail(ctx->why, MOLA_INVALID, "rerank_by does not support aggregation queries");
+    mola_fusion all = {.pages = pages, .page_count = query->question_count};
+    out->candidates = found;
+    return mola_fuse_candidates(asking, &all, attr, &out->members, found, &out->bytes_returned);
+}
+
+static mola_err answer_all(const mola_asking *asking, const mola_query *query,
+                           mola_query_result *result)
+{
+    mola_ctx *ctx = asking->ctx;
+    mola_buf *out = &result->members;
+    uint64_t *bytes = &result->bytes_returned;
+    if (query->by_model)
+        return answer_candidates(asking, query, result);
     if (!query->is_multi)
         return answer(asking, query->questions, out, bytes);
     mola_err err = check_multi(ctx, query);
@@ -191,7 +230,7 @@ mola_err mola_query_run(mola_ctx *ctx, const mola_view *view, const mola_kernel 
     out->rows_exhausted =
         view->live_rows; /* no part has an index yet: all of them are searched whole */
     mola_pin *mark = ctx->pins;
-    mola_err err = answer_all(&asking, query, &out->members, &out->bytes_returned);
+    mola_err err = answer_all(&asking, query, out);
     mola_view_release(ctx, mark);
     if (err)
         mola_buf_free(&out->members);

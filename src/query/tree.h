@@ -2,6 +2,7 @@
  * the arena of the request and borrows from the JSON document. */
 #pragma once
 #include "mola/model/schema.h"
+#include "mola/provider/provider.h"
 #include "mola/query/query.h"
 #include "mola/scan/filter.h"
 #include "mola/scan/order.h"
@@ -38,10 +39,19 @@ typedef struct {
     mola_str attr;
     mola_direction direction;
 } mola_order_tree;
+/* What a text of the query became. */
+typedef struct {
+    const mola_why *refused; /* NULL: it was not */
+    mola_str model, text;
+    uint32_t attr; /* id of the attribute that it is compared with */
+    uint32_t dims;
+    const float *vector;
+} mola_embedded;
 typedef struct {
     mola_str attr;
     mola_vector_op op;
     mola_json operand;
+    const mola_embedded *embedded; /* of an Embed, by mola_query_prepare; NULL: nobody can */
 } mola_vector_tree;
 typedef struct {
     mola_rank_kind kind;
@@ -133,12 +143,18 @@ typedef struct {
     uint32_t group_count;
 } mola_question;
 
+typedef struct {
+    mola_str model, attr, text; /* text: what candidates are held against */
+} mola_rerank_tree;
+
 struct mola_query {
     mola_freshness freshness;
     mola_vector_text encoding;
     bool is_multi;
-    bool by_model; /* rerank_by a model */
-    bool fused;    /* rerank_by a list */
+    bool by_model;           /* rerank_by a model */
+    bool fused;              /* rerank_by a list */
+    mola_rerank_tree rerank; /* by_model */
+    mola_provider *provider; /* that of mola_query_prepare; NULL: none */
     mola_question *questions;
     uint32_t question_count; /* of a multi-query: as given; over MOLA_QUERIES_MAX only checked, not
                                 kept */
@@ -158,6 +174,8 @@ mola_err mola_parse_aggregates(mola_ctx *ctx, mola_json aggregate_by, mola_json 
                                mola_question *out) MOLA_NODISCARD;
 mola_err mola_parse_score(mola_ctx *ctx, mola_json json, const char *path,
                           const mola_score_tree **out) MOLA_NODISCARD;
+/* ["Embed", ...] */
+bool mola_is_embed(mola_json operand);
 /* [attr, "asc"|"desc"] */
 bool mola_is_order(mola_json json);
 /* The first elements of an array, at most `room`; the rest stays {0}. Returns how many the array

@@ -97,18 +97,33 @@ static mola_err take_vectors(mola_ctx *ctx, const mola_vector_tree *tree, bool m
     return MOLA_OK;
 }
 
+static mola_err plan_embedded(const mola_ctx *ctx, const mola_vector_tree *tree,
+                              const mola_state *state, mola_nearest *out)
+{
+    const mola_embedded *e = tree->embedded;
+    const mola_embedding_model *none;
+    if (!e)
+        return mola_embedding_find(NULL, (mola_str){0}, (mola_str){0}, &none, ctx->why);
+    if (e->refused) {
+        return mola_fail(ctx->why, MOLA_INVALID, MOLA_FMT, MOLA_ARG(mola_why_text(e->refused)));
+    }
+    MOLA_ASSERT(e->vector);
+    out->attr = mola_state_attr(state, e->attr);
+    MOLA_ASSERT(out->attr && out->attr->type.dims == e->dims);
+    out->metric = (mola_metric_kind)state->metric;
+    out->query = e->vector;
+    out->query_count = 1;
+    return MOLA_OK;
+}
+
 mola_err mola_plan_vector(mola_ctx *ctx, const mola_vector_tree *tree, const mola_state *state,
                           mola_nearest *out)
 {
     const mola_attr *a = mola_state_find(state, tree->attr);
-    mola_json first;
     if (!a)
         return mola_plan_unknown(ctx, tree->attr);
-    mola_take_elements(tree->operand, &first, 1);
-    if (mola_json_string_is(first, MOLA_STR("Embed"))) {
-        return mola_fail(ctx->why, MOLA_INVALID,
-                         "native embedding is not supported by this version yet");
-    }
+    if (mola_is_embed(tree->operand))
+        return plan_embedded(ctx, tree, state, out);
     if (!mola_type_is_vector(a->type)) {
         return mola_fail(ctx->why, MOLA_INVALID,
                          "attribute `" MOLA_FMT "` is not a vector attribute",

@@ -269,7 +269,7 @@ mola_err mola_filter_check(mola_ctx *ctx, const mola_filter *filter, const mola_
     if (filter->kind == MOLA_NODE_LEAF && filter->test == MOLA_TEST_TOKENS) {
         const mola_postings_of *of = mola_token_test_postings(filter->tokens);
         bool read =
-            mola_span_has_postings(span, of) && mola_leaf_decided(filter, span) == MOLA_MATCH_MIXED;
+            mola_leaf_decided(filter, span) == MOLA_MATCH_MIXED && mola_span_has_postings(span, of);
         return read ? mola_postings_check(ctx, span, of) : MOLA_OK;
     }
     for (uint32_t i = 0; i < filter->child_count && !err; i++)

@@ -2,8 +2,8 @@
  * the text end here, anywhere begun, with at most d edits. */
 #include "scan/fuzzy.h"
 #include "mola/base/check.h"
+#include "mola/base/utf8.h"
 #include "scan/fold.h"
-#include "scan/utf8_take.h"
 #include <stdlib.h>
 
 enum { WORDS_MAX = MOLA_FUZZY_CHARS_MAX / 64, ASCII = 128 };
@@ -72,7 +72,7 @@ const mola_fuzzy *mola_fuzzy_make(mola_arena *arena, mola_str text, uint32_t edi
                       .others = others};
     uint32_t count = 0;
     for (size_t at = 0; at < text.len && count < length; count++) {
-        uint32_t c = mola_take_char(text, &at);
+        uint32_t c = mola_utf8_take(text, &at);
         places[count] = (place){f->folds ? mola_fold(c) : c, count};
     }
     MOLA_ASSERT(count == length);
@@ -130,7 +130,7 @@ bool mola_fuzzy_matches(const mola_fuzzy *f, mola_str value)
             rows[d][0] = ((uint64_t)1 << d) - 1; /* the first d characters may be missing */
     }
     for (size_t at = 0; at < value.len;) {
-        uint32_t c = mola_take_char(value, &at);
+        uint32_t c = mola_utf8_take(value, &at);
         if (move_on(f, rows, mask_of(f, f->folds ? mola_fold(c) : c)))
             return true;
     }

@@ -1,8 +1,8 @@
 #include "scan/glob.h"
 #include "mola/base/check.h"
+#include "mola/base/utf8.h"
 #include "scan/fold.h"
 #include "scan/scan.h"
-#include "scan/utf8_take.h"
 
 /* Pattern -> tokens (globset's, brace groups flat) -> instructions -> states. Instructions that
  * consume a character are the states of the automaton; `follow` says which states may come next,
@@ -187,7 +187,7 @@ static mola_glob_result parse_class(compiler *p)
     for (bool first = true;; first = false) {
         if (at_end(p))
             return MOLA_GLOB_INVALID;
-        uint32_t c = mola_take_char(p->pattern, &p->at);
+        uint32_t c = mola_utf8_take(p->pattern, &p->at);
         p->previous = c;
         if (c == ']' && !first)
             break;
@@ -219,7 +219,7 @@ static mola_glob_result parse_char(compiler *p, uint32_t c)
     if (c == '\\') {
         if (at_end(p))
             return MOLA_GLOB_INVALID;
-        c = mola_take_char(p->pattern, &p->at);
+        c = mola_utf8_take(p->pattern, &p->at);
         p->previous = c;
     }
     push(p, (token){.kind = TOKEN_CHAR, .c = p->folded ? mola_fold(c) : c});
@@ -229,7 +229,7 @@ static mola_glob_result parse_char(compiler *p, uint32_t c)
 static mola_glob_result parse_one(compiler *p)
 {
     uint32_t before = p->previous;
-    uint32_t c = mola_take_char(p->pattern, &p->at);
+    uint32_t c = mola_utf8_take(p->pattern, &p->at);
     p->previous = c;
     switch (c) {
     case '?':
@@ -488,7 +488,7 @@ bool mola_glob_matches(const mola_glob *glob, mola_str text, const mola_ctx *ctx
     uint32_t words = glob->words, work = 0;
     memcpy(now, glob->start, words * sizeof *now);
     for (size_t at = 0; at < text.len;) {
-        uint32_t c = mola_take_char(text, &at);
+        uint32_t c = mola_utf8_take(text, &at);
         uint64_t any = 0;
         if (glob->folded)
             c = mola_fold(c);

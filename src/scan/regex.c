@@ -6,9 +6,9 @@
  * matches. When the states are few the whole table is made at once; else a search walks the steps
  * themselves. Assertions need to know what stands before and after: a state remembers the former,
  * the class of the next character says the latter. */
+#include "mola/base/utf8.h"
 #include "scan/regex_tree.h"
 #include "scan/scan.h"
-#include "scan/utf8_take.h"
 #include <stdlib.h>
 
 enum {
@@ -527,7 +527,7 @@ static bool search_table(const mola_regex *regex, mola_str text)
 {
     uint32_t columns = regex->class_count + 1, state = 0;
     for (size_t at = 0; at < text.len;) {
-        uint32_t class = class_of(regex, mola_take_char(text, &at));
+        uint32_t class = class_of(regex, mola_utf8_take(text, &at));
         state = regex->table[state * columns + class];
         if (state >= DEAD)
             return state == MATCHED;
@@ -542,7 +542,7 @@ static bool search_steps(const mola_regex *regex, mola_str text, const mola_ctx 
     r.work = 0;
     uint32_t before = MOLA_SIDE_EDGE;
     for (size_t at = 0; at < text.len;) {
-        uint32_t class = class_of(regex, mola_take_char(text, &at));
+        uint32_t class = class_of(regex, mola_utf8_take(text, &at));
         if (advance(regex, kernel, before, class, &r))
             return true;
         before = regex->sides[class];

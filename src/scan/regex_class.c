@@ -19,7 +19,7 @@ void mola_re_skip_blanks(mola_regex_parser *p)
         return;
     while (!mola_re_at_end(p)) {
         size_t at = p->at;
-        uint32_t c = mola_take_char(p->text, &at);
+        uint32_t c = mola_utf8_take(p->text, &at);
         bool blank = (c >= 0x09 && c <= 0x0d) || c == ' ' || c == 0x85 || c == 0x200e ||
                      c == 0x200f || c == 0x2028 || c == 0x2029;
         if (c == '#') {

@@ -1,7 +1,7 @@
 /* regex_syntax.h - what regex_parse.c (the grammar) and regex_class.c (classes, escapes) share. */
 #pragma once
+#include "mola/base/utf8.h"
 #include "scan/regex_tree.h"
-#include "scan/utf8_take.h"
 
 enum {
     MOLA_RE_FOLDED = 1,  /* i */
@@ -35,7 +35,7 @@ static inline char mola_re_ahead(const mola_regex_parser *p)
 }
 static inline uint32_t mola_re_take(mola_regex_parser *p)
 {
-    return mola_take_char(p->text, &p->at);
+    return mola_utf8_take(p->text, &p->at);
 }
 /* Goes over `token` if it is ahead. */
 static inline bool mola_re_skip(mola_regex_parser *p, const char *token)

@@ -60,10 +60,13 @@ mola_err mola_postings_check(mola_ctx *ctx, const mola_span *span, const mola_po
 void mola_postings_mark(const mola_postings_walk *walk, uint32_t term, uint64_t *bits)
 {
     mola_posting_walk list;
+    mola_posting_run run;
     mola_posting_walk_begin(&walk->image, term, &list);
-    while (mola_posting_next(&list)) {
-        uint32_t row = walk->first + list.row;
-        bits[row >> 6] |= (uint64_t)1 << (row & 63);
+    while (mola_posting_next_run(&list, &run)) {
+        for (uint32_t i = 0; i < run.count; i++) {
+            uint32_t row = walk->first + run.rows[i];
+            bits[row >> 6] |= (uint64_t)1 << (row & 63);
+        }
     }
 }
 

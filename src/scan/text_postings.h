@@ -1,4 +1,4 @@
-/* text_postings.h - reading the postings of windows of segments (format/postings.h). */
+/* text_postings.h - reading the postings of windows (format/postings.h). */
 #pragma once
 #include "mola/format/postings.h"
 #include "mola/scan/text.h"
@@ -11,16 +11,23 @@ typedef struct {
 } mola_postings_of;
 mola_postings_of mola_postings_of_attr(const mola_attr *attr);
 
-/* The part is a segment that has them. */
+/* The part has them: they are what is to be fetched, and not the texts. */
+static inline bool mola_span_offers_postings(const mola_span *span, const mola_postings_of *of)
+{
+    return span->part && mola_part_has_postings(span->part, of->attr, of->column);
+}
+/* What was fetched of this window are postings. Otherwise the texts are read; those of a part in
+ * memory need not be asked for. */
 static inline bool mola_span_has_postings(const mola_span *span, const mola_postings_of *of)
 {
-    const mola_segment_head *head = span->part ? mola_part_segment(span->part) : NULL;
-    return head && mola_segment_find(head, of->column);
+    return mola_span_offers_postings(span, of) &&
+           mola_part_postings_made(span->part, of->column, span->index);
 }
-/* Texts of the window are read (`attr` is the attribute), or postings (`attr` is their column). */
+/* Texts of the window are to be fetched (`attr` is the attribute), or postings (`attr` is their
+ * column). */
 static inline bool mola_text_reads(const mola_span *span, const mola_postings_of *of, uint32_t attr)
 {
-    return mola_span_has_postings(span, of) ? attr == of->column : attr == of->attr;
+    return mola_span_offers_postings(span, of) ? attr == of->column : attr == of->attr;
 }
 
 /* Walks over the images of a window whose postings are pinned. */

@@ -413,34 +413,41 @@ bool mola_bm25_score(mola_bm25 *q, const mola_column *column, uint32_t row, doub
     return q->any_found || q->prefix_found;
 }
 
+static bool find_term(const mola_bm25 *q, const mola_postings_walk *walk,
+                      const mola_text_terms_mask *mask, uint32_t index, uint32_t *term)
+{
+    uint32_t guess = mask ? mask->numbers[index] : 0;
+    return mola_postings_find_at(&walk->image, q->terms.terms[index], guess, term);
+}
+
 /* A term's part of the scores of the rows asked. Those of a row come in the order in which a
  * value's do. */
 static void score_term(const mola_bm25 *q, const mola_postings_walk *walk, uint32_t index,
-                       const uint64_t *asked, double *scores, uint64_t *matched)
+                       uint32_t term, const uint64_t *asked, double *scores, uint64_t *matched)
 {
     mola_posting_walk list;
-    uint32_t term;
-    if (!mola_postings_find(&walk->image, q->terms.terms[index], &term))
-        return;
+    mola_posting_run run;
     mola_posting_walk_begin(&walk->image, term, &list);
-    while (mola_posting_next(&list)) {
-        uint32_t row = walk->first + list.row;
-        if (!mola_bit(asked, row))
-            continue;
-        scores[row] +=
-            term_score(q, index, list.times, mola_postings_length(&walk->image, list.row));
-        matched[row >> 6] |= (uint64_t)1 << (row & 63);
+    while (mola_posting_next_run(&list, &run)) {
+        for (uint32_t i = 0; i < run.count; i++) {
+            uint32_t length = mola_postings_length(&walk->image, run.rows[i]);
+            uint32_t row = walk->first + run.rows[i];
+            if (!mola_bit(asked, row))
+                continue;
+            scores[row] += term_score(q, index, run.times[i], length);
+            matched[row >> 6] |= (uint64_t)1 << (row & 63);
+        }
     }
 }
 
-/* Those of the asked rows that have one of the terms. */
-static void rows_with_any(const mola_bm25 *q, const mola_postings_walk *walk, uint64_t terms,
-                          const uint64_t *asked, uint64_t *rows)
+/* Those of the asked rows that have one of the essential terms. */
+static void rows_with_any(const mola_bm25 *q, const mola_postings_walk *walk,
+                          const mola_text_terms_mask *mask, const uint64_t *asked, uint64_t *rows)
 {
     memset(rows, 0, MOLA_WINDOW_WORDS * sizeof *rows);
-    for (; terms; terms &= terms - 1) {
+    for (uint64_t rest = mask->essential; rest; rest &= rest - 1) {
         uint32_t term;
-        if (mola_postings_find(&walk->image, q->terms.terms[__builtin_ctzll(terms)], &term))
+        if (find_term(q, walk, mask, (uint32_t)__builtin_ctzll(rest), &term))
             mola_postings_mark(walk, term, rows);
     }
     for (size_t w = 0; w < mola_words(walk->rows); w++)
@@ -455,10 +462,11 @@ static void score_image(const mola_bm25 *q, const mola_postings_walk *walk,
     uint64_t rows[MOLA_WINDOW_WORDS];
     bool all = !mask || mask->essential == mask->present;
     if (!all)
-        rows_with_any(q, walk, mask->essential, asked, rows);
+        rows_with_any(q, walk, mask, asked, rows);
     for (uint32_t i = 0; i < q->terms.count; i++) {
-        if (!mask || mask->present >> i & 1)
-            score_term(q, walk, i, all ? asked : rows, scores, matched);
+        uint32_t term;
+        if ((!mask || mask->present >> i & 1) && find_term(q, walk, mask, i, &term))
+            score_term(q, walk, i, term, all ? asked : rows, scores, matched);
     }
 }
 

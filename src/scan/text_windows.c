@@ -1,4 +1,5 @@
 #include "scan/text_windows.h"
+#include "mola/base/check.h"
 #include "mola/format/dictionary.h"
 #include "mola/model/cell.h"
 
@@ -60,6 +61,7 @@ static mola_need need_of(const job *j, uint32_t term)
 static uint64_t add_needs(reader *r, const job *j)
 {
     uint64_t bytes = 0;
+    MOLA_ASSERT(r->needs && r->need_count + j->windows->terms->count <= r->need_room);
     for (uint32_t i = 0; i < j->windows->terms->count; i++) {
         mola_need need = need_of(j, i);
         bytes += mola_view_need_bytes(r->view, &need);
@@ -151,9 +153,12 @@ static bool bound_part(mola_arena *arena, const mola_text_terms *terms, mola_tex
     double scale = q->average > part->average ? q->average / part->average : 1;
     part->bounds = mola_new(arena, double, part->windows);
     part->each = mola_new(arena, double, terms->count);
-    if (terms->count <= MOLA_TEXT_FEW_TERMS)
+    bool few = terms->count <= MOLA_TEXT_FEW_TERMS;
+    if (few) {
         part->impacts = mola_new(arena, uint8_t, (size_t)part->windows * terms->count);
-    if (!part->bounds || !part->each || (terms->count <= MOLA_TEXT_FEW_TERMS && !part->impacts))
+        part->numbers = mola_new(arena, uint32_t, (size_t)part->windows * terms->count);
+    }
+    if (!part->bounds || !part->each || (few && (!part->impacts || !part->numbers)))
         return false;
     for (uint32_t i = 0; i < terms->count; i++) {
         double each = part->each[i] = q->weights[i] * scale / IMPACT_MAX;
@@ -161,8 +166,11 @@ static bool bound_part(mola_arena *arena, const mola_text_terms *terms, mola_tex
         mola_dictionary_walk_begin(part->lists[i], part->windows, &walk);
         while (mola_dictionary_next(&walk)) {
             part->bounds[walk.window] += each * walk.impact;
-            if (part->impacts)
-                part->impacts[(size_t)walk.window * terms->count + i] = walk.impact;
+            size_t at = (size_t)walk.window * terms->count + i;
+            if (few) {
+                part->impacts[at] = walk.impact;
+                part->numbers[at] = walk.term;
+            }
         }
     }
     for (uint32_t w = 0; w < part->windows; w++)
@@ -194,7 +202,7 @@ bool mola_text_windows_mask(const mola_text_windows *w, uint32_t number, uint32_
     if (!part->impacts)
         return false;
     const uint8_t *impacts = part->impacts + (size_t)window * count;
-    *out = (mola_text_terms_mask){0};
+    *out = (mola_text_terms_mask){.numbers = part->numbers + (size_t)window * count};
     for (uint32_t i = 0; i < count; i++)
         out->present |= (uint64_t)(impacts[i] > 0) << i;
     out->essential = out->present;

@@ -15,9 +15,10 @@ typedef struct {
     uint64_t tokens;
     float k1, b;
     double average;
-    double *bounds;   /* each window; NULL: any score is possible */
-    uint8_t *impacts; /* of each window those of the terms, 0: no row has it; NULL: not known */
-    double *each;     /* term: what it can score, by its impact */
+    double *bounds;    /* each window; NULL: any score is possible */
+    uint8_t *impacts;  /* of each window those of the terms, 0: no row has it; NULL: not known */
+    uint32_t *numbers; /* beside them: which term of the postings it is, a guess */
+    double *each;      /* term: what it can score, by its impact */
 } mola_text_part;
 typedef struct {
     const mola_postings_of *of;
@@ -43,8 +44,9 @@ bool mola_text_windows_bound(mola_arena *arena, mola_text_windows *w,
 
 /* Which terms matter in a window, one bit each. */
 typedef struct {
-    uint64_t present;   /* a row has them */
-    uint64_t essential; /* a row that scores `least` or more has one of these */
+    uint64_t present;        /* a row has them */
+    uint64_t essential;      /* a row that scores `least` or more has one of these */
+    const uint32_t *numbers; /* each term: which of the postings it is, a guess */
 } mola_text_terms_mask;
 /* false: nothing is known, or there are too many. */
 bool mola_text_windows_mask(const mola_text_windows *w, uint32_t part, uint32_t window,

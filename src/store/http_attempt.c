@@ -72,6 +72,14 @@ static void keep_date(mola_http_reply *reply, mola_str value)
     reply->date_s = seconds > 0 ? (uint64_t)seconds : 0;
 }
 
+/* Seconds; the other form, a date, is rare and left to the usual rest. */
+static void keep_retry_after(mola_http_reply *reply, mola_str value)
+{
+    uint64_t seconds;
+    if (parse_digits(&value, &seconds) && value.len == 0)
+        reply->retry_after_s = seconds;
+}
+
 static void keep_region(mola_http_reply *reply, mola_str value)
 {
     if (value.len >= sizeof reply->region)
@@ -108,6 +116,8 @@ static void take_header(mola_http_reply *reply, mola_str line)
         keep_etag(reply, value);
     } else if (is_name(name, MOLA_STR("date"))) {
         keep_date(reply, value);
+    } else if (is_name(name, MOLA_STR("retry-after"))) {
+        keep_retry_after(reply, value);
     } else if (is_name(name, MOLA_STR("x-amz-bucket-region"))) {
         keep_region(reply, value);
     }
@@ -216,7 +226,7 @@ static int on_send(void *argument, char *there, char *here, int its_port, int ou
     mola_http_attempt *a = argument;
     (void)there, (void)here, (void)its_port, (void)our_port;
     a->of->copies++;
-    mola_count(a->env->metrics, MOLA_M_store_requests_total, 1);
+    mola_count(a->env->metrics, a->owner->requests, 1);
     return CURL_PREREQFUNC_OK;
 }
 
@@ -290,12 +300,13 @@ static bool set_how(mola_http_attempt *a)
     return !failed;
 }
 
-mola_http_attempt *mola_http_attempt_open(mola_env *env)
+mola_http_attempt *mola_http_attempt_open(mola_env *env, const mola_http_owner *owner)
 {
     mola_http_attempt *a = mola_alloc(env->heap, sizeof *a);
     if (!a)
         return NULL;
     a->env = env;
+    a->owner = owner;
     a->easy = curl_easy_init();
     if (a->easy)
         return a;
@@ -333,9 +344,9 @@ static void count_traffic(mola_http_attempt *a)
     (void)curl_easy_getinfo(a->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
     (void)curl_easy_getinfo(a->easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
     (void)curl_easy_getinfo(a->easy, CURLINFO_NUM_CONNECTS, &connections);
-    mola_count(a->env->metrics, MOLA_M_store_bytes_sent_total, sent);
-    mola_count(a->env->metrics, MOLA_M_store_bytes_received_total, received);
-    mola_count(a->env->metrics, MOLA_M_store_connections_total, connections);
+    mola_count(a->env->metrics, a->owner->bytes_sent, sent);
+    mola_count(a->env->metrics, a->owner->bytes_received, received);
+    mola_count(a->env->metrics, a->owner->connections, connections);
 }
 
 void mola_http_attempt_end(mola_http_attempt *a, CURLcode code)

@@ -1,12 +1,13 @@
 /* http_attempt.h - one sending of an exchange: what libcurl calls, and what it has brought so far.
  * Private to the client. */
 #pragma once
-#include "http_client.h"
+#include "mola/store/http_client.h"
 #include <curl/curl.h>
 
 typedef struct mola_http_attempt mola_http_attempt;
 struct mola_http_attempt {
     mola_env *env;
+    const mola_http_owner *owner;
     CURL *easy;
     struct curl_slist *lines;
     mola_http_exchange *of;
@@ -20,7 +21,7 @@ struct mola_http_attempt {
 };
 
 /* NULL: no memory. */
-mola_http_attempt *mola_http_attempt_open(mola_env *env);
+mola_http_attempt *mola_http_attempt_open(mola_env *env, const mola_http_owner *owner);
 void mola_http_attempt_close(mola_http_attempt *a);
 /* Readies it to send `x`. false: no memory. */
 bool mola_http_attempt_begin(mola_http_attempt *a, mola_http_exchange *x);

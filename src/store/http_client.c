@@ -1,5 +1,5 @@
 /* http_client.c - the thread that owns all connections, and what it does at which moment. */
-#include "http_client.h"
+#include "mola/store/http_client.h"
 #include "http_attempt.h"
 #include "http_pace.h"
 #include "mola/base/check.h"
@@ -22,15 +22,17 @@ typedef struct mola_http_batch {
 
 struct mola_http_client {
     mola_env *env;
+    const mola_http_owner *owner;
     CURLM *multi;
-    mola_lock lock; /* guards the next five, and `left` of every batch */
+    mola_lock lock; /* guards the next six, and `left` of every batch */
     mola_http_exchange *submitted, **submitted_end;
-    bool closing, gone;
+    bool stopping, closing, gone;
     mola_event went;
     /* The thread's own. */
     mola_http_exchange *first, *last; /* all that are under way, in order of arrival */
     size_t waiting;                   /* of those, in state WAITING */
     size_t running[2];                /* attempts: of reads, of writes */
+    bool stopped;                     /* it has seen `stopping` */
     uint64_t alarm_ns;                /* nothing is due before */
     mola_http_attempt *unused;
     mola_http_pace pace;
@@ -75,7 +77,7 @@ static mola_http_attempt *take_attempt(mola_http_client *c)
 {
     mola_http_attempt *a = c->unused;
     if (!a)
-        return mola_http_attempt_open(c->env);
+        return mola_http_attempt_open(c->env, c->owner);
     c->unused = a->next;
     return a;
 }
@@ -228,11 +230,13 @@ static bool retry_later(mola_http_client *c, mola_http_exchange *x)
 {
     uint64_t rest = rest_ns << x->sendings; /* and half of it by chance */
     rest = rest / 2 + mola_chance_below(c->env, rest / 2);
+    if (rest < x->rest_ns)
+        rest = x->rest_ns;
     uint64_t until = mola_boot_ns(c->env) + rest;
     if (!x->repeatable || x->sendings >= SENDINGS_MAX || until >= x->deadline_ns ||
         !mola_http_pace_retry(&c->pace))
         return false;
-    mola_count(c->env->metrics, MOLA_M_store_retries_total, 1);
+    mola_count(c->env->metrics, c->owner->retries, 1);
     set_state(c, x, MOLA_HTTP_RESTING);
     x->own.rest_until_ns = until;
     watch(c, x);
@@ -247,7 +251,7 @@ static mola_http_verdict judge(mola_http_exchange *x, const mola_http_reply *rep
     case MOLA_HTTP_BROKEN:
         return reply->untrusted ? MOLA_HTTP_DONE : MOLA_HTTP_AGAIN;
     case MOLA_HTTP_MALFORMED:
-        return MOLA_HTTP_AGAIN;
+        return x->trusts_size ? MOLA_HTTP_DONE : MOLA_HTTP_AGAIN;
     case MOLA_HTTP_NO_ROOM:
         return MOLA_HTTP_DONE;
     }
@@ -331,7 +335,7 @@ static bool send_beside(mola_http_client *c, mola_http_exchange *x, uint64_t now
         return ++x->own.patience <= PATIENCE_MAX;
     x->sendings++;
     x->own.hedge_at_ns = x->own.overdue_at_ns = MOLA_NEVER;
-    mola_count(c->env->metrics, MOLA_M_store_retries_total, 1);
+    mola_count(c->env->metrics, c->owner->retries, 1);
     return send_one(c, x);
 }
 
@@ -380,18 +384,22 @@ static void urge(mola_http_client *c, mola_http_exchange *x)
     x->own.hedge_at_ns = MOLA_NEVER;
     await(c, x);
     if (send_one(c, x))
-        mola_count(c->env->metrics, MOLA_M_store_retries_total, 1);
+        mola_count(c->env->metrics, c->owner->retries, 1);
 }
 
 /* Does what is due for one exchange, which may be finished by it. */
 static void attend(mola_http_client *c, mola_http_exchange *x, uint64_t now)
 {
+    if (c->stopped) {
+        finish_broken(c, x, "the server is stopping");
+        return;
+    }
     if (now >= x->deadline_ns) {
         for (size_t i = 0; i < MOLA_HTTP_BESIDE_MAX; i++) {
             if (x->own.running[i])
                 learn(c, x->own.running[i]);
         }
-        mola_count(c->env->metrics, MOLA_M_store_timeouts_total, 1);
+        mola_count(c->env->metrics, c->owner->timeouts, 1);
         finish_broken(c, x, "the time of the request is over");
         return;
     }
@@ -449,6 +457,9 @@ static bool take_submitted(mola_http_client *c)
     }
     c->submitted = NULL;
     c->submitted_end = &c->submitted;
+    c->stopped = c->stopping;
+    if (c->stopped)
+        c->alarm_ns = 0;
     return !c->closing;
 }
 
@@ -522,6 +533,13 @@ void mola_http_free(mola_http_exchange *x)
         mola_buf_free(&x->reply.text);
 }
 
+void mola_http_client_stop(mola_http_client *client)
+{
+    MOLA_LOCKED(&client->lock);
+    client->stopping = true;
+    (void)curl_multi_wakeup(client->multi);
+}
+
 void mola_http_client_close(mola_http_client *client)
 {
     mola_env *env = client->env;
@@ -543,7 +561,8 @@ static bool set_limits(CURLM *multi)
     return curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)(2 * AT_ONCE_MAX)) == CURLM_OK;
 }
 
-mola_err mola_http_client_open(mola_env *env, mola_http_client **out, mola_why *why)
+mola_err mola_http_client_open(mola_env *env, const mola_http_owner *owner, mola_http_client **out,
+                               mola_why *why)
 {
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return mola_fail(why, MOLA_UNAVAILABLE, "libcurl does not start");
@@ -551,6 +570,7 @@ mola_err mola_http_client_open(mola_env *env, mola_http_client **out, mola_why *
     if (!c)
         goto fail_global;
     c->env = env;
+    c->owner = owner;
     c->submitted_end = &c->submitted;
     c->alarm_ns = MOLA_NEVER;
     mola_http_pace_init(&c->pace);
@@ -558,7 +578,7 @@ mola_err mola_http_client_open(mola_env *env, mola_http_client **out, mola_why *
         goto fail_client;
     mola_lock_init(&c->lock, env, MOLA_RANK_STORE);
     mola_event_init(&c->went, env);
-    if (set_limits(c->multi) && env->ops->spawn(env, "store", thread, c) == MOLA_OK) {
+    if (set_limits(c->multi) && env->ops->spawn(env, owner->name, thread, c) == MOLA_OK) {
         *out = c;
         return MOLA_OK;
     }
@@ -569,5 +589,6 @@ fail_client:
     mola_free(env->heap, c, sizeof *c);
 fail_global:
     curl_global_cleanup();
-    return mola_fail(why, MOLA_UNAVAILABLE, "no memory or no thread for the store's connections");
+    return mola_fail(why, MOLA_UNAVAILABLE, "no memory or no thread for connections of the %s",
+                     owner->name);
 }

@@ -6,6 +6,14 @@
 
 static const uint64_t open_ns_max = 10 * MOLA_SECOND;
 
+static const mola_http_owner owner = {.name = "store",
+                                      .requests = MOLA_M_store_requests_total,
+                                      .retries = MOLA_M_store_retries_total,
+                                      .timeouts = MOLA_M_store_timeouts_total,
+                                      .connections = MOLA_M_store_connections_total,
+                                      .bytes_sent = MOLA_M_store_bytes_sent_total,
+                                      .bytes_received = MOLA_M_store_bytes_received_total};
+
 /* --- A batch --- */
 
 /* Keys of others than this driver's: nothing can be stored there, so nothing is listed. */
@@ -155,7 +163,7 @@ mola_err mola_s3_store_open(mola_env *env, mola_str place, mola_store **out, mol
     mola_lock_init(&s3->lock, env, MOLA_RANK_STORE);
     mola_s3_credentials_init(&s3->credentials, env, source);
     if (!err)
-        err = mola_http_client_open(env, &s3->client, why);
+        err = mola_http_client_open(env, &owner, &s3->client, why);
     if (!err && (err = take_keys(s3, why)))
         mola_http_client_close(s3->client);
     if (err) {

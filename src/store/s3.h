@@ -13,8 +13,8 @@
  * headers in every version, and forbids to sign the conditions. We sign them, so that nothing on
  * the way can drop an If-None-Match unseen. */
 #pragma once
-#include "http_client.h"
 #include "mola/base/ref.h"
+#include "mola/store/http_client.h"
 #include "mola/store/preflight.h"
 
 /* --- Settings --- */

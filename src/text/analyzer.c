@@ -1,7 +1,7 @@
+#include "mola/base/utf8.h"
 #include "mola/text/text.h"
 #include "text/normalise.h"
 #include "text/stem.h"
-#include "text/utf8.h"
 #include "text/words.h"
 
 /* A raw token that is kept has at most MOLA_TOKEN_LENGTH_MAX characters; each step may double it.

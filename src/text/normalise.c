@@ -1,6 +1,6 @@
 #include "text/normalise.h"
+#include "mola/base/utf8.h"
 #include "text/unicode.h"
-#include "text/utf8.h"
 
 size_t mola_text_lower(mola_str text, uint8_t *out)
 {

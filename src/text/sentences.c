@@ -1,6 +1,6 @@
+#include "mola/base/utf8.h"
 #include "mola/text/text.h"
 #include "text/unicode.h"
-#include "text/utf8.h"
 
 /* UAX #29, rules SB1 to SB998, in one walk: where behind the end of a sentence are we? */
 typedef enum {

@@ -1,5 +1,5 @@
 #include "text/stem_env.h"
-#include "text/utf8.h"
+#include "mola/base/utf8.h"
 #include <string.h>
 
 static bool is_boundary(const mola_stem_env *env, int32_t at)

@@ -1,6 +1,6 @@
 #include "text/words.h"
+#include "mola/base/utf8.h"
 #include "text/unicode.h"
-#include "text/utf8.h"
 
 /* ---- word segmentation, UAX #29 ---- */
 

@@ -11,7 +11,8 @@ typedef struct {
     mola_ctx ctx;
     mola_why why;
     mola_arena arena;
-    mola_view *on, *after; /* what it was evaluated on (NULL: absence), and what it made */
+    mola_view *on, *after;  /* what it was evaluated on (NULL: absence), and what it made */
+    mola_write_again again; /* what of the round before still holds */
     mola_write_draft draft;
     mola_write *end; /* the first member that is not of this group */
 } round_of;
@@ -42,8 +43,19 @@ static void fail_until(mola_commit *commit, const mola_write *end, mola_err err,
     }
 }
 
+/* What the members were evaluated on last; NULL: what they came to there does not count any more.
+ */
+static void set_evaluated_on(mola_commit *commit, mola_view *view)
+{
+    if (view)
+        mola_view_ref(view);
+    if (commit->evaluated_on)
+        mola_view_unref(commit->evaluated_on);
+    commit->evaluated_on = view;
+}
+
 /* A member whose time is over is let go while it is certain that nothing of it was written: before
- * it is evaluated (section 6). */
+ * it is evaluated (section 6). Those behind it have seen its effects. */
 static void drop_late(mola_commit *commit)
 {
     uint64_t now = mola_boot_ns(commit->env);
@@ -54,6 +66,7 @@ static void drop_late(mola_commit *commit)
             continue;
         }
         MOLA_SOMETIMES(member_too_late);
+        set_evaluated_on(commit, NULL);
         *at = write->next;
         mola_write_fail(write, MOLA_UNAVAILABLE,
                         MOLA_STR("not written: the time for the request was over before its turn "
@@ -83,7 +96,8 @@ static mola_err foresee(round_of *r)
         return MOLA_NO_MEMORY;
     for (const mola_write *w = r->commit->first; w && count < MEMBERS_MAX; w = w->next) {
         const mola_write_plan *plan = w->plan;
-        if (!plan || !plan->decoded || plan->err || !looks_at_documents(plan))
+        if (!plan || !plan->decoded || plan->err || !looks_at_documents(plan) ||
+            mola_write_again_ids_hold(&r->again, plan))
             continue;
         rows_ahead[count].rows = &plan->rows;
         for (uint32_t i = 0; i < MOLA_CONDITIONS; i++)
@@ -99,6 +113,11 @@ static void evaluate(round_of *r)
     while (r->end && mola_write_draft_take(&r->draft, r->end) == MOLA_TAKEN)
         r->end = r->end->next;
     MOLA_ASSERT(r->end != r->commit->first);
+    for (mola_write *w = r->end; w; w = w->next) { /* they were not seen by this round */
+        if (w->plan)
+            w->plan->effect.is_evaluated = false;
+    }
+    set_evaluated_on(r->commit, r->draft.is_outrun ? NULL : r->on);
 }
 
 /* A store takes at least so much a second: a bulk load of half a gigabyte needs longer than the
@@ -207,6 +226,8 @@ static mola_err run_round(round_of *r)
     mola_why_clear(&r->why);
     mola_write_draft_open(&r->draft, &r->ctx, commit->env->heap, commit->group_bytes_max,
                           commit->limits, r->on);
+    mola_write_again_open(&r->again, commit->env->heap, commit->evaluated_on, r->on);
+    r->draft.again = &r->again;
     uint64_t began_ns = mola_boot_ns(commit->env);
     err = r->on ? foresee(r) : MOLA_OK;
     if (err && err != MOLA_CONFLICT) {
@@ -241,6 +262,7 @@ static mola_err run_round(round_of *r)
 static void close_round(round_of *r)
 {
     mola_write_draft_close(&r->draft);
+    mola_write_again_close(&r->again);
     if (r->on)
         mola_view_unref(r->on);
     if (r->after)
@@ -272,21 +294,20 @@ void mola_commit_drop_patient(mola_commit *commit)
     }
 }
 
-void mola_commit_step(mola_commit *commit)
+static void run_rounds(mola_commit *commit)
 {
     uint64_t began_ns = mola_boot_ns(commit->env), deadline_ns = deadline_of(commit);
     /* The last part of the time is for finding out what became of a slot: none is tried then. */
     commit->settling_ns = (deadline_ns - began_ns) / 2;
     if (commit->settling_ns > commit->commit_ns_max * 2 / 5)
         commit->settling_ns = commit->commit_ns_max * 2 / 5;
-    commit->put_ns = 0;
     commit->late = false;
     for (;;) {
         drop_late(commit);
         if (!commit->first)
             return;
         round_of r = {.commit = commit};
-        r.draft.heap = commit->env->heap;
+        r.draft.heap = r.again.heap = commit->env->heap;
         mola_arena_init(&r.arena, commit->env->heap, SIZE_MAX);
         r.ctx = (mola_ctx){.env = commit->env,
                            .arena = &r.arena,
@@ -304,7 +325,7 @@ void mola_commit_step(mola_commit *commit)
             mola_commit_drop_patient(commit);
         if (err != MOLA_CONFLICT)
             return;
-        /* Lost the slot: the WHOLE group is evaluated again, on the winner's state. */
+        /* Lost the slot: what the winner has touched is evaluated again, on its state. */
         MOLA_SOMETIMES(group_evaluated_again);
         if (now + commit->settling_ns < deadline_ns)
             continue;
@@ -313,4 +334,12 @@ void mola_commit_step(mola_commit *commit)
                    MOLA_STR("not written: other writers won every log slot that was tried"));
         return;
     }
+}
+
+void mola_commit_step(mola_commit *commit)
+{
+    commit->put_ns = 0;
+    commit->evaluated_on = NULL;
+    run_rounds(commit);
+    set_evaluated_on(commit, NULL);
 }

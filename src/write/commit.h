@@ -12,9 +12,10 @@ typedef struct {
     uint64_t group_bytes_max, commit_ns_max;
     const mola_write_limits *limits;
     mola_write *first; /* members in arrival order; what the step leaves over is for the next one */
-    uint64_t put_ns;   /* boot clock, when the last PUT was sent; 0: none was */
-    bool late;         /* its time ended before the store had answered */
-    uint64_t settling_ns; /* of its time; the step's own */
+    mola_view *evaluated_on; /* the step's own: one reference */
+    uint64_t put_ns;         /* boot clock, when the last PUT was sent; 0: none was */
+    bool late;               /* its time ended before the store had answered */
+    uint64_t settling_ns;    /* of its time; the step's own */
 } mola_commit;
 
 /* Evaluates members from `first` on, appends at most one entry, and answers the members it took. */

@@ -3,6 +3,7 @@
  * The order of the steps is the order in which clients meet errors (reference 7.2): first
  * everything that changes the schema, over all rows; then the values, row after row; then what
  * needs all ids; then the filters. */
+#include "write/embedding.h"
 #include "write/fields.h"
 #include "write/ids.h"
 #include "write/plan.h"
@@ -16,6 +17,7 @@ typedef struct {
     mola_heap *heap, *state_heap;
     mola_arena *arena;
     mola_why *why;
+    mola_write_texts *texts;  /* NULL: nothing is embedded */
     const mola_state *before; /* NULL: the namespace is being created */
     mola_state *state;        /* a changed copy; NULL: as before */
     uint32_t ids_until;       /* attributes with ids below this one fit into the copy */
@@ -24,6 +26,7 @@ typedef struct {
     /* for the conversion, by index of the attribute */
     uint32_t *column_of_attr;
     uint32_t dense[MOLA_VECTOR_ATTRS_MAX], dense_count;
+    mola_embedding_row embedding;
 } decoder;
 
 static mola_err no_memory(decoder *d)
@@ -198,9 +201,11 @@ static mola_err apply_schema(decoder *d)
     if (d->request->schema.doc) {
         err = check_drops(d);
         if (!err)
-            err = own_state(d, mola_json_count(d->request->schema));
-        if (!err)
-            err = mola_schema_apply(d->state, d->request->schema, d->arena, d->why);
+            err = own_state(d, mola_json_count(d->request->schema) + MOLA_EMBEDS_MAX);
+        if (!err) {
+            err = mola_schema_apply(d->state, d->request->schema,
+                                    d->texts ? d->texts->models : NULL, d->arena, d->why);
+        }
     }
     return err ? err : apply_sharding(d);
 }
@@ -344,6 +349,9 @@ static mola_err add_cell(decoder *d, const mola_field *field, mola_op op, uint32
     const mola_attr *attr = &current(d)->attrs[field->attr];
     if (op == MOLA_OP_PATCH && attr->type.form == MOLA_FORM_DENSE)
         return mola_fail(d->why, MOLA_INVALID, "patching vectors is currently unsupported");
+    mola_err refused = mola_embedding_see(&d->embedding, attr, op, value, d->why);
+    if (refused)
+        return refused;
     bool is_null = !mola_json_is_set(value);
     if (is_null && op == MOLA_OP_UPSERT)
         return MOLA_OK;
@@ -361,12 +369,36 @@ static mola_err add_cell(decoder *d, const mola_field *field, mola_op op, uint32
                                 d->why);
 }
 
+/* The vector that a row lacks, of its text. *done: that is how it is made. */
+static mola_err embed(decoder *d, uint32_t row, uint32_t attr, bool *done)
+{
+    const mola_attr *target = &current(d)->attrs[attr];
+    const float *vector;
+    mola_err err =
+        mola_embedding_vector(&d->embedding, target, row, d->arena, &vector, done, d->why);
+    if (err || !vector)
+        return err;
+    mola_plan_column *column =
+        mola_write_plan_column(d->plan, d->column_of_attr, attr, target->type);
+    if (!column)
+        return MOLA_NO_MEMORY;
+    mola_column_builder *b = &column->builder;
+    err = mola_column_add_absent(b, row - b->rows);
+    return err ? err : mola_column_add_floats(b, target->name, vector, d->why);
+}
+
 /* Every document has all dense vectors (reference 4.1). */
 static mola_err check_vectors_of_row(decoder *d, uint32_t row)
 {
     for (uint32_t i = 0; i < d->dense_count; i++) {
         uint32_t column = d->column_of_attr[d->dense[i]];
         if (column != MOLA_FIELD_NONE && d->plan->columns[column].builder.rows > row)
+            continue;
+        bool embedded;
+        mola_err err = embed(d, row, d->dense[i], &embedded);
+        if (err)
+            return err;
+        if (embedded)
             continue;
         mola_str name = current(d)->attrs[d->dense[i]].name;
         return mola_fail(d->why, MOLA_INVALID,
@@ -381,6 +413,7 @@ static mola_err convert_source(decoder *d, mola_source *source)
     while (mola_source_next(source)) {
         uint32_t row = d->plan->ids.rows;
         mola_err err = add_id(d, source->id);
+        mola_embedding_next(&d->embedding);
         while (!err) {
             uint32_t field;
             bool added;
@@ -476,6 +509,7 @@ static mola_err compile_filters(decoder *d)
 static mola_err convert(decoder *d)
 {
     mola_err err = prepare_columns(d);
+    d->embedding = (mola_embedding_row){.state = current(d), .texts = d->texts};
     for (uint32_t i = 0; !err && i < SOURCES; i++)
         err = convert_source(d, &d->sources[i]);
     if (!err)
@@ -506,6 +540,7 @@ void mola_write_decode(mola_write_plan *plan, const mola_decode *what)
                  .state_heap = what->state_heap,
                  .arena = what->arena,
                  .why = &plan->why,
+                 .texts = what->texts,
                  .before = what->base};
     mola_fields_init(&d.fields, plan->heap);
     plan->err = open_sources(&d);
@@ -515,6 +550,8 @@ void mola_write_decode(mola_write_plan *plan, const mola_decode *what)
         plan->err = convert(&d);
     if (!plan->err)
         plan->err = compile_filters(&d);
+    if (!plan->err && d.embedding.is_missing)
+        plan->err = mola_embedding_missing(&plan->why);
     for (uint32_t i = 0; i < SOURCES; i++)
         mola_source_close(&d.sources[i]);
     mola_fields_free(&d.fields);

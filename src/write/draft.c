@@ -29,7 +29,7 @@ void mola_write_draft_close(mola_write_draft *draft)
     if (draft->seen)
         mola_view_unref(draft->seen);
     if (draft->known)
-        mola_free(draft->heap, draft->known, 2 * draft->batch_count * sizeof *draft->known);
+        mola_free(draft->heap, draft->known, (size_t)2 * draft->batch_count * sizeof *draft->known);
     mola_free(draft->heap, draft->batches, draft->batch_room * sizeof *draft->batches);
     *draft = (mola_write_draft){.heap = draft->heap};
 }
@@ -50,6 +50,17 @@ void mola_write_answer_free(mola_write_answer *answer)
     if (answer->view)
         mola_view_unref(answer->view);
     answer->view = NULL;
+}
+
+/* What an earlier evaluation came to does not count any more. */
+static void forget(const mola_write_draft *draft, mola_write *write)
+{
+    mola_write_plan *plan = write->plan;
+    if (plan && plan->effect.is_evaluated && draft->again)
+        mola_write_again_differs(draft->again, plan);
+    if (plan)
+        plan->effect.is_evaluated = false;
+    mola_write_answer_clear(&write->answer);
 }
 
 static mola_taken refuse(mola_write *write, mola_err err)
@@ -177,9 +188,9 @@ static mola_err check_pressure(const mola_write_draft *draft, const mola_write_r
 
 /* What can be said before rows are looked at, in the order of request.h. MOLA_NOT_FOUND: the
  * namespace is missing and this write does not create it. */
-static mola_err admit(const mola_write_draft *draft, mola_write *write, const mola_write_request *r)
+static mola_err admit(const mola_write_draft *draft, const mola_write *write,
+                      const mola_write_request *r, mola_why *why)
 {
-    mola_why *why = &write->answer.why;
     bool forbids = r->create_namespace.doc && !mola_json_bool(r->create_namespace);
     if (!draft->state && (write->kind == MOLA_WRITE_SCHEMA || forbids)) {
         return mola_fail(why, MOLA_NOT_FOUND, "namespace '" MOLA_FMT "' was not found",
@@ -220,8 +231,10 @@ static mola_taken merge(mola_write_draft *draft, mola_write *write, const mola_w
     }
     /* Nothing of the draft has changed yet; from here on only the last step can fail, and it is
      * first. */
-    if (has_rows && !add_batch(draft, effect))
+    if (has_rows && !add_batch(draft, effect)) {
+        plan->effect.is_evaluated = false;
         return draft->has_effect ? MOLA_CUT : refuse_no_memory(write);
+    }
     if (plan->state) {
         set_state(draft, plan->state);
         draft->flags |= MOLA_ENTRY_SCHEMA;
@@ -234,42 +247,73 @@ static mola_taken merge(mola_write_draft *draft, mola_write *write, const mola_w
 }
 
 static mola_err decode(const mola_write_draft *draft, mola_write *write,
-                       const mola_write_request *r)
+                       const mola_write_request *r, mola_why *why)
 {
     mola_write_plan *plan = write->plan;
     if (!mola_write_plan_fits(plan, draft->state)) {
+        forget(draft, write);
         if (plan->decoded)
             MOLA_SOMETIMES(decoded_again);
         mola_write_decode(plan, &(mola_decode){.request = r,
                                                .limits = mola_limits_of(draft->ctx->env),
                                                .base = draft->state,
                                                .state_heap = draft->heap,
-                                               .arena = write->arena});
+                                               .arena = write->arena,
+                                               .texts = write->texts});
     }
     if (plan->err)
-        write->answer.why = plan->why;
+        *why = plan->why;
     return plan->err;
+}
+
+static mola_taken refuse_unlooked(const mola_write_draft *draft, mola_write *write, mola_err err,
+                                  const mola_why *why)
+{
+    forget(draft, write);
+    write->answer.why = *why;
+    return refuse(write, err);
+}
+
+/* On what the draft stands on, and behind all members so far: the effect and the counts. */
+static mola_err evaluate(mola_write_draft *draft, mola_write *write, const mola_write_request *r,
+                         mola_why *why)
+{
+    mola_write_plan *plan = write->plan;
+    if (draft->again && mola_write_again_holds(draft->again, draft->ctx, plan, draft->state)) {
+        MOLA_SOMETIMES(member_not_evaluated_again);
+        write->answer.err = MOLA_OK;
+        return MOLA_OK;
+    }
+    forget(draft, write);
+    mola_err err = mola_write_evaluate(draft, write, r, why);
+    plan->effect.is_evaluated = !err;
+    if (draft->again)
+        mola_write_again_differs(draft->again, plan);
+    return err;
 }
 
 static mola_taken take_rows(mola_write_draft *draft, mola_write *write)
 {
     mola_write_request r = mola_write_request_read(write->kind, write->body);
-    mola_err err = admit(draft, write, &r);
+    mola_why why = {0};
+    mola_err err = admit(draft, write, &r, &why);
     if (err)
-        return refuse(write, err);
-    if (!draft->state && !mola_write_request_creates(&r) && !r.create_namespace.doc)
+        return refuse_unlooked(draft, write, err, &why);
+    if (!draft->state && !mola_write_request_creates(&r) && !r.create_namespace.doc) {
+        forget(draft, write);
         return write_to_missing(write, &r);
-    err = decode(draft, write, &r);
+    }
+    err = decode(draft, write, &r, &why);
     if (err)
-        return refuse(write, err);
-
+        return refuse_unlooked(draft, write, err, &why);
+    err = evaluate(draft, write, &r, &why);
+    if (err)
+        return refuse_evaluated(write, err, &why);
     mola_write_answer *answer = &write->answer;
     answer->had_upserts = r.upsert_rows.doc || r.upsert_columns.doc;
     answer->had_patches = r.patch_rows.doc || r.patch_columns.doc || r.patch_by_filter.doc;
     answer->had_deletes = r.deletes.doc || r.delete_by_filter.doc;
-    mola_why why = {0};
-    err = mola_write_evaluate(draft, write, &r, &why);
-    return err ? refuse_evaluated(write, err, &why) : merge(draft, write, &r);
+    return merge(draft, write, &r);
 }
 
 /* -- the other kinds -----------------------------------------------------------------------------
@@ -317,17 +361,18 @@ mola_taken mola_write_draft_take(mola_write_draft *draft, mola_write *write)
 {
     if (draft->is_closed)
         return MOLA_CUT;
-    mola_write_answer_clear(&write->answer);
     switch (write->kind) {
     case MOLA_WRITE_ROWS:
     case MOLA_WRITE_SCHEMA:
         return take_rows(draft, write);
     case MOLA_WRITE_SETTINGS:
+        mola_write_answer_clear(&write->answer);
         return take_settings(draft, write);
     case MOLA_WRITE_DELETE:
     case MOLA_WRITE_DELETE_EMPTY:
         break;
     }
+    mola_write_answer_clear(&write->answer);
     return take_delete(draft, write);
 }
 
@@ -336,14 +381,14 @@ static mola_err add_known(mola_write_draft *draft, mola_change *out)
 {
     uint32_t first = 0;
     MOLA_ASSERT(!draft->known);
-    draft->known = mola_alloc_array(draft->heap, mola_known_rows, 2 * draft->batch_count);
+    draft->known = mola_alloc_array(draft->heap, mola_known_rows, (size_t)2 * draft->batch_count);
     if (!draft->known && draft->batch_count)
         return MOLA_NO_MEMORY;
     for (uint32_t i = 0; i < draft->batch_count; i++) {
         const mola_write_draft_batch *batch = &draft->batches[i];
+        mola_known_rows *room = draft->known + out->known_count;
         if (batch->found)
-            out->known_count +=
-                mola_write_found_known(batch->found, first, draft->known + out->known_count);
+            out->known_count += mola_write_found_known(batch->found, first, room);
         first += batch->rows->count;
     }
     out->known = draft->known;

@@ -6,6 +6,7 @@
  * on the store. Threads: one. */
 #pragma once
 #include "mola/namespace/log.h"
+#include "write/again.h"
 #include "write/ids.h"
 #include "write/plan.h"
 
@@ -19,11 +20,12 @@ typedef struct {
     mola_heap *heap;    /* the environment's: of states, and of what the group needs */
     uint64_t bytes_max; /* of rows in one entry */
     const mola_write_limits *limits;
-    mola_view *view;   /* borrowed; NULL: the namespace is absent */
-    mola_state *state; /* after the members taken so far; NULL: still absent. One reference */
-    bool has_effect;   /* there is something to append */
-    bool is_closed;    /* nothing may follow in this entry */
-    uint32_t flags;    /* MOLA_ENTRY_... */
+    mola_write_again *again; /* what of earlier evaluations holds; NULL: nothing. Borrowed */
+    mola_view *view;         /* borrowed; NULL: the namespace is absent */
+    mola_state *state;       /* after the members taken so far; NULL: still absent. One reference */
+    bool has_effect;         /* there is something to append */
+    bool is_closed;          /* nothing may follow in this entry */
+    uint32_t flags;          /* MOLA_ENTRY_... */
     bool state_changed, data_written;
     uint64_t bytes;                  /* of rows, about */
     mola_write_draft_batch *batches; /* rows of the members that have some; theirs */

@@ -8,6 +8,7 @@
 #include "mola/scan/filter.h"
 #include "write/request.h"
 #include "write/source.h"
+#include "write/texts.h"
 
 typedef struct {
     mola_column_builder builder;
@@ -17,9 +18,10 @@ typedef struct {
 
 /* What the rows of a member come to on the documents that its last evaluation met. */
 typedef struct {
-    mola_rows rows;                 /* what goes into the entry; count 0: nothing */
-    uint64_t encoded_bytes;         /* about what that takes there */
-    mola_rows_builder *both;        /* where the rows stand: these ... */
+    bool is_evaluated;       /* the last evaluation succeeded: what follows, and the answer */
+    mola_rows rows;          /* what goes into the entry; count 0: nothing */
+    uint64_t encoded_bytes;  /* about what that takes there */
+    mola_rows_builder *both; /* where the rows stand: these ... */
     struct mola_write_found *found; /* ... those by filter ... */
     struct mola_write_kept *kept; /* ... those by id, where some have no effect; else the plan's */
 } mola_write_effect;
@@ -62,8 +64,10 @@ typedef struct {
     mola_state *base;      /* NULL: the namespace is absent and this write creates it */
     mola_heap *state_heap; /* states live on in views: the environment's heap, not the request's */
     mola_arena *arena;
+    mola_write_texts *texts; /* NULL: nothing is embedded */
 } mola_decode;
-/* Decodes anew. The outcome is in plan->err. */
+/* Decodes anew. The outcome is in plan->err: MOLA_UNAVAILABLE when all is well but that texts miss
+ * their vectors. */
 void mola_write_decode(mola_write_plan *plan, const mola_decode *what);
 /* The plan was decoded on this state, or on an equal one, and decoding again would change nothing.
  */

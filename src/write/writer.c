@@ -293,21 +293,78 @@ static void watch_windows(void *argument)
 
 /* -- members ----------------------------------------------------------------------------------- */
 
-/* Decodes against the state that this node saw last; the group's step decodes again if it meets
- * another one. An unknown or missing namespace is left to the step: it would be a guess about
+/* Decodes against the state that this node saw last (NULL: absence); the group's step decodes again
+ * if it meets another one. An unknown namespace is left to the step: it would be a guess about
  * everything. */
-static void decode_ahead(mola_writer *w, mola_write *write)
+static void decode_ahead(mola_writer *w, mola_write *write, const mola_write_request *request,
+                         mola_state *state)
 {
-    mola_state *state = mola_namespace_guess_state(w->config.namespaces, write->name);
-    if (!state)
-        return;
-    mola_write_request request = mola_write_request_read(write->kind, write->body);
-    mola_write_decode(write->plan, &(mola_decode){.request = &request,
+    mola_write_decode(write->plan, &(mola_decode){.request = request,
                                                   .limits = mola_limits_of(w->config.env),
                                                   .base = state,
                                                   .state_heap = w->config.env->heap,
-                                                  .arena = write->arena});
+                                                  .arena = write->arena,
+                                                  .texts = write->texts});
+}
+
+/* The state to decode on. false: it is not known. */
+static bool guess_state(mola_writer *w, mola_ctx *ctx, const mola_write *write, mola_state **out)
+{
+    *out = mola_namespace_guess_state(w->config.namespaces, write->name);
+    if (*out)
+        return true;
+    if (!mola_provider_embeddings(w->config.provider) || write->kind != MOLA_WRITE_ROWS)
+        return false;
+    /* It may say that texts become vectors, for which the group's step would not wait. */
+    mola_view *view;
+    mola_freshness freshness = {.level = MOLA_READ_STRONG};
+    mola_err err = mola_namespace_read(ctx, w->config.namespaces, write->name, &freshness, &view);
+    if (err)
+        return err == MOLA_NOT_FOUND;
+    *out = view->state;
+    mola_state_ref(*out);
+    mola_view_unref(view);
+    return true;
+}
+
+/* Decodes, embeds what is to be embedded, and decodes again. Errors but those of a model are left
+ * to the step. */
+static mola_err decode_and_embed(mola_writer *w, mola_job *job, mola_write *write)
+{
+    const mola_embedding_models *models = mola_provider_embeddings(w->config.provider);
+    if (models) {
+        write->texts = mola_new(write->arena, mola_write_texts, 1);
+        if (!write->texts)
+            return MOLA_NO_MEMORY;
+        write->texts->models = models;
+    }
+    mola_state *state;
+    mola_why why = {.len = 0};
+    mola_ctx ctx = {.env = w->config.env,
+                    .arena = write->arena,
+                    .why = &why,
+                    .job = job,
+                    .deadline_ns = mola_boot_ns(w->config.env) + w->config.commit_ns_max};
+    bool known = guess_state(w, &ctx, write, &state);
+    mola_view_release(&ctx, NULL);
+    mola_why_clear(&why);
+    mola_write_request request = mola_write_request_read(write->kind, write->body);
+    if (!known || (!state && !mola_write_request_creates(&request)))
+        return MOLA_OK;
+    decode_ahead(w, write, &request, state);
+    mola_err err = MOLA_OK;
+    bool good = write->plan->err == MOLA_UNAVAILABLE && write->texts &&
+                (write->kind != MOLA_WRITE_ROWS ||
+                 !mola_write_check_meaning(write->body, write->arena, NULL));
+    if (good && !(state && state->read_only)) {
+        ctx.why = &write->answer.why;
+        ctx.deadline_ns = write->deadline_ns;
+        err = mola_write_texts_embed(&ctx, write->texts, w->config.provider, &write->embedding);
+        if (!err)
+            decode_ahead(w, write, &request, state);
+    }
     mola_state_unref(state);
+    return err;
 }
 
 /* Puts the member at the end of its group, with the lock held. *made: the group is new, and its
@@ -340,20 +397,19 @@ static mola_err join(mola_writer *w, mola_write *write, group **made)
 
 void mola_writer_submit(mola_writer *w, mola_job *job, mola_write *write)
 {
-    (void)job; /* nothing here waits */
     write->next = NULL;
     write->joined_ns = mola_boot_ns(w->config.env);
     write->plan = NULL;
+    write->texts = NULL;
+    write->embedding = (mola_model_usage){0};
     write->answer = (mola_write_answer){0};
     mola_why *why = &write->answer.why;
     mola_err err = mola_write_check_shape(write->kind, write->body, write->arena, why);
     if (!err && (write->kind == MOLA_WRITE_ROWS || write->kind == MOLA_WRITE_SCHEMA)) {
         write->plan = mola_write_plan_new(write->heap);
-        if (write->plan) {
-            decode_ahead(w, write);
-        } else {
-            err = mola_fail(why, MOLA_NO_MEMORY, "not enough memory to decode the write");
-        }
+        err = write->plan ? decode_and_embed(w, job, write) : MOLA_NO_MEMORY;
+        if (err == MOLA_NO_MEMORY)
+            err = mola_fail(why, err, "not enough memory to decode the write");
     }
     group *made = NULL;
     if (!err) {

@@ -13,6 +13,12 @@ static void read_term(const mola_postings *p, uint32_t term)
         for (uint32_t least = 0; mola_posting_place(&walk, &position); least = position + 1)
             FUZZ_CHECK(position >= least);
     }
+    mola_posting_run run;
+    mola_posting_walk_begin(p, term, &walk);
+    for (uint32_t least = 0; mola_posting_next_run(&walk, &run);) {
+        for (uint32_t i = 0; i < run.count; least = run.rows[i++] + 1U)
+            FUZZ_CHECK(run.rows[i] >= least && run.rows[i] < p->rows);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

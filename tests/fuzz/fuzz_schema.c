@@ -32,18 +32,23 @@ static void check_view(fixture *f, const mola_state *state)
     mola_buf_free(&text);
 }
 
+static const mola_embedding_model model = {MOLA_STR_C("m"), 2, MOLA_ELEM_VEC_F16};
+static const mola_embedding_models models = {&model, 1};
+
 /* `before`: NULL for a new namespace. */
 static void apply(fixture *f, const mola_state *before, mola_json definitions)
 {
     mola_state *empty = mola_state_new(&f->heap);
     FUZZ_CHECK(empty != NULL);
-    mola_state *state =
-        mola_state_copy(&f->heap, before ? before : empty, mola_json_count(definitions));
+    mola_state *state = mola_state_copy(&f->heap, before ? before : empty,
+                                        mola_json_count(definitions) + MOLA_EMBEDS_MAX);
     mola_state_unref(empty);
     FUZZ_CHECK(state != NULL);
     mola_why_clear(&f->why);
-    mola_err err = mola_schema_apply(state, definitions, &f->arena, &f->why);
+    mola_err err = mola_schema_apply(state, definitions, &models, &f->arena, &f->why);
     mola_json none = {0};
+    if (!err && !before && state->embed_count) /* as a request would that brings one */
+        state->metric = MOLA_METRIC_COSINE;
     if (!err)
         err = mola_schema_settle_metric(state, before, none, &f->why);
     FUZZ_CHECK(err == MOLA_OK || err == MOLA_INVALID || err == MOLA_SHAPE);

@@ -4,6 +4,9 @@
 #include "mola/model/rows.h"
 #include "mola/model/schema.h"
 
+static const mola_embedding_model model = {MOLA_STR_C("m"), 2, MOLA_ELEM_VEC_F16};
+static const mola_embedding_models models = {&model, 1};
+
 static void walk_state(mola_heap *heap, const mola_state *state)
 {
     mola_buf out;
@@ -59,9 +62,11 @@ static void apply(mola_heap *heap, mola_arena *arena, mola_state *state, mola_js
     mola_err err = mola_schema_check_shape(root, "schema", arena, &why);
     FUZZ_CHECK(err == MOLA_OK || why.len > 0);
     if (!err) {
-        err = mola_schema_apply(state, root, arena, &why);
+        err = mola_schema_apply(state, root, &models, arena, &why);
         FUZZ_CHECK(err == MOLA_OK || why.len > 0);
     }
+    if (state->embed_count) /* as a request would that brings one */
+        state->metric = MOLA_METRIC_COSINE;
     if (err || mola_schema_settle_metric(state, NULL, (mola_json){0}, &why))
         return;
     for (mola_json v = mola_json_first(root); v.doc; v = mola_json_next(root, v))
@@ -93,7 +98,7 @@ static void read_json(mola_heap *heap, mola_str text)
     mola_json root = mola_json_root(&doc);
     mola_state *empty = mola_state_new(heap);
     for (int i = 0; i < 2; i++) {
-        mola_state *state = mola_state_copy(heap, empty, mola_json_count(root));
+        mola_state *state = mola_state_copy(heap, empty, mola_json_count(root) + MOLA_EMBEDS_MAX);
         FUZZ_CHECK(state != NULL);
         if (i)
             infer(heap, &arena, state, root);

@@ -307,8 +307,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     carry_out_all(&s, ONE_BY_ONE, RUN_BYTES, &single);
     carry_out_all(&s, POOR, dice % (dice & 1 ? 1 << 13 : 1 << 17), &poor);
     if (!mola_str_eq(mola_buf_str(&groups.record), mola_buf_str(&single.record))) {
-        fprintf(stderr, "as groups:\n" MOLA_FMT "\none by one:\n" MOLA_FMT "\n",
-                MOLA_ARG(mola_buf_str(&groups.record)), MOLA_ARG(mola_buf_str(&single.record)));
+        (void)fprintf(stderr, "as groups:\n" MOLA_FMT "\none by one:\n" MOLA_FMT "\n",
+                      MOLA_ARG(mola_buf_str(&groups.record)),
+                      MOLA_ARG(mola_buf_str(&single.record)));
         abort();
     }
     FUZZ_CHECK(!groups.record.failed);

@@ -5,7 +5,7 @@ import re
 from common import C_FILES, code_of, line_of, run
 
 FLOOR = {name: floor for floor, names in enumerate([
-    ['base'], ['codec', 'kernel', 'text'], ['model'], ['format', 'store'], ['namespace'], ['scan'],
+    ['base'], ['codec', 'kernel', 'text'], ['model'], ['format', 'store'], ['namespace', 'provider'], ['scan'],
     ['query', 'index'], ['write', 'cluster'], ['api'], ['http'], ['main']], start=1) for name in names}
 
 # Header (a prefix) -> the folders that may include it.

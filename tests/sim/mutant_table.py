@@ -1,10 +1,11 @@
 """Known bugs, one per rule of the storage protocol: a place in the production code, and what breaks the rule there.
 
 Not here, because no seed of a few minutes shows them: holders listed once instead of twice (I10), where a grandchild
-must come while the collector reads its parent, which has then waited 2 L; an incarnation without a CREATE entry taken for
-dead although it was born after the names were listed, and names taken for read that could not be (I11): check_sweep.c
-makes both happen. A branch that reads its source before its holders are there (I10): check_branch.c. Garbage chosen by
-the age of an object cannot be written down: a LIST gives no age.
+must come while the collector reads its parent, which has then waited 2 L; an incarnation without a CREATE entry taken
+for dead although it was born after the names were listed, and names taken for read that could not be (I11):
+check_sweep.c makes both happen. A member that comes to something else when it is evaluated again, unheard of by those
+behind it: check_again.c. A branch that reads its source before its holders are there (I10): check_branch.c. Garbage
+chosen by the age of an object cannot be written down: a LIST gives no age.
 
 `profile`: seeds of that kind alone (sim.h); else all kinds, as the number of the seed says.
 """
@@ -45,6 +46,10 @@ MUTANTS = [
            "    return err == MOLA_UNKNOWN ? answer_unknown(ctx, name) : err;"),
     mutant("CONDITION_BEFORE_GROUP", WRITE + "evaluate.c",
            "e->view = draft->seen ? draft->seen : draft->view;", "e->view = draft->view;"),
+    mutant("IDS_HOLD_BLINDLY", WRITE + "again.c",
+           "!has_id(again, &plan->rows.ids, first_looked_at(plan));", "true;"),
+    mutant("FILTERS_HOLD_BLINDLY", WRITE + "again.c",
+           "bool holds = none_matches(again, &own, plan->delete_by_filter) &&", "bool holds = true ||"),
     # I2, I8: births and deaths
     mutant("MANIFEST_BLIND", NAMESPACE + "publish.c",
            ".when = old->etag.len ? MOLA_PUT_IF_MATCH : MOLA_PUT_IF_ABSENT,", ".when = MOLA_PUT_ALWAYS,"),

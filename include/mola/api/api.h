@@ -43,6 +43,7 @@ int mola_api_judge(mola_api *api, const mola_api_head *head, mola_api_verdict *o
 enum { MOLA_REPLY_FIELDS_BYTES = 640 };
 typedef struct {
     int status;
+    uint32_t retry_after_s; /* of a 429 or 503; 0: the usual */
     const char *content_type;
     mola_buf body; /* owned by the reply; freed with mola_buf_free by whoever sends it */
     char fields[MOLA_REPLY_FIELDS_BYTES]; /* further header lines, each ending in CR LF; includes
@@ -90,6 +91,7 @@ typedef struct {
     mola_executor *executor;
     struct mola_namespaces *namespaces;
     struct mola_writer *writer;
+    struct mola_provider *provider; /* of models; NULL: none */
     mola_budget *bodies; /* what inflated request bodies are charged to; shared with http/ */
     mola_str keys; /* accepted bearer keys, one a line, each as it stands; none here and no file:
                       any is accepted. Outlives the api */

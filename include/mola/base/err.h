@@ -32,6 +32,7 @@ typedef struct {
     uint32_t len;
     char attribute[132]; /* the `attribute` member of an error body; empty: none */
     uint32_t attribute_len;
+    uint32_t retry_after_s; /* of a 429 or 503: what its cause asks for; 0: the usual */
 } mola_why;
 
 /* Stores the words (unless there are some, or why is NULL) and returns `err`:

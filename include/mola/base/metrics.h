@@ -39,6 +39,8 @@
     X(gauge, cache_disk_bytes, "bytes of objects in the disk cache")                               \
     X(gauge, view_bytes, "bytes of views and log tails in memory")                                 \
     X(counter, view_evictions_total, "namespaces whose view was dropped to make room")             \
+    X(counter, tail_postings_total, "windows of log tails whose texts were made into postings")    \
+    X(counter, tail_postings_refused_total, "windows of log tails for whose postings no room was") \
     X(counter, index_flushes_total, "publications of log entries as a segment")                    \
     X(counter, index_merges_total, "publications of segments merged into one")                     \
     X(counter, index_publish_lost_total, "publications that another one came before")              \
@@ -48,6 +50,15 @@
     X(counter, index_failures_total, "steps of the indexer that failed")                           \
     X(counter, collect_passes_total, "passes that looked for what is no longer needed")            \
     X(counter, collect_deleted_total, "objects deleted because nobody needs them")                 \
+    X(counter, model_requests_total, "HTTP requests sent to providers of models")                  \
+    X(counter, model_retries_total, "of those, sent again after a failure")                        \
+    X(counter, model_timeouts_total, "of those, without an answer when their time was over")       \
+    X(counter, model_connections_total, "connections opened to providers of models")               \
+    X(counter, model_bytes_sent_total, "bytes of bodies sent to providers of models")              \
+    X(counter, model_bytes_received_total, "bytes of bodies received from providers of models")    \
+    X(counter, model_failures_total, "embeddings and rerankings that failed")                      \
+    X(counter, model_texts_embedded_total, "texts that were embedded")                             \
+    X(counter, model_texts_reranked_total, "texts that were reranked")                             \
     X(gauge, executor_threads, "threads of the executor")                                          \
     X(counter, executor_refused_total, "jobs refused because a queue was full")
 

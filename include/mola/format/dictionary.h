@@ -16,8 +16,9 @@
  *         slot from its hash on that nobody had taken
  *         the entries: varint length of the term, the term, varint length of the list, the list
  * A list has for each window that has the term, rising: varint window - (window before + 1), varint
- * how many rows have it (>= 1), u8 impact: no row of the window has times / (times + norm) above
- * impact / 255, with norm = k1 * (1 - b + b * tokens of the row / average).
+ * how many rows have it (>= 1), u8 impact, varint number of the term in the (first) postings of the
+ * window that have it. No row of the window has times / (times + norm) above impact / 255, with
+ * norm = k1 * (1 - b + b * tokens of the row / average).
  *
  * What is inside lists is checked as it is read: a damaged one ends early. */
 #pragma once
@@ -54,6 +55,7 @@ typedef struct {
     uint32_t windows, next_window;
     uint32_t window, rows; /* the one at hand */
     uint8_t impact;
+    uint32_t term; /* a hint for mola_postings_find_at */
 } mola_dictionary_walk;
 void mola_dictionary_walk_begin(mola_str list, uint32_t windows, mola_dictionary_walk *walk);
 bool mola_dictionary_next(mola_dictionary_walk *walk);
@@ -61,17 +63,17 @@ bool mola_dictionary_next(mola_dictionary_walk *walk);
 /* ---- writing */
 
 typedef struct mola_dictionary_builder mola_dictionary_builder;
-/* pairs_max: of terms with windows; with more of them it is full, and gives up its memory. A pair
- * takes 8 bytes, a term about 40. NULL: no memory. */
+/* With more than about bytes_max it is full, and so it is when there is no memory: it gives up what
+ * it has. A window of a term takes 12 bytes, a term about 40. NULL: no memory. */
 mola_dictionary_builder *mola_dictionary_builder_new(mola_heap *heap, uint32_t attr,
                                                      const mola_analysis *analysis, float k1,
-                                                     float b, size_t pairs_max);
-void mola_dictionary_builder_free(mola_dictionary_builder *b); /* NULL: nothing to do */
+                                                     float b, size_t bytes_max);
+void mola_dictionary_builder_free(mola_dictionary_builder *d); /* NULL: nothing to do */
 /* Postings of rows of a window; windows rise, one may come in several pieces. */
-mola_err mola_dictionary_add(mola_dictionary_builder *b, uint32_t window,
-                             const mola_postings *postings) MOLA_NODISCARD;
-bool mola_dictionary_is_full(const mola_dictionary_builder *b);
+void mola_dictionary_add(mola_dictionary_builder *d, uint32_t window,
+                         const mola_postings *postings);
+bool mola_dictionary_is_full(const mola_dictionary_builder *d);
 /* All has been added. Then a shard after the other; the same rows make the same bytes. */
-mola_err mola_dictionary_arrange(mola_dictionary_builder *b, uint32_t windows) MOLA_NODISCARD;
-mola_err mola_dictionary_print(mola_dictionary_builder *b, uint32_t shard,
+mola_err mola_dictionary_arrange(mola_dictionary_builder *d, uint32_t windows) MOLA_NODISCARD;
+mola_err mola_dictionary_print(mola_dictionary_builder *d, uint32_t shard,
                                mola_buf *out) MOLA_NODISCARD;

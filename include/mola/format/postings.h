@@ -20,10 +20,15 @@
  * often (>= 1). Places: for each of these rows, the positions, rising: varint position - (the one
  * before + 1), from 0 in each row. */
 #pragma once
-#include "mola/model/state.h"
-#include "mola/text/text.h"
+#include "mola/codec/bytes.h"
+#include "mola/model/tokens.h"
 
-enum { MOLA_POSTINGS_ROWS_MAX = 4096 };
+enum {
+    MOLA_POSTINGS_ROWS_MAX = 4096,
+    /* Of one image, give or take a row: a window of longer texts gets several, so that building one
+     * takes little memory. */
+    MOLA_POSTINGS_TOKENS_MAX = 1 << 20
+};
 
 /* The id of the column of postings: MOLA_ATTR_DERIVED is set, MOLA_ATTR_DICTIONARY is not. */
 uint32_t mola_postings_attr(uint32_t attr, const mola_analysis *analysis);
@@ -43,12 +48,17 @@ typedef struct {
  * is empty, or ends early. */
 mola_err mola_postings_open(mola_str image, uint32_t attr, const mola_analysis *analysis,
                             mola_postings *out) MOLA_NODISCARD;
-uint32_t mola_postings_length(const mola_postings *p, uint32_t row); /* tokens of a row */
+static inline uint32_t mola_postings_length(const mola_postings *p, uint32_t of) /* its tokens */
+{
+    return mola_load_u32(p->lengths + (size_t)of * 4);
+}
 mola_str mola_postings_term(const mola_postings *p, uint32_t term);
 /* The first term that is not below `text`; term_count: there is none. */
 uint32_t mola_postings_seek(const mola_postings *p, mola_str text);
 /* The term itself; false: no row has it. */
 bool mola_postings_find(const mola_postings *p, mola_str text, uint32_t *term);
+/* The same for who has a guess, which may be wrong. */
+bool mola_postings_find_at(const mola_postings *p, mola_str text, uint32_t guess, uint32_t *term);
 
 /* Walks over the rows of a term, and over its positions in them. */
 typedef struct {
@@ -58,19 +68,15 @@ typedef struct {
     uint32_t places_left, next_place;
 } mola_posting_walk;
 void mola_posting_walk_begin(const mola_postings *p, uint32_t term, mola_posting_walk *walk);
-bool mola_posting_next_wide(mola_posting_walk *walk); /* numbers of any width */
-static inline bool mola_posting_next(mola_posting_walk *walk)
-{
-    const uint8_t *at = walk->at;
-    if (walk->end - at < 2 || (at[0] | at[1]) >= 0x80 || at[0] >= walk->rows - walk->next_row)
-        return mola_posting_next_wide(walk);
-    walk->at = at + 2;
-    walk->row = walk->next_row + at[0];
-    walk->next_row = walk->row + 1;
-    walk->times = walk->places_left = at[1];
-    walk->next_place = 0;
-    return true;
-}
+bool mola_posting_next(mola_posting_walk *walk);
+/* Many rows at once, for who does not want positions. false: there are no more. */
+enum { MOLA_POSTING_RUN = 128 };
+typedef struct {
+    uint32_t count;
+    uint16_t rows[MOLA_POSTING_RUN];
+    uint32_t times[MOLA_POSTING_RUN];
+} mola_posting_run;
+bool mola_posting_next_run(mola_posting_walk *walk, mola_posting_run *run);
 /* The next position in the row at hand. Either all rows are walked with their positions, or none.
  */
 bool mola_posting_place(mola_posting_walk *walk, uint32_t *position);
@@ -86,6 +92,9 @@ void mola_postings_builder_free(mola_postings_builder *b); /* NULL: nothing to d
 void mola_postings_begin_row(mola_postings_builder *b);
 mola_err mola_postings_add(mola_postings_builder *b, mola_str term,
                            uint32_t position) MOLA_NODISCARD;
+/* All tokens of a value of `column` (STRING, SCALAR or ARRAY), whose row was begun. */
+mola_err mola_postings_add_value(mola_postings_builder *b, mola_analyzer *analyzer,
+                                 const mola_column *column, uint32_t row) MOLA_NODISCARD;
 uint32_t mola_postings_rows(const mola_postings_builder *b);
 uint64_t mola_postings_tokens(const mola_postings_builder *b);
 /* Appends the image; the builder is empty afterwards. The same rows make the same bytes. */

@@ -86,4 +86,8 @@ mola_err mola_column_add_rows(mola_column_builder *b, const mola_column *from, u
 mola_err mola_column_add_json(mola_column_builder *b, mola_str name, bool filterable,
                               mola_json json, const mola_limits *limits, mola_arena *arena,
                               mola_why *why) MOLA_NODISCARD;
+/* The vector of a row: type.dims finite numbers, into a DENSE column. MOLA_INVALID: one does not
+ * fit its elements. */
+mola_err mola_column_add_floats(mola_column_builder *b, mola_str name, const float *vector,
+                                mola_why *why) MOLA_NODISCARD;
 mola_column mola_column_built(const mola_column_builder *b);

@@ -1,6 +1,7 @@
 /* schema.h - the JSON side of a state: definitions in, views out, inference (reference 5, 4.6). */
 #pragma once
 #include "mola/base/limits.h"
+#include "mola/model/embed.h"
 #include "mola/model/state.h"
 #include "mola/text/text.h"
 
@@ -9,11 +10,13 @@
 mola_err mola_schema_check_shape(mola_json definitions, const char *path, mola_arena *arena,
                                  mola_why *why) MOLA_NODISCARD;
 /* Applies well-shaped definitions to `state`, which the caller owns alone and which has room for
- * them (mola_state_copy with mola_json_count). In order of the members; MOLA_INVALID with words
- * (and why->attribute for a type change). Declares the id type too. That a dropped attribute is not
- * written by the same request is the caller's to check; so are the limits of a namespace:
- * mola_schema_settle_metric. */
-mola_err mola_schema_apply(mola_state *state, mola_json definitions, mola_arena *arena,
+ * them (mola_state_copy with mola_json_count, and MOLA_EMBEDS_MAX more for the vectors of texts
+ * that are embedded by one of `models`; NULL: none can be). In order of the members; MOLA_INVALID
+ * with words (and why->attribute for a type change). Declares the id type too. That a dropped
+ * attribute is not written by the same request is the caller's to check; so are the limits of a
+ * namespace: mola_schema_settle_metric. */
+mola_err mola_schema_apply(mola_state *state, mola_json definitions,
+                           const mola_embedding_models *models, mola_arena *arena,
                            mola_why *why) MOLA_NODISCARD;
 /* The attribute `name` for an undeclared (or []unknown) value that is not null: its type by
  * reference 4.6, added to `state` (room needed) or, for []unknown, made concrete. `before` is the

@@ -6,12 +6,14 @@
 #pragma once
 #include "mola/base/ref.h"
 #include "mola/model/column.h"
+#include "mola/model/embed.h"
 
 enum {
     MOLA_ATTR_ID = 0,
     MOLA_ATTRS_MAX = 1024,
     MOLA_ATTR_NAME_BYTES_MAX = 128,
     MOLA_VECTOR_ATTRS_MAX = 8,
+    MOLA_EMBEDS_MAX = 4,
     MOLA_PARENT_BYTES_MAX = 128
 };
 /* Ids with this bit are no attributes but columns that were made from one, in segments
@@ -43,6 +45,13 @@ typedef struct {
     mola_fts fts;
 } mola_attr;
 
+/* The texts of one attribute become vectors of another (reference 5.6). */
+typedef struct {
+    uint32_t source, target; /* ids of attributes */
+    uint8_t model_bytes;     /* at least 1 */
+    char model[MOLA_MODEL_BYTES_MAX];
+} mola_embed;
+
 typedef struct mola_state {
     mola_ref ref;
     mola_heap *heap;
@@ -57,6 +66,8 @@ typedef struct mola_state {
     uint32_t next_attr;                 /* the id that the next new attribute gets */
     uint32_t attr_count;
     mola_attr *attrs; /* in order of creation */
+    mola_embed embeds[MOLA_EMBEDS_MAX];
+    uint32_t embed_count;
 } mola_state;
 
 mola_state *mola_state_new(mola_heap *heap); /* empty, one owner; NULL: no memory */
@@ -83,6 +94,10 @@ const mola_attr *mola_state_attr(const mola_state *state, uint32_t id);
 /* The attributes of `state` in rising order of their ids, in the arena. NULL: no memory. */
 const mola_attr **mola_state_sorted(const mola_state *state, mola_arena *arena);
 uint32_t mola_state_vector_count(const mola_state *state);
+/* What becomes of the texts of an attribute, and whose vectors one holds. NULL: nothing, nobody's.
+ */
+const mola_embed *mola_state_embed_of(const mola_state *state, uint32_t source);
+const mola_embed *mola_state_embed_into(const mola_state *state, uint32_t target);
 
 /* Image: part of log entries and manifests. Decoding checks every byte: MOLA_CORRUPT; MOLA_INVALID
  * when it needs a newer reader; MOLA_NO_MEMORY. */

@@ -57,6 +57,11 @@ mola_err mola_log_prove(mola_ctx *ctx, mola_name *name, const mola_view *on) MOL
  * for the client. */
 void mola_log_finish_deletion(mola_ctx *ctx, mola_name *name, const mola_view *sealed);
 
+/* Adds the hashes (mola_value_hash) of the ids that the entries behind `seq` were about, up to
+ * where the view is, to `hashes`: uint64_t one behind the other. false: that is not known, there
+ * are too many of them, or they are too large. */
+bool mola_view_touched(const mola_view *view, uint64_t seq, mola_buf *hashes);
+
 /* The view that `on` (NULL: absence) would become with `change`, without touching the log: what
  * filters and conditions of later members of a group are evaluated on. Its own memory, and that of
  * what the rows make, is from `heap`; the rows are copied. One reference to the caller. Looks ids

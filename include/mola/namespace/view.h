@@ -8,9 +8,9 @@
  * Reading takes two steps: an operator declares what it will read and the view fetches all of it in
  * one batch (mola_view_fetch); then it computes over windows. What was fetched is pinned until the
  * request releases it (mola_view_release): a mola_column of a segment may be used so long and no
- * longer. Parts in memory need no fetch, it costs nothing, and their columns live as long as the
- * view. A namespace may be larger than memory: operators that read every window go on in steps
- * (mola_scan_windows), fetch, compute, release.
+ * longer. Parts in memory need no fetch, but for postings; it costs nothing, and their columns live
+ * as long as the view. A namespace may be larger than memory: operators that read every window go
+ * on in steps (mola_scan_windows), fetch, compute, release.
  *
  * Ownership: counted references. Threads: any number of readers. */
 #pragma once
@@ -20,6 +20,7 @@
 
 enum { MOLA_WINDOW_ROWS = MOLA_SEGMENT_WINDOW, MOLA_WINDOW_WORDS = MOLA_WINDOW_ROWS / 64 };
 
+enum { MOLA_TRAIL_ENTRIES = 16 };
 typedef struct mola_part mola_part;
 
 typedef struct {
@@ -34,6 +35,7 @@ typedef struct {
     mola_heap *heap;
     size_t bytes;      /* of this block; parts are accounted by themselves */
     size_t memory_max; /* what views, parts and pages of segments share: steps are a part of it */
+    struct mola_namespaces *home; /* whose budget its parts in memory stand in; NULL: nobody's */
     uint8_t nsid[16];
     uint64_t epoch, seq;                         /* position in the history of the name */
     uint64_t chain;                              /* of entry seq */
@@ -49,6 +51,7 @@ typedef struct {
     uint64_t live_rows;
     uint64_t log_bytes; /* encoded bytes of the entries that are not in segments */
     uint64_t log_rows;  /* and the rows they mention */
+    struct mola_touched *trail[MOLA_TRAIL_ENTRIES]; /* what entries were about: mola_view_touched */
     uint32_t
         segment_count; /* of the parts, the first ones; those without a live row are left out */
     uint32_t part_count;
@@ -87,6 +90,14 @@ bool mola_part_column(const mola_part *part, uint32_t attr, uint32_t window, mol
 const mola_segment_head *mola_part_segment(const mola_part *part);
 /* What the values of a window lie between, dead rows included. false: not known. No I/O. */
 bool mola_part_zone(const mola_part *part, uint32_t attr, uint32_t window, mola_zone *out);
+/* Column `column` of the part has the postings of attribute `attr` (format/postings.h). A segment
+ * was written with them or not. Those of a part in memory are made of its texts when they are
+ * fetched first, and are then pages like those of segments; what a view without a home holds has
+ * none. */
+bool mola_part_has_postings(const mola_part *part, uint32_t attr, uint32_t column);
+/* Whether those of a window, which must be pinned, can be read: false when there was no room to
+ * make them, and the texts must do. */
+bool mola_part_postings_made(const mola_part *part, uint32_t column, uint32_t window);
 /* Rows [first, first + rows) of `from` (NULL: absent ones) into a builder of the attribute's type
  * now, which may be younger than the column's: a []unknown has become concrete. MOLA_NO_MEMORY;
  * MOLA_CORRUPT: any other type. */

@@ -7,22 +7,8 @@
  *
  * A clause belongs to one request: it keeps counts of the value that it looks at. */
 #pragma once
+#include "mola/model/tokens.h"
 #include "mola/scan/rowset.h"
-#include "mola/text/text.h"
-
-mola_analysis mola_fts_analysis(const mola_fts *fts);
-
-/* ---- the tokens of a value: a text, or a list of texts */
-
-typedef struct {
-    mola_analyzer *analyzer;
-    const mola_column *column; /* STRING, SCALAR or ARRAY */
-    uint32_t element, until;
-} mola_value_tokens;
-/* Of row `row`, which has a value. Ended or not, another one may be begun. */
-void mola_value_tokens_begin(mola_value_tokens *tokens, mola_analyzer *analyzer,
-                             const mola_column *column, uint32_t row);
-bool mola_value_tokens_next(mola_value_tokens *tokens, mola_token *token);
 
 /* ---- BM25 */
 

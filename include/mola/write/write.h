@@ -8,6 +8,7 @@
 #include "mola/base/buf.h"
 #include "mola/codec/json.h"
 #include "mola/namespace/namespace.h"
+#include "mola/provider/provider.h"
 
 typedef enum {
     MOLA_WRITE_ROWS,         /* POST /v2/namespaces/{ns}: body = the write request */
@@ -44,10 +45,12 @@ struct mola_write { /* owned by the caller, alive until done() */
     uint64_t deadline_ns;            /* boot clock */
     void (*done)(mola_write *write); /* called exactly once, from any thread; may free the write */
     mola_write_answer answer;        /* valid in done(); mola_write_answer_free afterwards */
+    mola_model_usage embedding;      /* the same */
     /* write/'s own */
     mola_write *next;
     uint64_t joined_ns;
     struct mola_write_plan *plan;
+    struct mola_write_texts *texts;
 };
 void mola_write_answer_free(mola_write_answer *answer);
 
@@ -64,6 +67,7 @@ typedef struct {
     mola_env *env;
     mola_namespaces *namespaces;
     mola_executor *executor;
+    mola_provider *provider; /* for texts that are embedded; NULL: none */
     uint64_t window_ns; /* 100 ms after the last PUT was sent; an idle namespace commits at once */
     uint64_t group_bytes_max; /* 16 MiB: an entry is cut there; a larger request goes out of line */
     uint64_t commit_ns_max;   /* 10 s: after that an outcome stays unknown */
@@ -73,6 +77,7 @@ typedef struct {
 mola_err mola_writer_open(const mola_writer_config *config, mola_writer **out) MOLA_NODISCARD;
 void mola_writer_close(mola_writer *writer); /* answers what waits with 503 */
 
-/* Checks the shape, decodes ahead, joins the group. Answers through write->done, perhaps before it
- * returns. `job` is the executor job this runs in (pauses while waiting). */
+/* Checks the shape, decodes ahead, waits for vectors of its texts, joins the group. Answers through
+ * write->done, perhaps before it returns. `job` is the executor job this runs in (pauses while
+ * waiting). */
 void mola_writer_submit(mola_writer *writer, mola_job *job, mola_write *write);

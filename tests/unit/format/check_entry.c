@@ -234,7 +234,7 @@ static mola_entry golden_entry(void)
     mola_json schema =
         json("{\"id\":\"uint\",\"title\":{\"type\":\"string\",\"full_text_search\":true},"
              "\"vector\":{\"type\":\"[3]f32\",\"ann\":true},\"n\":\"[]int\"}");
-    ck_assert_int_eq(mola_schema_apply(e.state, schema, &arena, &why), MOLA_OK);
+    ck_assert_int_eq(mola_schema_apply(e.state, schema, NULL, &arena, &why), MOLA_OK);
     e.state->metric = MOLA_METRIC_COSINE;
     ck_assert(mola_rows_built(golden_rows, &e.rows));
     return e;

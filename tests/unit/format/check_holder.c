@@ -1,6 +1,5 @@
-#include "golden.h"
-#include "mola/codec/block.h"
 #include "mola/format/holder.h"
+#include "small_image.h"
 
 /* A holder that is misread is a namespace that loses its data: every byte counts. */
 
@@ -50,55 +49,34 @@ START_TEST(holders_read_and_are_written_as_for_ever)
 }
 END_TEST
 
+static mola_err decode(mola_str image, mola_why *words)
+{
+    mola_holder holder;
+    return mola_holder_decode(image, &holder, words);
+}
+
 START_TEST(any_flipped_bit_and_any_cut_is_corrupt)
 {
-    mola_str image = image_of(branch());
-    for (size_t bit = 0; bit < image.len * 8; bit++) {
-        char *copy = mola_arena_alloc(&arena, image.len, 1, 8);
-        memcpy(copy, image.data, image.len);
-        copy[bit / 8] = (char)(copy[bit / 8] ^ 1 << bit % 8);
-        mola_holder h;
-        ck_assert_int_eq(mola_holder_decode((mola_str){copy, image.len}, &h, NULL), MOLA_CORRUPT);
-    }
-    for (size_t len = 0; len < image.len; len++) {
-        mola_holder h;
-        ck_assert_int_eq(mola_holder_decode((mola_str){image.data, len}, &h, NULL), MOLA_CORRUPT);
-    }
+    expect_damage_is_corrupt(image_of(branch()), decode);
 }
 END_TEST
 
-/* Bytes that carry a right sum and are wrong all the same. */
-static mola_err with_byte(mola_holder h, size_t at, uint8_t byte)
-{
-    mola_str image = image_of(h);
-    char *copy = mola_arena_alloc(&arena, image.len, 1, 8);
-    memcpy(copy, image.data, image.len);
-    copy[at] = (char)byte;
-    mola_sum128((mola_str){copy, image.len - 16}, (uint8_t *)copy + image.len - 16);
-    mola_why_clear(&why);
-    mola_err err = mola_holder_decode((mola_str){copy, image.len}, &h, &why);
-    ck_assert(!err || why.len > 0);
-    return err;
-}
 START_TEST(fields_that_cannot_be_are_corrupt)
 {
-    static const struct {
-        size_t at;
-        uint8_t byte;
-        mola_err err;
-    } rows[] = {{4, 0, MOLA_CORRUPT}, /* fmt */
-                {4, 2, MOLA_INVALID}, /* one of the future, although it says we may read it */
-                {6, 2, MOLA_CORRUPT}, /* min_reader_fmt above fmt */
-                {8, 1, MOLA_CORRUPT}, /* a checkpoint with a name */
-                {8, 3, MOLA_CORRUPT},    {8, 8, MOLA_CORRUPT},   {11, 1, MOLA_CORRUPT},
-                {12, 60, MOLA_CORRUPT},  {40, 14, MOLA_CORRUPT}, {43, 255, MOLA_CORRUPT},
-                {44, 1, MOLA_CORRUPT},   {48, 1, MOLA_CORRUPT},  {63, 1, MOLA_CORRUPT},
-                {64, '/', MOLA_CORRUPT}, /* of the name */
-                {64, 'b', MOLA_OK}};
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        ck_assert_int_eq(with_byte(branch(), rows[i].at, rows[i].byte), rows[i].err);
-    ck_assert_int_eq(with_byte(checkpoint(), 8, MOLA_HOLDER_OPEN), MOLA_CORRUPT);
-    ck_assert_int_eq(with_byte(checkpoint(), 32, 1), MOLA_CORRUPT);
+    static const wrong_byte bytes[] = {
+        {4, 0, MOLA_CORRUPT}, /* fmt */
+        {4, 2, MOLA_INVALID}, /* one of the future, although it says we may read it */
+        {6, 2, MOLA_CORRUPT}, /* min_reader_fmt above fmt */
+        {8, 1, MOLA_CORRUPT}, /* a checkpoint with a name */
+        {8, 3, MOLA_CORRUPT},    {8, 8, MOLA_CORRUPT},   {11, 1, MOLA_CORRUPT},
+        {12, 60, MOLA_CORRUPT},  {40, 14, MOLA_CORRUPT}, {43, 255, MOLA_CORRUPT},
+        {44, 1, MOLA_CORRUPT},   {48, 1, MOLA_CORRUPT},  {63, 1, MOLA_CORRUPT},
+        {64, '/', MOLA_CORRUPT}, /* of the name */
+        {64, 'b', MOLA_OK}};
+    expect_wrong_bytes(image_of(branch()), bytes, sizeof bytes / sizeof *bytes, decode);
+    ck_assert_int_eq(decode_with(image_of(checkpoint()), 8, MOLA_HOLDER_OPEN, decode),
+                     MOLA_CORRUPT);
+    ck_assert_int_eq(decode_with(image_of(checkpoint()), 32, 1, decode), MOLA_CORRUPT);
 }
 END_TEST
 

@@ -9,7 +9,7 @@ static mola_state *state_of(const char *schema)
 {
     mola_state *empty = mola_state_new(&heap), *state = mola_state_copy(&heap, empty, 2000);
     mola_state_unref(empty);
-    ck_assert_int_eq(mola_schema_apply(state, json(schema), &arena, &why), MOLA_OK);
+    ck_assert_int_eq(mola_schema_apply(state, json(schema), NULL, &arena, &why), MOLA_OK);
     return state;
 }
 

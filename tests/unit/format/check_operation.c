@@ -1,6 +1,5 @@
-#include "golden.h"
-#include "mola/codec/block.h"
 #include "mola/format/operation.h"
+#include "small_image.h"
 
 /* What an operation remembers of its tries keeps it from being done twice: every byte counts. */
 
@@ -65,55 +64,37 @@ START_TEST(operations_read_and_are_written_as_for_ever)
 }
 END_TEST
 
+static mola_err decode(mola_str image, mola_why *words)
+{
+    mola_operation operation;
+    return mola_operation_decode(image, &operation, words);
+}
+
 START_TEST(any_flipped_bit_and_any_cut_is_corrupt)
 {
-    mola_str image = image_of(copy());
-    mola_operation o;
-    for (size_t bit = 0; bit < image.len * 8; bit++) {
-        char *bad = mola_arena_alloc(&arena, image.len, 1, 8);
-        memcpy(bad, image.data, image.len);
-        bad[bit / 8] = (char)(bad[bit / 8] ^ 1 << bit % 8);
-        ck_assert_int_eq(mola_operation_decode((mola_str){bad, image.len}, &o, NULL), MOLA_CORRUPT);
-    }
-    for (size_t len = 0; len < image.len; len++)
-        ck_assert_int_eq(mola_operation_decode((mola_str){image.data, len}, &o, NULL),
-                         MOLA_CORRUPT);
+    expect_damage_is_corrupt(image_of(copy()), decode);
 }
 END_TEST
 
-/* Bytes that carry a right sum and are wrong all the same. */
-static mola_err with_byte(mola_operation o, size_t at, uint8_t byte)
-{
-    mola_str image = image_of(o);
-    char *bad = mola_arena_alloc(&arena, image.len, 1, 8);
-    memcpy(bad, image.data, image.len);
-    bad[at] = (char)byte;
-    mola_sum128((mola_str){bad, image.len - 16}, (uint8_t *)bad + image.len - 16);
-    mola_why_clear(&why);
-    mola_err err = mola_operation_decode((mola_str){bad, image.len}, &o, &why);
-    ck_assert(!err || why.len > 0);
-    return err;
-}
 START_TEST(fields_that_cannot_be_are_corrupt)
 {
-    static const struct {
-        size_t at;
-        uint8_t byte;
-        mola_err err;
-    } rows[] = {{4, 0, MOLA_CORRUPT},     {4, 2, MOLA_INVALID},    {6, 2, MOLA_CORRUPT},
-                {8, 79, MOLA_CORRUPT},    {12, 2, MOLA_CORRUPT},   {12, 3, MOLA_CORRUPT},
-                {13, 0, MOLA_CORRUPT},    {13, 2, MOLA_CORRUPT},   {13, 3, MOLA_CORRUPT},
-                {13, 4, MOLA_CORRUPT},    {15, 1, MOLA_CORRUPT},   {20, 0, MOLA_CORRUPT},
-                {20, 1, MOLA_CORRUPT},    {20, 17, MOLA_CORRUPT},  {40, 1, MOLA_CORRUPT},
-                {48, 7, MOLA_CORRUPT},    {51, 255, MOLA_CORRUPT}, {52, 3, MOLA_CORRUPT},
-                {56, 1, MOLA_CORRUPT},    {60, 1, MOLA_CORRUPT},   {79, 1, MOLA_CORRUPT},
-                {112, '/', MOLA_CORRUPT}, /* of the name */
-                {112, 'b', MOLA_OK}};
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        ck_assert_msg(with_byte(copy(), rows[i].at, rows[i].byte) == rows[i].err, "row %zu", i);
-    ck_assert_int_eq(with_byte(recall(), 13, MOLA_OPERATION_SUCCEEDED), MOLA_CORRUPT);
-    ck_assert_int_eq(with_byte(recall(), 14, 8), MOLA_CORRUPT); /* a status of 264 */
-    ck_assert_int_eq(with_byte(recall(), 16, 1), MOLA_CORRUPT); /* shards of no copy */
+    static const wrong_byte bytes[] = {
+        {4, 0, MOLA_CORRUPT},     {4, 2, MOLA_INVALID},    {6, 2, MOLA_CORRUPT},
+        {8, 79, MOLA_CORRUPT},    {12, 2, MOLA_CORRUPT},   {12, 3, MOLA_CORRUPT},
+        {13, 0, MOLA_CORRUPT},    {13, 2, MOLA_CORRUPT},   {13, 3, MOLA_CORRUPT},
+        {13, 4, MOLA_CORRUPT},    {15, 1, MOLA_CORRUPT},   {20, 0, MOLA_CORRUPT},
+        {20, 1, MOLA_CORRUPT},    {20, 17, MOLA_CORRUPT},  {40, 1, MOLA_CORRUPT},
+        {48, 7, MOLA_CORRUPT},    {51, 255, MOLA_CORRUPT}, {52, 3, MOLA_CORRUPT},
+        {56, 1, MOLA_CORRUPT},    {60, 1, MOLA_CORRUPT},   {79, 1, MOLA_CORRUPT},
+        {112, '/', MOLA_CORRUPT}, /* of the name */
+        {112, 'b', MOLA_OK}};
+    expect_wrong_bytes(image_of(copy()), bytes, sizeof bytes / sizeof *bytes, decode);
+    ck_assert_int_eq(decode_with(image_of(recall()), 13, MOLA_OPERATION_SUCCEEDED, decode),
+                     MOLA_CORRUPT);
+    ck_assert_int_eq(decode_with(image_of(recall()), 14, 8, decode),
+                     MOLA_CORRUPT); /* a status of 264 */
+    ck_assert_int_eq(decode_with(image_of(recall()), 16, 1, decode),
+                     MOLA_CORRUPT); /* shards of no copy */
 }
 END_TEST
 

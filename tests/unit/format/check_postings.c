@@ -63,6 +63,22 @@ static uint32_t places_of(uint32_t row, uint32_t term, uint32_t *places)
     return count;
 }
 
+/* The same rows, many at once. */
+static void check_runs(const mola_postings *p, uint32_t term)
+{
+    mola_posting_walk one, many;
+    mola_posting_run run;
+    mola_posting_walk_begin(p, term, &one);
+    mola_posting_walk_begin(p, term, &many);
+    while (mola_posting_next_run(&many, &run)) {
+        for (uint32_t i = 0; i < run.count; i++) {
+            ck_assert(mola_posting_next(&one));
+            ck_assert(run.rows[i] == one.row && run.times[i] == one.times);
+        }
+    }
+    ck_assert(!mola_posting_next(&one));
+}
+
 static void check_term(const mola_postings *p, uint32_t term, uint32_t count)
 {
     mola_posting_walk walk = {0};
@@ -84,6 +100,8 @@ static void check_term(const mola_postings *p, uint32_t term, uint32_t count)
         ck_assert(!mola_posting_place(&walk, &position));
     }
     ck_assert(known == any && (!known || !mola_posting_next(&walk)));
+    if (known)
+        check_runs(p, index);
 }
 
 START_TEST(what_was_put_in_comes_out)
@@ -143,6 +161,7 @@ static void read_all(const mola_postings *p)
     for (uint32_t term = 0; term < p->term_count; term++) {
         mola_posting_walk walk;
         uint32_t position;
+        check_runs(p, term);
         mola_posting_walk_begin(p, term, &walk);
         while (mola_posting_next(&walk)) {
             ck_assert_uint_lt(walk.row, p->rows);

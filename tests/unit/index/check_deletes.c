@@ -34,14 +34,14 @@ static void check_everywhere(void)
 }
 
 /* Segments that shadow one another, and some log behind them. */
-static void put_everything(dice *d, uint32_t thousand)
+static void put_everything(dice *d, uint32_t thousand) /* or less */
 {
     ids_max = 16 * thousand;
     put_many(&w, writer, NAME, d, 0, 9 * thousand, docs);
     must_flush(&w, &a, NAME);
-    put_many(&w, writer, NAME, d, 7 * thousand, 7 * thousand, docs);
+    put_many(&w, writer, NAME, d, (uint64_t)7 * thousand, 7 * thousand, docs);
     must_flush(&w, &a, NAME);
-    put_many(&w, writer, NAME, d, 3 * thousand, thousand / 2, docs);
+    put_many(&w, writer, NAME, d, (uint64_t)3 * thousand, thousand / 2, docs);
     for (int i = 0; i < 4; i++)
         put_random(&w, writer, NAME, d, 15 * thousand, 64, 4, docs);
 }

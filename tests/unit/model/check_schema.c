@@ -58,7 +58,7 @@ static const char *apply(const char *definitions)
     mola_json d = json_of(definitions);
     mola_err err = mola_schema_check_shape(d, "schema", &arena, &why);
     if (!err)
-        err = mola_schema_apply(state, d, &arena, &why);
+        err = mola_schema_apply(state, d, NULL, &arena, &why);
     return result_of(err);
 }
 
@@ -263,7 +263,7 @@ START_TEST(a_type_never_changes_and_the_error_names_the_attribute)
 {
     ck_assert_str_eq(apply("{'id':'uint','a':'string','e':'[]unknown'}"), "");
     mola_json d = json("{\"a\":\"int\"}");
-    ck_assert_int_eq(mola_schema_apply(state, d, &arena, &why), MOLA_INVALID);
+    ck_assert_int_eq(mola_schema_apply(state, d, NULL, &arena, &why), MOLA_INVALID);
     ck_assert_uint_eq(why.attribute_len, 1);
     ck_assert_int_eq(why.attribute[0], 'a');
     ck_assert_str_eq(said(), "attribute 'a' has type string, which cannot be changed to int");

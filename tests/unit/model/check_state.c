@@ -63,7 +63,7 @@ START_TEST(newer_images_are_refused_not_called_corrupt)
 {
     mola_state *state = mola_state_new(&heap), *again = NULL;
     mola_state_encode(&out, state);
-    out.data[4] = out.data[6] = 3;
+    out.data[4] = out.data[6] = 4;
     ck_assert_int_eq(mola_state_decode(&heap, mola_buf_str(&out), &again), MOLA_INVALID);
     out.data[4] = out.data[6] = 0;
     ck_assert_int_eq(mola_state_decode(&heap, mola_buf_str(&out), &again), MOLA_CORRUPT);

@@ -289,7 +289,7 @@ __attribute__((unused)) static mola_state *random_state(chance *c, uint32_t attr
     mola_buf_add_char(&out, '}');
     mola_json definitions = json_n(out.data, out.len);
     out.len = 0;
-    mola_err err = mola_schema_apply(state, definitions, &arena, &why);
+    mola_err err = mola_schema_apply(state, definitions, NULL, &arena, &why);
     ck_assert_msg(err == MOLA_OK, "%s", err ? said() : "");
     if (below(c, 2))
         mola_state_set_parent(state, MOLA_STR("parent.of_it"));

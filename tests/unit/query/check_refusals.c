@@ -148,7 +148,7 @@ static const refusal refusals[] = {
     {R("[\"vector\",\"ANN\",[[1,2]]]"), I, "invalid query vector for attribute `vector`"},
     {R("[\"vector\",\"kNN\",[1,2]]"), I, "kNN queries require filters"},
     {R("[\"vector\",\"ANN\",[\"Embed\",\"text\"]]"), I,
-     "native embedding is not supported by this version yet"},
+     "native embedding is not enabled on this server: set --embedding-url"},
     {R("[\"mv\",\"ANN\",[[1,2]]]"), I,
      "ANN on multi-vector attribute `mv` requires late_interaction"},
     {R("[\"mv\",\"kNN\",[1,2]]"), I, "invalid query vector for attribute `mv`"},
@@ -324,7 +324,7 @@ static const refusal refusals[] = {
     {"{" ID_ASC ",\"rerank_by\":{\"model\":1,\"attribute\":\"a\",\"query\":\"q\"}}", S,
      "rerank_by.model: invalid type: integer `1`, expected a string"},
     {"{" ID_ASC ",\"rerank_by\":{\"model\":\"m\",\"attribute\":\"s\",\"query\":\"q\"}}", I,
-     "reranking by a model is not supported by this version yet"},
+     "reranking by a model is not enabled on this server: set --rerank-url"},
     /* aggregates */
     {"{\"aggregate_by\":[]}", S, "aggregate_by: invalid type: sequence, expected a map"},
     {"{\"aggregate_by\":{\"c\":[\"Frob\"]}}", S,

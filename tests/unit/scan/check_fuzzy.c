@@ -1,26 +1,8 @@
+#include "patterns.h"
 #include "scan/fuzzy.h"
-#include <check.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 /* Fuzzy filters run over every row: they must find what a table of edit distances finds, in time
  * that does not depend on how alike text and value are. */
-
-static mola_heap heap;
-static mola_arena arena;
-
-static void set_up(void)
-{
-    mola_heap_init(&heap, (size_t)1 << 28);
-    mola_arena_init(&arena, &heap, (size_t)1 << 28);
-}
-
-static void tear_down(void)
-{
-    mola_arena_reset(&arena);
-    ck_assert_uint_eq(atomic_load(&heap.used), 0);
-}
 
 static bool finds(const char *text, uint32_t edits, mola_fuzzy_case how, const char *value)
 {

@@ -1,27 +1,9 @@
+#include "patterns.h"
 #include "scan/fold.h"
 #include "scan/glob.h"
-#include <check.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 /* Globs come from clients and run over every row: they must mean what globset means, and take
  * linear time for every pattern. */
-
-static mola_heap heap;
-static mola_arena arena;
-
-static void set_up(void)
-{
-    mola_heap_init(&heap, (size_t)1 << 28);
-    mola_arena_init(&arena, &heap, (size_t)1 << 28);
-}
-
-static void tear_down(void)
-{
-    mola_arena_reset(&arena);
-    ck_assert_uint_eq(atomic_load(&heap.used), 0);
-}
 
 static const mola_glob *compile(const char *pattern, mola_glob_case how)
 {

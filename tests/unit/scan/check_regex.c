@@ -1,26 +1,8 @@
+#include "patterns.h"
 #include "scan/regex.h"
-#include <check.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 /* Regexes come from clients and run over every row: they must mean what they mean to Rust's regex
  * crate, be refused where they cannot, and take linear time and little memory whatever they are. */
-
-static mola_heap heap;
-static mola_arena arena;
-
-static void set_up(void)
-{
-    mola_heap_init(&heap, (size_t)1 << 28);
-    mola_arena_init(&arena, &heap, (size_t)1 << 28);
-}
-
-static void tear_down(void)
-{
-    mola_arena_reset(&arena);
-    ck_assert_uint_eq(atomic_load(&heap.used), 0);
-}
 
 static const mola_regex *compile(mola_str pattern)
 {

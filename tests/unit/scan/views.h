@@ -68,7 +68,7 @@ static inline mola_state *make_state(fixture *f, mola_json definitions, mola_met
     mola_state *empty = mola_state_new(&f->heap);
     mola_state *state = mola_state_copy(&f->heap, empty, mola_json_count(definitions));
     mola_state_unref(empty);
-    mola_err err = mola_schema_apply(state, definitions, &f->arena, &f->why);
+    mola_err err = mola_schema_apply(state, definitions, NULL, &f->arena, &f->why);
     must_succeed(f, err);
     if (state->id_type == MOLA_ELEM_NONE)
         state->id_type = MOLA_ELEM_UINT;

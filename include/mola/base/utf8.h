@@ -1,5 +1,7 @@
-/* utf8.h - characters of text that is known to be well-formed. What is not ends with the text. */
+/* utf8.h - characters of text that is known to be well-formed: characters of anything else mean
+ * nothing, but they end with the text. */
 #pragma once
+#include "mola/base/str.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +19,15 @@ static inline const uint8_t *mola_utf8_next(const uint8_t *at, const uint8_t *en
         value = value << 6 | (*at++ & 0x3f);
     *c = value < 0x110000 ? value : 0xfffd;
     return at;
+}
+
+/* The character at *at < text.len; *at goes on to the next. */
+static inline uint32_t mola_utf8_take(mola_str text, size_t *at)
+{
+    const uint8_t *begin = (const uint8_t *)text.data;
+    uint32_t c;
+    *at = (size_t)(mola_utf8_next(begin + *at, begin + text.len, &c) - begin);
+    return c;
 }
 
 /* At most 4 bytes; returns how many. */

@@ -1,10 +1,11 @@
-/* http_client.h - HTTP/1.1 requests, many at once, over connections that are kept. Private to
- * store/.
+/* http_client.h - HTTP/1.1 requests, many at once, over connections that are kept: of the S3
+ * driver, and of providers of models, which have a client of their own.
  *
  * One thread runs a libcurl multi handle; any thread submits a batch of exchanges and waits for all
  * of it. An exchange is one question; it may be sent several times: again after a failure, and a
  * second time beside the first when that one is slow. Both happen only to exchanges that say so,
- * within the budgets of http_pace.h, and never after the deadline, at which every exchange ends.
+ * within the budgets of src/store/http_pace.h, and never after the deadline, at which every
+ * exchange ends.
  *
  * libcurl itself sends a request again when a connection that it had kept turns out to be dead
  * before any byte of the answer; nothing turns that off. `copies` counts those too: more than one
@@ -35,6 +36,7 @@ typedef struct {
     uint64_t range_first, range_last, range_total; /* Content-Range */
     mola_etag etag;                                /* len 0: none, or longer than we keep */
     uint64_t date_s;                               /* Date, seconds since 1970; 0: none */
+    uint64_t retry_after_s;                        /* Retry-After; 0: none */
     char region[MOLA_HTTP_REGION_BYTES];           /* x-amz-bucket-region */
     mola_str bytes;                                /* body of a 200 or 206, in the arena */
     mola_buf text;                                 /* any other body */
@@ -58,11 +60,13 @@ struct mola_http_exchange {
                             third time when an answer is overdue */
     bool urged;          /* the same, but only when it is overdue; it goes before others then */
     bool is_write;       /* reads and writes have rooms of their own in the client */
+    bool trusts_size;    /* an answer that is too long is not asked for again */
     mola_arena *arena;   /* for the body of a 200 or 206; NULL: it goes to `text` like all others */
     uint64_t bytes_max;  /* of the body of a 2xx */
     uint64_t deadline_ns;
     uint64_t stall_ns; /* repeatable ones are sent again when no byte comes for this long, and given
                           up after twice as long; doubles with each sending. 0: never */
+    uint64_t rest_ns;  /* at least so long before it is sent again; judge may set it */
     /* Both run in the client's thread, while the caller waits. */
     void (*headers)(mola_http_exchange *x, mola_buf *lines); /* mola_http_line() for each */
     mola_http_verdict (*judge)(mola_http_exchange *x, const mola_http_reply *reply);
@@ -85,8 +89,17 @@ struct mola_http_exchange {
     } own;
 };
 
-mola_err mola_http_client_open(mola_env *env, mola_http_client **out, mola_why *why) MOLA_NODISCARD;
-void mola_http_client_close(mola_http_client *client);
+/* Whose client it is: the name of its thread, and where it counts. */
+typedef struct {
+    const char *name;
+    mola_metric requests, retries, timeouts, connections, bytes_sent, bytes_received;
+} mola_http_owner;
+/* `owner` outlives the client. */
+mola_err mola_http_client_open(mola_env *env, const mola_http_owner *owner, mola_http_client **out,
+                               mola_why *why) MOLA_NODISCARD;
+/* All that is under way ends BROKEN at once, and so does all that comes later. */
+void mola_http_client_stop(mola_http_client *client);
+void mola_http_client_close(mola_http_client *client); /* nothing is under way */
 
 /* Runs all of them and waits. */
 void mola_http_run(mola_http_client *client, mola_http_exchange *const *list, size_t count);
