@@ -49,7 +49,10 @@ static inline void free_step(step *s)
 /* A body of 2024 in today's words. false: it was refused, with words. */
 static inline bool translate(mola_heap *heap, step *s)
 {
-    request r = {.match = {.version = 1, .is_vectors = true}, .body = mola_json_root(&s->doc)};
+    mola_env defaults = {0};
+    mola_api api = {.env = &defaults};
+    request r = {
+        .api = &api, .match = {.version = 1, .is_vectors = true}, .body = mola_json_root(&s->doc)};
     step old = *s;
     mola_heap_init(&r.memory.heap, RUN_BYTES);
     mola_arena_init(&r.arena, &r.memory.heap, RUN_BYTES);
