@@ -63,17 +63,22 @@ static mola_err put_log(mola_ctx *ctx, mola_name *name, const mola_held *old,
 }
 
 /* Somebody is two versions on. Our birth may have been in between: then the name carries our nsid,
- * living or buried. */
-static bool was_born(mola_ctx *ctx, mola_name *name, const uint8_t nsid[16])
+ * living or buried. Where it carries another one of the same epoch, that was born instead. */
+static mola_cas what_became(mola_ctx *ctx, mola_name *name, const mola_manifest *born)
 {
     MOLA_SOMETIMES(create_unclear);
     mola_hold_drop(name);
     if (mola_hold_refresh(ctx, name))
-        return false;
+        return MOLA_CAS_UNKNOWN;
     mola_held *held = mola_hold_get(name);
-    bool born = held && mola_same_nsid(held->manifest.nsid, nsid);
+    mola_cas outcome = MOLA_CAS_UNKNOWN;
+    if (held && mola_same_nsid(held->manifest.nsid, born->nsid)) {
+        outcome = MOLA_CAS_OK;
+    } else if (held && held->manifest.epoch == born->epoch) {
+        outcome = MOLA_CAS_LOST;
+    }
     mola_held_unref(held);
-    return born;
+    return outcome;
 }
 
 mola_err mola_birth(mola_ctx *ctx, mola_name *name, const mola_held *old, mola_manifest *born)
@@ -82,7 +87,7 @@ mola_err mola_birth(mola_ctx *ctx, mola_name *name, const mola_held *old, mola_m
     mola_held *held = NULL;
     mola_cas outcome = mola_manifest_put(ctx, name, old, born, &held); /* the commit point */
     if (outcome == MOLA_CAS_MOVED)
-        outcome = was_born(ctx, name, born->nsid) ? MOLA_CAS_OK : MOLA_CAS_UNKNOWN;
+        outcome = what_became(ctx, name, born);
     mola_hold_drop(name);
     if (held)
         mola_hold_keep_written(name, held, sent);

@@ -223,7 +223,8 @@ static void record_rows(run *r, const step *s, mola_buf *members)
         mola_buf_add_str(&r->record, mola_buf_str(members));
         return;
     }
-    request old = {.legacy = LEGACY_ROWS, .shows_vectors = s->shows_vectors};
+    mola_api api = with_defaults();
+    request old = {.api = &api, .legacy = LEGACY_ROWS, .shows_vectors = s->shows_vectors};
     mola_heap_init(&old.memory.heap, RUN_BYTES);
     mola_arena_init(&old.arena, &old.memory.heap, RUN_BYTES);
     FUZZ_CHECK(!mola_legacy_print(&old, r->view, members, &r->record));

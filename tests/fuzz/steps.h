@@ -46,11 +46,17 @@ static inline void free_step(step *s)
     mola_buf_free(&s->text);
 }
 
+/* What asks for nothing but limits. */
+static inline mola_api with_defaults(void)
+{
+    static mola_env defaults;
+    return (mola_api){.env = &defaults};
+}
+
 /* A body of 2024 in today's words. false: it was refused, with words. */
 static inline bool translate(mola_heap *heap, step *s)
 {
-    mola_env defaults = {0};
-    mola_api api = {.env = &defaults};
+    mola_api api = with_defaults();
     request r = {
         .api = &api, .match = {.version = 1, .is_vectors = true}, .body = mola_json_root(&s->doc)};
     step old = *s;

@@ -56,7 +56,7 @@ MUTANTS = [
     mutant("CREATE_412_IS_LOSS", NAMESPACE + "publish.c",
            "outcome = read_back(&ask.ctx, name, next, &now);", "outcome = MOLA_CAS_LOST;"),
     mutant("MOVED_IS_LOST", NAMESPACE + "birth.c",
-           "outcome = was_born(ctx, name, born->nsid) ? MOLA_CAS_OK : MOLA_CAS_UNKNOWN;", "outcome = MOLA_CAS_LOST;", seeds=4000),
+           "outcome = what_became(ctx, name, born);", "outcome = MOLA_CAS_LOST;", seeds=4000),
     mutant("BIRTH_WITHOUT_ENTRY", NAMESPACE + "birth.c",
            "if (!err)\n        err = put_entry(ctx, &first);", "if (!err)\n        (void)put_entry(ctx, &first);"),
     mutant("NSID_REUSED", NAMESPACE + "birth.c",
