@@ -37,7 +37,7 @@ static void lie_about_put(liar *l, mola_ctx *ctx, mola_store_op *op)
         (l->fault == CREATES_ON_IF_MATCH && swaps && get.err == MOLA_NOT_FOUND))
         op->when = MOLA_PUT_ALWAYS;
     mola_store_run(l->real, ctx, op, 1);
-    bool lost = op->err == MOLA_CONFLICT && strstr(op->body.data, "writer");
+    bool lost = op->err == MOLA_CONFLICT && memmem(op->body.data, op->body.len, "writer", 6);
     if (lost &&
         ((l->fault == TWO_WIN_A_CREATION && creates) || (l->fault == TWO_WIN_A_SWAP && swaps)))
         op->err = MOLA_OK;
