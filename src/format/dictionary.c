@@ -81,8 +81,9 @@ mola_str mola_dictionary_find(const mola_dictionary *d, mola_str term)
 
 void mola_dictionary_walk_begin(mola_str list, uint32_t windows, mola_dictionary_walk *walk)
 {
-    const uint8_t *at = (const uint8_t *)list.data;
-    *walk = (mola_dictionary_walk){.at = at, .end = at + list.len, .windows = windows};
+    *walk = (mola_dictionary_walk){.at = (const uint8_t *)list.data,
+                                   .end = (const uint8_t *)mola_str_end(list),
+                                   .windows = windows};
 }
 
 bool mola_dictionary_next(mola_dictionary_walk *w)

@@ -119,9 +119,9 @@ void mola_posting_walk_begin(const mola_postings *p, uint32_t term, mola_posting
     mola_str list = piece(p->lists, p->list_from, term);
     mola_str places = piece(p->places, p->place_from, term);
     *walk = (mola_posting_walk){.at = (const uint8_t *)list.data,
-                                .end = (const uint8_t *)list.data + list.len,
+                                .end = (const uint8_t *)mola_str_end(list),
                                 .place_at = (const uint8_t *)places.data,
-                                .place_end = (const uint8_t *)places.data + places.len,
+                                .place_end = (const uint8_t *)mola_str_end(places),
                                 .rows = p->rows};
 }
 

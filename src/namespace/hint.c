@@ -8,6 +8,7 @@ enum { BATCH = 16 };
 /* Has the unindexed log doubled? The first entry after a flush has, from nothing. */
 static bool is_due(mola_name *name, const mola_view *view)
 {
+    MOLA_LOCKED(&name->lock);
     if (!mola_same_nsid(name->hinted_nsid, view->nsid) || name->hinted_indexed != view->indexed_seq)
         name->hinted_bytes = 0;
     if (view->log_bytes < 2 * name->hinted_bytes)
@@ -18,15 +19,18 @@ static bool is_due(mola_name *name, const mola_view *view)
     return true;
 }
 
-void mola_hint_appended(mola_name *name, const mola_view *view)
+/* The view has followed the indexer since our last hint, and something is left. What we appended
+ * meanwhile looked like more of what had been hinted, which it was not. */
+static bool is_left_over(mola_name *name, const mola_view *view)
+{
+    MOLA_LOCKED(&name->lock);
+    return view->log_bytes && mola_same_nsid(name->hinted_nsid, view->nsid) &&
+           name->hinted_indexed != view->indexed_seq;
+}
+
+static void queue(mola_name *name)
 {
     mola_namespaces *all = name->all;
-    if (view->sealed)
-        return;
-    if (all->unindexed)
-        all->unindexed(all->unindexed_of, mola_name_str(name), view);
-    if (!all->hints || !is_due(name, view))
-        return;
     MOLA_LOCKED(&all->lock);
     if (name->hint_queued || all->closing)
         return;
@@ -37,11 +41,29 @@ void mola_hint_appended(mola_name *name, const mola_view *view)
     mola_event_wake_all(&all->changed);
 }
 
+/* The indexer of this process needs no hint. */
+static void tell(mola_name *name, const mola_view *view)
+{
+    if (name->all->unindexed)
+        name->all->unindexed(name->all->unindexed_of, mola_name_str(name), view);
+}
+
+void mola_hint_appended(mola_name *name, const mola_view *view)
+{
+    if (view->sealed)
+        return;
+    tell(name, view);
+    if (name->all->hints && is_due(name, view))
+        queue(name);
+}
+
 void mola_hint_read(mola_name *name, const mola_view *view)
 {
-    mola_namespaces *all = name->all;
-    if (all->unindexed && !view->sealed)
-        all->unindexed(all->unindexed_of, mola_name_str(name), view);
+    if (view->sealed)
+        return;
+    tell(name, view);
+    if (name->all->hints && is_left_over(name, view) && is_due(name, view))
+        queue(name);
 }
 
 /* Takes one off the list. Registry lock held. */

@@ -74,7 +74,8 @@ static void judge_promises(void)
         rules.floor_age_us = c->gc_floor_age_us - 2000000;
     uint64_t slow = SECONDS(30), sweep = c->sweep_ns * 10 / 7, fence = c->fence_ns * 10 / 7;
     uint64_t retention = c->retention_us * 1000 + SECONDS(2);
-    rules.indexed_within_ns = sweep + c->poll_ns * 10 / 7 + c->flush_age_ns * 10 / 7 + slow;
+    /* A name is visited early by one sweep and late by the next. */
+    rules.indexed_within_ns = 2 * sweep + c->poll_ns * 10 / 7 + c->flush_age_ns * 10 / 7 + slow;
     rules.swept_within_ns = 3 * sweep + 4 * fence + slow;
     rules.collected_within_ns = 2 * sweep + 3 * fence + slow;
     if (clocks_agree) { /* else what is kept for a second may be kept for a day */

@@ -37,6 +37,11 @@ static inline int mola_str_cmp(mola_str a, mola_str b)
     return order ? order : (a.len > b.len) - (a.len < b.len);
 }
 
+/* Behind its last byte. An empty text may have no address. */
+static inline const char *mola_str_end(mola_str text)
+{
+    return text.data ? text.data + text.len : NULL;
+}
 static inline bool mola_str_starts(mola_str text, mola_str prefix)
 {
     return text.len >= prefix.len &&
