@@ -39,8 +39,8 @@ sys.path[0] = os.path.join(here, '..', 'tests', 'api')
 sys.path.append(os.path.join(here, '..', 'tests', 'model'))
 import text as model  # noqa: E402  (this folder has another one)
 sys.path[-1:-1] = [here]
-from segments import cpu_seconds, drop_page_cache, folder_bytes  # noqa: E402
-from server import Client, post  # noqa: E402
+from segments import drop_page_cache, folder_bytes  # noqa: E402
+from server import Client, cpu_seconds, post  # noqa: E402
 from text_oracle import Oracle  # noqa: E402
 
 PACKAGES = ('wordnet-base', 'dict-gcide', 'linux-doc-6.1')

@@ -23,7 +23,7 @@ sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent / 'tests' / 's3
 from run import Server, start_node  # noqa: E402
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parent))
-from server import BATCH, Client, as_base64, batches, post  # noqa: E402
+from server import BATCH, Client, as_base64, batches, cpu_seconds, post  # noqa: E402
 
 SHAPE = {'GET': [63, 78, 118], 'PUT': [100, 195, 274]}
 UPLOADERS, CLIENTS, WRITERS, NAMESPACES = 4, 64, 600, 150
@@ -36,12 +36,6 @@ def say(what, text):
 def quantiles(took):
     took = sorted(took)
     return [1000 * took[min(len(took) - 1, int(len(took) * q))] for q in (0.5, 0.99)]
-
-
-def cpu_seconds(pid):
-    with open(f'/proc/{pid}/stat') as file:
-        fields = file.read().rsplit(')', 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
 
 def together(work, arguments):

@@ -21,8 +21,11 @@ import time
 
 import numpy as np
 
-# Instead of this folder, whose http.py would hide Python's own.
-sys.path[0] = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'tests', 'api')
+here = os.path.dirname(os.path.abspath(__file__))
+sys.path[0] = os.path.join(here, '..', 'tests', 'api')
+sys.path.append(here)  # behind the standard library, whose http it must not hide
+from server import cpu_seconds  # noqa: E402
+
 DIMS, BATCH, CATEGORIES, TAGS, UPLOADERS, COLD_RUNS, WARM_RUNS, IDLE_SECONDS = 128, 5000, 50, 200, 2, 5, 100, 3
 NAME = '/v2/namespaces/large'
 CGROUP = pathlib.Path('/sys/fs/cgroup/memory')
@@ -159,11 +162,6 @@ def wait_until_indexed(server):
         now = cpu_seconds(server.mola.process.pid)
         idle, before = idle + 1 if now - before < 0.03 else 0, now
     return indexed, time.monotonic() - began - IDLE_SECONDS
-
-
-def cpu_seconds(process):
-    fields = pathlib.Path(f'/proc/{process}/stat').read_text().rsplit(')', 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
 
 def warm_up(server):

@@ -32,8 +32,8 @@ def note(what, unit, value):
 class Client:
     """One kept-alive connection; a request is bytes."""
 
-    def __init__(self, port):
-        self.sock = socket.create_connection(('127.0.0.1', port), timeout=120)
+    def __init__(self, port, seconds=120):
+        self.sock = socket.create_connection(('127.0.0.1', port), timeout=seconds)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def ask(self, request):
@@ -52,6 +52,12 @@ class Client:
         got = self.sock.recv(1 << 16)
         assert got, 'the server closed the connection'
         return got
+
+
+def cpu_seconds(pid):
+    with open(f'/proc/{pid}/stat') as file:
+        fields = file.read().rsplit(')', 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
 
 def post(path, body):

@@ -5,52 +5,20 @@ batches of 1,000 to a `mola serve` that indexes nothing, so that all of them sta
 search costs and what each kind takes once it was asked before; and a namespace that is searched after every 100
 documents. Client and server share the machine."""
 import argparse
-import json
 import os
 import random
 import re
-import socket
 import statistics
 import sys
 import time
 
-# Instead of this folder, whose http.py would hide Python's own.
-sys.path[0] = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'tests', 'api')
+here = os.path.dirname(os.path.abspath(__file__))
+sys.path[0] = os.path.join(here, '..', 'tests', 'api')
+sys.path.append(here)  # behind the standard library, whose http it must not hide
+from server import Client, cpu_seconds, post  # noqa: E402
+
 BATCH, WORDS, VOCABULARY, SECONDS = 1000, 60, 30000, 2
 SCHEMA = {'text': {'type': 'string', 'full_text_search': {'stemming': True, 'remove_stopwords': True}}}
-
-
-class Client:
-    """One kept-alive connection; a request is bytes."""
-
-    def __init__(self, port):
-        self.sock = socket.create_connection(('127.0.0.1', port), timeout=300)
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    def ask(self, request):
-        """Seconds, and the body of the answer."""
-        start = time.perf_counter()
-        self.sock.sendall(request)
-        got = b''
-        while b'\r\n\r\n' not in got:
-            got += self.more()
-        head, body = got.split(b'\r\n\r\n', 1)
-        size = int(re.search(rb'(?i)content-length: *(\d+)', head)[1])
-        while len(body) < size:
-            body += self.more()
-        assert head.startswith(b'HTTP/1.1 200'), (head, body[:300])
-        return time.perf_counter() - start, body
-
-    def more(self):
-        got = self.sock.recv(1 << 16)
-        assert got, 'the server closed the connection'
-        return got
-
-
-def post(path, body):
-    data = json.dumps(body).encode()
-    return (f'POST {path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n'
-            ).encode() + data
 
 
 class Language:
@@ -89,7 +57,7 @@ def searches(language):
 
 
 def view_bytes(client):
-    metrics = client.ask(b'GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n')[1].decode()
+    metrics = client.ask(b'GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n').decode()
     return int(re.search(r'^mola_view_bytes (\d+)', metrics, re.M)[1])
 
 
@@ -98,26 +66,23 @@ class Meter:
     machine disturbs less. A tick is 10 ms."""
 
     def __init__(self, server, client):
-        self.client, self.stat, self.seconds = client, f'/proc/{server.process.pid}/stat', []
-        self.since = self.cpu()
-
-    def cpu(self):
-        with open(self.stat) as stat:
-            fields = stat.read().rsplit(')', 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+        self.client, self.pid, self.seconds = client, server.process.pid, []
+        self.since = cpu_seconds(self.pid)
 
     def ask(self, request):
-        self.seconds.append(self.client.ask(request)[0])
+        began = time.perf_counter()
+        self.client.ask(request)
+        self.seconds.append(time.perf_counter() - began)
 
     def show(self, what):
-        spent, ms = self.cpu() - self.since, [s * 1e3 for s in self.seconds]
+        spent, ms = cpu_seconds(self.pid) - self.since, [s * 1e3 for s in self.seconds]
         print(f'{what:44s} {statistics.median(ms):9.2f} ms ({min(ms):.2f} to {max(ms):.2f}), CPU {spent / len(ms) * 1e3:.2f} ms',
               flush=True)
 
 
 def measure(Mola, documents):
     server = Mola('mem:', '--indexer', 'off', '--view-bytes-max', str(2 << 30))
-    client, name = Client(server.port), f'n{documents}'
+    client, name = Client(server.port, 300), f'n{documents}'
     prepared = list(writes(name, Language(2), documents, BATCH))
     meter = Meter(server, client)
     for request in prepared:
@@ -140,7 +105,7 @@ def measure(Mola, documents):
 def in_turn(Mola, documents):
     """A search after every write: the newest part has no postings, and compaction makes new parts."""
     server = Mola('mem:', '--indexer', 'off', '--commit-window-ms', '0')
-    client, language = Client(server.port), Language(4)
+    client, language = Client(server.port, 300), Language(4)
     writer, reader = Meter(server, client), Meter(server, client)
     for request in list(writes('turns', language, documents, 100)):
         writer.ask(request)

@@ -67,6 +67,18 @@ bool mola_base64_decode(mola_str text, void *out)
     return known && (size == 0 || decode_last(p, size, at));
 }
 
+bool mola_base64_decode_f32(mola_str text, void *out)
+{
+    size_t size;
+    if (!mola_base64_decoded_size(text, &size) || size % sizeof(float) ||
+        !mola_base64_decode(text, out))
+        return false;
+    uint32_t bad = 0;
+    for (size_t at = 0; at < size; at += sizeof(float))
+        bad |= (mola_load_u32((const char *)out + at) & 0x7f800000U) == 0x7f800000U;
+    return !bad;
+}
+
 void mola_base64_print(mola_buf *out, const void *bytes, size_t size)
 {
     size_t text_size;

@@ -5,7 +5,6 @@
 #include "model/builder.h"
 #include "mola/base/check.h"
 #include "mola/codec/base64.h"
-#include "mola/codec/bytes.h"
 #include "mola/codec/f16.h"
 #include <math.h>
 #include <stdlib.h>
@@ -32,14 +31,6 @@ typedef enum {
     VECTOR_FULL,
 } vector_fault;
 
-static bool all_finite(const char *floats, size_t count)
-{
-    uint32_t bad = 0;
-    for (size_t i = 0; i < count; i++)
-        bad |= (mola_load_u32(floats + i * 4) & 0x7f800000U) == 0x7f800000U;
-    return !bad;
-}
-
 /* The slow look at an array: how many numbers, and are they all finite as f32? */
 static bool array_of_floats(mola_json array, size_t *count)
 {
@@ -61,7 +52,7 @@ static bool base64_of_floats(mola_str text, mola_arena *arena, size_t *count, bo
     char *scratch = mola_new(arena, char, size);
     *full = !scratch;
     *count = size / 4;
-    return scratch && mola_base64_decode(text, scratch) && all_finite(scratch, *count);
+    return scratch && mola_base64_decode_f32(text, scratch);
 }
 
 static vector_fault read_base64(mola_json json, mola_arena *arena, char *out, uint32_t dims,
@@ -72,7 +63,7 @@ static vector_fault read_base64(mola_json json, mola_arena *arena, char *out, ui
     if (!mola_json_string(json, arena, &text))
         return VECTOR_FULL;
     if (mola_base64_decoded_size(text, &size) && size == (size_t)dims * 4)
-        return mola_base64_decode(text, out) && all_finite(out, dims) ? VECTOR_OK : VECTOR_NOT_ONE;
+        return mola_base64_decode_f32(text, out) ? VECTOR_OK : VECTOR_NOT_ONE;
     bool full = false;
     if (!base64_of_floats(text, arena, count, &full))
         return full ? VECTOR_FULL : VECTOR_NOT_ONE;

@@ -30,15 +30,7 @@ static bool is_left_over(mola_name *name, const mola_view *view)
 
 static void queue(mola_name *name)
 {
-    mola_namespaces *all = name->all;
-    MOLA_LOCKED(&all->lock);
-    if (name->hint_queued || all->closing)
-        return;
-    name->hint_queued = true;
-    name->users++;
-    name->hint_next = all->hint_first;
-    all->hint_first = name;
-    mola_event_wake_all(&all->changed);
+    mola_queue_add(name, MOLA_QUEUE_HINTS, &name->all->changed);
 }
 
 /* The indexer of this process needs no hint. */
@@ -66,18 +58,6 @@ void mola_hint_read(mola_name *name, const mola_view *view)
         queue(name);
 }
 
-/* Takes one off the list. Registry lock held. */
-static mola_name *take(mola_namespaces *all)
-{
-    mola_name *name = all->hint_first;
-    if (name) {
-        all->hint_first = name->hint_next;
-        name->hint_next = NULL;
-        name->hint_queued = false;
-    }
-    return name;
-}
-
 /* The newest incarnation that this node knows of: a hint about an older one helps nobody. */
 static bool hint_of(mola_name *name, mola_key *key, mola_store_op *op)
 {
@@ -98,8 +78,8 @@ void mola_hint_put(mola_namespaces *all)
     mola_key keys[BATCH];
     mola_store_op ops[BATCH];
     uint32_t count = 0, asked = 0;
-    while (count < BATCH && all->hint_first)
-        names[count++] = take(all);
+    while (count < BATCH && all->queues[MOLA_QUEUE_HINTS])
+        names[count++] = mola_queue_take(all, MOLA_QUEUE_HINTS);
     mola_lock_give(&all->lock);
     for (uint32_t i = 0; i < count; i++)
         asked += hint_of(names[i], &keys[asked], &ops[asked]);
@@ -112,10 +92,4 @@ void mola_hint_put(mola_namespaces *all)
     for (uint32_t i = 0; i < count; i++)
         mola_name_close(names[i]);
     mola_lock_take(&all->lock);
-}
-
-void mola_hint_drop(mola_namespaces *all)
-{
-    for (mola_name *name = take(all); name; name = take(all))
-        name->users--;
 }

@@ -60,7 +60,7 @@ void mola_keeper_run(void *argument)
     while (!all->closing) {
         mola_name *due[BATCH];
         bool active;
-        if (all->hint_first) {
+        if (all->queues[MOLA_QUEUE_HINTS]) {
             mola_hint_put(all);
             continue;
         }
@@ -78,7 +78,7 @@ void mola_keeper_run(void *argument)
             all->keeper_rests = false;
         }
     }
-    mola_hint_drop(all);
+    mola_queue_drop(all, MOLA_QUEUE_HINTS);
     all->keeper_ended = true;
     mola_event_wake_all(&all->changed);
     mola_lock_give(&all->lock);

@@ -39,13 +39,19 @@ typedef struct { /* the last payload that was uploaded for a large change */
     mola_payload_ref ref;
 } mola_upload;
 
+/* Names that a thread of the registry is to look at: their hint is to be put (keeper.c), they are
+ * pinned, were or may be (pins.c). */
+typedef enum { MOLA_QUEUE_HINTS, MOLA_QUEUE_PINS, MOLA_QUEUES } mola_queue;
+
 typedef struct { /* time that queries took, by minutes */
     uint64_t began_ns, now_ns, before_ns;
 } mola_pin_use;
 
 struct mola_name {
     mola_namespaces *all;
-    mola_name *next;          /* in its bucket; registry lock, as all down to `kept_ns` */
+    mola_name *next; /* in its bucket; registry lock, as all down to `kept_ns` */
+    mola_name *queue_next[MOLA_QUEUES];
+    bool queued[MOLA_QUEUES];
     mola_name *newer, *older; /* by last use */
     uint32_t users;           /* open references */
     uint64_t used_ns;         /* boot clock */
@@ -67,13 +73,8 @@ struct mola_name {
     mola_view *shared_view;            /* kept while somebody waits */
     mola_why shared_why;
 
-    /* of the one thread that appends, but for hint_next and hint_queued: registry lock */
-    uint8_t hinted_nsid[16]; /* what the last hint was about */
+    uint8_t hinted_nsid[16]; /* lock, as the next ones: what the last hint was about */
     uint64_t hinted_indexed, hinted_bytes;
-    mola_name *hint_next;
-    bool hint_queued;
-    mola_name *pin_next; /* registry lock, as the next one: pins.c */
-    bool pin_queued;
     bool pinned, warm;    /* lock: by the state of the view; all of its segments are in memory */
     uint64_t pin_ver;     /* lock: of the manifest that the pinner was told of last */
     mola_pin_use pin_use; /* lock */
@@ -112,13 +113,18 @@ struct mola_namespaces {
     void (*unindexed)(void *of, mola_str name, const mola_view *view);
     void *unindexed_of;
     bool pins, pinner_ended;
-    mola_name *pin_first; /* names to look at; each counts as a user */
     mola_event pin_changed;
     bool hints;
-    mola_name *hint_first; /* names whose hint is to be put; each counts as a user */
+    mola_name *queues[MOLA_QUEUES];
 };
 
 /* ---- registry.c */
+/* Puts the name on a queue if it is on none of that kind, and wakes who serves it. The registry's
+ * lock is taken here, and held by who takes names off; NULL: there is none. A name that was taken
+ * off is still in use. */
+void mola_queue_add(mola_name *name, mola_queue queue, mola_event *served);
+mola_name *mola_queue_take(mola_namespaces *all, mola_queue queue);
+void mola_queue_drop(mola_namespaces *all, mola_queue queue); /* all of it */
 /* Marks the name as used now. */
 void mola_name_use(mola_name *name);
 /* Makes room for whom memory was refused; `e` is zero before the first time. First it drops pages
@@ -300,8 +306,6 @@ void mola_hint_appended(mola_name *name, const mola_view *view);
 void mola_hint_read(mola_name *name, const mola_view *view);
 /* Puts the hints that wait; the registry's lock is held before and after, not meanwhile. */
 void mola_hint_put(mola_namespaces *all);
-/* Forgets them. Registry lock held. */
-void mola_hint_drop(mola_namespaces *all);
 /* ---- pins.c: keeps pinned namespaces in memory; runs until the registry closes */
 void mola_pins_run(void *argument);
 /* A view has become the name's, the first one for a while or not; the lock is held. true: the

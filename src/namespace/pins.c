@@ -47,15 +47,8 @@ bool mola_pin_follow(mola_name *name, const mola_view *view, bool is_first)
 
 void mola_pin_notice(mola_name *name)
 {
-    mola_namespaces *all = name->all;
-    MOLA_LOCKED(&all->lock);
-    if (name->pin_queued || all->closing || !all->pins)
-        return;
-    name->pin_queued = true;
-    name->users++;
-    name->pin_next = all->pin_first;
-    all->pin_first = name;
-    mola_event_wake_all(&all->pin_changed);
+    if (name->all->pins)
+        mola_queue_add(name, MOLA_QUEUE_PINS, &name->all->pin_changed);
 }
 
 void mola_pin_reconsider(mola_namespaces *all, mola_str text)
@@ -405,17 +398,6 @@ static void step(pinner *p, mola_name *name)
     mola_arena_reset(&arena);
 }
 
-static mola_name *take_queued(mola_namespaces *all)
-{
-    mola_name *name = all->pin_first;
-    if (name) {
-        all->pin_first = name->pin_next;
-        name->pin_next = NULL;
-        name->pin_queued = false;
-    }
-    return name;
-}
-
 /* The kept name that was looked at longest ago; *due_ns: when its turn is. */
 static mola_name *next_kept(const pinner *p, uint64_t *due_ns)
 {
@@ -434,7 +416,7 @@ static void turn(pinner *p)
 {
     mola_namespaces *all = p->all;
     uint64_t now = mola_boot_ns(all->env), due = MOLA_NEVER;
-    mola_name *queued = take_queued(all), *kept = next_kept(p, &due);
+    mola_name *queued = mola_queue_take(all, MOLA_QUEUE_PINS), *kept = next_kept(p, &due);
     if (!queued && now < due && now < p->list_at_ns) {
         uint64_t until = due < p->list_at_ns ? due : p->list_at_ns;
         (void)mola_event_wait(&all->pin_changed, &all->lock, until);
@@ -460,8 +442,7 @@ void mola_pins_run(void *argument)
     mola_lock_take(&all->lock);
     while (!all->closing)
         turn(&p);
-    for (mola_name *name = take_queued(all); name; name = take_queued(all))
-        name->users--;
+    mola_queue_drop(all, MOLA_QUEUE_PINS);
     for (size_t i = 0; i < p.count; i++)
         p.pins[i].name->users--;
     mola_lock_give(&all->lock);

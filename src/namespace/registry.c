@@ -186,6 +186,37 @@ mola_state *mola_namespace_guess_state(mola_namespaces *all, mola_str text)
     return state;
 }
 
+/* ------------------------------------------------------------------ queues */
+void mola_queue_add(mola_name *name, mola_queue queue, mola_event *served)
+{
+    mola_namespaces *all = name->all;
+    MOLA_LOCKED(&all->lock);
+    if (name->queued[queue] || all->closing)
+        return;
+    name->queued[queue] = true;
+    name->users++;
+    name->queue_next[queue] = all->queues[queue];
+    all->queues[queue] = name;
+    mola_event_wake_all(served);
+}
+
+mola_name *mola_queue_take(mola_namespaces *all, mola_queue queue)
+{
+    mola_name *name = all->queues[queue];
+    if (name) {
+        all->queues[queue] = name->queue_next[queue];
+        name->queue_next[queue] = NULL;
+        name->queued[queue] = false;
+    }
+    return name;
+}
+
+void mola_queue_drop(mola_namespaces *all, mola_queue queue)
+{
+    for (mola_name *name; (name = mola_queue_take(all, queue)) != NULL;)
+        name->users--;
+}
+
 /* ------------------------------------------------------------------ views */
 mola_view *mola_view_cached(mola_name *name)
 {

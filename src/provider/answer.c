@@ -66,13 +66,7 @@ static mola_err take_base64(mola_arena *arena, mola_json json, uint32_t dims, fl
         return not_a_vector(why);
     if (size / sizeof *out != dims)
         return wrong_dims(size / sizeof *out, dims, why);
-    if (!mola_base64_decode(text, out))
-        return not_a_vector(why);
-    for (uint32_t i = 0; i < dims; i++) {
-        if (!isfinite(out[i]))
-            return not_a_vector(why);
-    }
-    return MOLA_OK;
+    return mola_base64_decode_f32(text, out) ? MOLA_OK : not_a_vector(why);
 }
 
 static mola_err take_vector(mola_arena *arena, mola_json json, uint32_t dims, float *out,

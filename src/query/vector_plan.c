@@ -29,12 +29,8 @@ static mola_err take_base64(mola_ctx *ctx, mola_json json, uint32_t dims, float 
     float *all = mola_new(ctx->arena, float, count);
     if (!all)
         return mola_query_no_memory(ctx);
-    if (!mola_base64_decode(text, all))
+    if (!mola_base64_decode_f32(text, all))
         return MOLA_SHAPE;
-    for (size_t i = 0; i < count; i++) {
-        if (!isfinite(all[i]))
-            return MOLA_SHAPE;
-    }
     *length_ok = count == dims;
     if (*length_ok)
         memcpy(out, all, size);

@@ -7,5 +7,7 @@
 bool mola_base64_decoded_size(mola_str text, size_t *size);
 /* `out` has room for that many. false: a character that does not belong. */
 bool mola_base64_decode(mola_str text, void *out) MOLA_NODISCARD;
+/* The same for little-endian f32; false also when one of them is not finite. */
+bool mola_base64_decode_f32(mola_str text, void *out) MOLA_NODISCARD;
 /* Appends the text, without quotes. */
 void mola_base64_print(mola_buf *out, const void *bytes, size_t size);
