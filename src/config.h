@@ -68,6 +68,8 @@
     U(retention_seconds, 86400, 0, 31536000, "indexed log and replaced segments are kept so long") \
     U(gc_floor_age_seconds, 86400, 0, 31536000,                                                    \
       "no segment takes longer to build; below a few hours only for tests")                        \
+    U(store_check_seconds, 600, 0, 31536000,                                                       \
+      "a remote store is tried again so often: does it still keep conditions? 0: never")           \
     T(cache_dir, "", "directory of the disk cache of segments; none: no disk cache")               \
     U(cache_bytes, 16ull << 30, 2 << 20, UINT64_MAX, "size of the disk cache")                     \
     L(embedding_url,                                                                               \

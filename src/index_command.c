@@ -49,7 +49,7 @@ int mola_command_index(int count, char **arguments)
         err = run_once(&p, indexer, &status);
     } else {
         mola_log(p.env, MOLA_LOG_INFO, "indexing", "workers=%u", config.workers);
-        int number = mola_process_wait();
+        int number = mola_process_wait(&p);
         mola_log(p.env, MOLA_LOG_INFO, "stopping", "signal=%d", number);
         status = EXIT_GOOD;
     }

@@ -206,7 +206,7 @@ int mola_command_serve(int count, char **arguments)
         stop(&s);
         return status;
     }
-    int number = mola_process_wait();
+    int number = mola_process_wait(&s.process);
     mola_log(s.process.env, MOLA_LOG_INFO, "draining", "signal=%d", number);
     bool all_answered = mola_http_drain(s.http);
     mola_log(s.process.env, MOLA_LOG_INFO, "stopped", "all_answered=%d", all_answered);

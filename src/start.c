@@ -2,11 +2,16 @@
 #include "start.h"
 #include "machine.h"
 #include "mola/store/preflight.h"
+#include <errno.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 
-enum { TRY_SECONDS = 15 }; /* most of it for networks that lose requests */
+enum {
+    TRY_SECONDS = 15, /* most of it for networks that lose requests */
+    TRY_AGAIN_SECONDS = 5,
+    TRY_UNSAFE_AFTER_SECONDS = 15
+};
 static const uint64_t index_memory_min = 32 << 20;
 
 static mola_err log_level(mola_process *p)
@@ -63,9 +68,14 @@ static void open_cache(mola_process *p)
 
 /* A remote store is tried before it is trusted: one that ignores conditions loses writes. Those of
  * this machine are drivers of our own. */
+static bool is_remote(const mola_process *p)
+{
+    return strcmp(p->env->store->driver->scheme, "s3") == 0;
+}
+
 static mola_err try_store(mola_process *p)
 {
-    if (strcmp(p->env->store->driver->scheme, "s3") != 0)
+    if (!is_remote(p))
         return MOLA_OK;
     mola_arena arena;
     mola_arena_init(&arena, &p->heap, SIZE_MAX);
@@ -130,15 +140,55 @@ bool mola_process_begin(mola_process *p, const char *command, int count, char **
     return !err;
 }
 
-int mola_process_wait(void)
+/* What was safe at the start may have got another gateway since. While nothing is known nothing
+ * changes. */
+static void try_store_again(mola_process *p)
+{
+    mola_arena arena;
+    mola_why why = {.len = 0};
+    mola_arena_init(&arena, &p->heap, SIZE_MAX);
+    mola_ctx ctx = {.env = p->env,
+                    .arena = &arena,
+                    .why = &why,
+                    .deadline_ns = mola_boot_ns(p->env) + TRY_AGAIN_SECONDS * MOLA_SECOND};
+    mola_err err = mola_store_recheck(p->env->store, &ctx);
+    mola_arena_reset(&arena);
+    bool was_unsafe = p->store_is_unsafe;
+    if (err != MOLA_UNAVAILABLE)
+        p->store_is_unsafe = err == MOLA_INVALID;
+    mola_store_distrust(p->env->store, p->store_is_unsafe);
+    mola_count(p->env->metrics, MOLA_M_store_unsafe, p->store_is_unsafe - was_unsafe);
+    if (err == MOLA_INVALID) {
+        mola_log(p->env, MOLA_LOG_ERROR, "store_unsafe", "why=\"%.*s\"",
+                 MOLA_ARG(mola_why_text(&why)));
+    } else if (was_unsafe && !err) {
+        mola_log(p->env, MOLA_LOG_INFO, "store_safe_again", "every=%llu",
+                 (unsigned long long)p->config.store_check_seconds);
+    }
+}
+
+int mola_process_wait(mola_process *p)
 {
     sigset_t signals;
     int number = 0;
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
-    (void)sigwait(&signals, &number);
-    return number;
+    if (!is_remote(p) || !p->config.store_check_seconds) {
+        (void)sigwait(&signals, &number);
+        return number;
+    }
+    for (;;) {
+        uint64_t seconds = p->config.store_check_seconds;
+        if (p->store_is_unsafe && seconds > TRY_UNSAFE_AFTER_SECONDS)
+            seconds = TRY_UNSAFE_AFTER_SECONDS; /* writers are waiting for it to end */
+        struct timespec period = {.tv_sec = (time_t)seconds};
+        number = sigtimedwait(&signals, NULL, &period);
+        if (number > 0)
+            return number;
+        if (errno == EAGAIN)
+            try_store_again(p);
+    }
 }
 
 void mola_process_end(mola_process *p)

@@ -13,6 +13,7 @@ typedef struct {
     mola_metrics metrics;
     mola_why why;
     mola_env *env;
+    bool store_is_unsafe;
 } mola_process;
 
 /* Reads the settings and opens the store and the disk cache. `command`: for --help. true: go on;
@@ -21,8 +22,9 @@ bool mola_process_begin(mola_process *process, const char *command, int count, c
                         int *status);
 /* Says process->why on standard error. The status to exit with. */
 int mola_process_failed(const mola_process *process, mola_err err);
-/* Waits for SIGTERM or SIGINT. */
-int mola_process_wait(void);
+/* Waits for SIGTERM or SIGINT; tries a remote store now and then meanwhile, and distrusts one that
+ * ignores conditions for as long as it does. */
+int mola_process_wait(mola_process *process);
 /* Closes what was opened. */
 void mola_process_end(mola_process *process);
 

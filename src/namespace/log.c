@@ -2,6 +2,7 @@
 #include "namespace/name.h"
 
 enum { ROUNDS_MAX = 12, LOST_BEFORE_CATCHING_UP = 2, CONTEST_LOOKS = 4 };
+static const uint64_t raced_ns = 500 * MOLA_MILLISECOND; /* else it was no race but a delay */
 
 static bool next_slot_is_borrowed(mola_name *name, const mola_view *view)
 {
@@ -113,9 +114,10 @@ static mola_err answer_unknown(mola_ctx *ctx, mola_name *name)
 }
 
 /* The winner's entry becomes the newest state. What cannot be applied here is read again by
- * catching up; so is everything when slots are lost one after the other, for then we are behind by
- * more than one, and every further PUT would be in vain. */
-static void apply_theirs(mola_ask *ask, mola_name *name, const mola_view *on, mola_record *theirs)
+ * catching up; so is everything when slots are lost one after the other or after a long time, for
+ * then we are behind by more than one, and every further PUT would be in vain. */
+static void apply_theirs(mola_ask *ask, mola_name *name, const mola_view *on, mola_record *theirs,
+                         uint64_t took_ns)
 {
     mola_view *next = NULL;
     name->contest = CONTEST_LOOKS;
@@ -125,7 +127,7 @@ static void apply_theirs(mola_ask *ask, mola_name *name, const mola_view *on, mo
         mola_view_install(name, next, false);
         mola_view_unref(next);
     }
-    if (applied && ++name->lost_in_a_row < LOST_BEFORE_CATCHING_UP)
+    if (applied && ++name->lost_in_a_row < LOST_BEFORE_CATCHING_UP && took_ns < raced_ns)
         return;
     leave_tail(name);
 }
@@ -134,6 +136,7 @@ static void apply_theirs(mola_ask *ask, mola_name *name, const mola_view *on, mo
 static mola_err commit(mola_ask *ask, mola_name *name, const mola_view *on, mola_draft *draft)
 {
     mola_record theirs = {0};
+    uint64_t began_ns = mola_boot_ns(ask->ctx.env);
     mola_slot slot = mola_draft_offer(ask, draft, &theirs);
     mola_moment seen = mola_moment_now(ask->ctx.env);
     if (slot == MOLA_SLOT_NOT_WRITTEN)
@@ -150,7 +153,7 @@ static mola_err commit(mola_ask *ask, mola_name *name, const mola_view *on, mola
     }
     if (err == MOLA_CONFLICT) {
         mola_count(ask->ctx.env->metrics, MOLA_M_write_slots_lost_total, 1);
-        apply_theirs(ask, name, on, &theirs);
+        apply_theirs(ask, name, on, &theirs, mola_boot_ns(ask->ctx.env) - began_ns);
     }
     mola_record_free(&theirs);
     return err;

@@ -263,7 +263,7 @@ static mola_http_verdict judge(mola_http_exchange *x, const mola_http_reply *rep
 static void learn(mola_http_client *c, const mola_http_attempt *a)
 {
     uint64_t end = a->head_seen ? a->head_ns : mola_boot_ns(c->env);
-    if (a->of->hedged || a->of->urged)
+    if (a->of->is_typical)
         mola_http_pace_waited(&c->pace, a->of->is_write, end - a->sent_ns);
 }
 
@@ -378,11 +378,12 @@ static void hedge(mola_http_client *c, mola_http_exchange *x)
 static void urge(mola_http_client *c, mola_http_exchange *x)
 {
     x->own.overdue_at_ns = MOLA_NEVER;
-    if (count_running(x) == MOLA_HTTP_BESIDE_MAX || has_head(x) ||
-        !mola_http_pace_urge(&c->pace, x->urged))
+    if (count_running(x) == MOLA_HTTP_BESIDE_MAX || has_head(x))
+        return;
+    await(c, x);
+    if (!mola_http_pace_urge(&c->pace, x->urged)) /* then the next time */
         return;
     x->own.hedge_at_ns = MOLA_NEVER;
-    await(c, x);
     if (send_one(c, x))
         mola_count(c->env->metrics, c->owner->retries, 1);
 }
@@ -477,6 +478,7 @@ static void thread(void *argument)
     mola_http_client *c = argument;
     while (take_submitted(c)) {
         int running;
+        mola_http_pace_pass(&c->pace, mola_boot_ns(c->env));
         attend_all(c);
         (void)curl_multi_perform(c->multi, &running);
         take_results(c);
@@ -573,7 +575,7 @@ mola_err mola_http_client_open(mola_env *env, const mola_http_owner *owner, mola
     c->owner = owner;
     c->submitted_end = &c->submitted;
     c->alarm_ns = MOLA_NEVER;
-    mola_http_pace_init(&c->pace);
+    mola_http_pace_init(&c->pace, mola_boot_ns(env));
     if (!(c->multi = curl_multi_init()))
         goto fail_client;
     mola_lock_init(&c->lock, env, MOLA_RANK_STORE);

@@ -5,6 +5,7 @@
 static const double retries_per_request = 0.4, retries_max = 100;
 static const double hedges_per_request = 0.05, hedges_max = 10;
 static const double urges_per_request = 0.75, urges_max = 40, urges_kept = 20;
+static const double again_per_second = 10;
 enum {
     SAMPLES_MIN = 8,
     SAMPLES_FEW = 64, /* as long as there are no more, each is looked at */
@@ -17,19 +18,28 @@ static const uint64_t hedge_after_min_ns = 5 * MOLA_MILLISECOND;
 static const uint64_t overdue_after_min_ns = 200 * MOLA_MILLISECOND;
 static const uint64_t overdue_at_first_ns = 500 * MOLA_MILLISECOND;
 
-void mola_http_pace_init(mola_http_pace *pace)
+void mola_http_pace_init(mola_http_pace *pace, uint64_t now_ns)
 {
     static const mola_http_waits unknown = {.slow_after_ns = MOLA_NEVER,
                                             .overdue_after_ns = overdue_at_first_ns};
     *pace = (mola_http_pace){.waits = {unknown, unknown},
                              .retries_left = retries_max,
                              .hedges_left = HEDGES_AT_FIRST,
-                             .urges_left = urges_max};
+                             .urges_left = urges_max,
+                             .now_ns = now_ns};
 }
 
 static double more(double left, double by, double most)
 {
     return left + by < most ? left + by : most;
+}
+
+void mola_http_pace_pass(mola_http_pace *pace, uint64_t now_ns)
+{
+    double seconds = (double)(now_ns - pace->now_ns) / MOLA_SECOND;
+    pace->now_ns = now_ns;
+    pace->retries_left = more(pace->retries_left, again_per_second * seconds, retries_max);
+    pace->urges_left = more(pace->urges_left, again_per_second * seconds, urges_max);
 }
 
 void mola_http_pace_sent(mola_http_pace *pace, bool may_hedge)

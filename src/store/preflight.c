@@ -47,6 +47,7 @@ typedef struct flight {
 
 typedef struct preflight {
     mola_env *env;
+    bool brief; /* only those of `in_brief` */
     char folder[FOLDER_BYTES];
     mola_lock lock; /* guards the next two */
     mola_event landed;
@@ -413,6 +414,12 @@ static const struct {
     const char *text;
 } rows[MOLA_CHECK_COUNT] = {MOLA_PREFLIGHT_CHECKS(CHECK_ROW)};
 
+static const bool in_brief[MOLA_CHECK_COUNT] = {[MOLA_CHECK_read_after_write] = true,
+                                                [MOLA_CHECK_create_refused] = true,
+                                                [MOLA_CHECK_swap_current] = true,
+                                                [MOLA_CHECK_swap_stale] = true,
+                                                [MOLA_CHECK_swap_absent] = true};
+
 const char *mola_check_text(mola_check check)
 {
     MOLA_ASSERT(check < MOLA_CHECK_COUNT);
@@ -446,7 +453,8 @@ static void fly(void *argument)
     flight *f = argument;
     preflight *all = f->all;
     uint64_t from = mola_boot_ns(all->env);
-    try_until_clear(f);
+    if (!all->brief || in_brief[f->check])
+        try_until_clear(f);
     f->took_ns = mola_boot_ns(all->env) - from;
     mola_arena_reset(&f->arena);
     MOLA_LOCKED(&all->lock);
@@ -466,7 +474,8 @@ static void fly_all(preflight *all, mola_store *store, const mola_ctx *ctx)
         f->its_ctx = (mola_ctx){
             .env = all->env, .arena = &f->arena, .why = &f->why, .deadline_ns = ctx->deadline_ns};
         f->ctx = &f->its_ctx;
-        if (all->env->ops->spawn(all->env, "preflight", fly, f) != MOLA_OK)
+        if ((all->brief && !in_brief[i]) ||
+            all->env->ops->spawn(all->env, "preflight", fly, f) != MOLA_OK)
             fly(f);
     }
     MOLA_LOCKED(&all->lock);
@@ -531,14 +540,14 @@ static mola_err run_all(preflight *all, mola_store *store, mola_ctx *ctx, mola_p
     bool is_s3 = strcmp(store->driver->scheme, "s3") == 0;
     uint64_t chance;
     mola_chance(all->env, &chance, sizeof chance);
-    (void)snprintf(all->folder, sizeof all->folder, ".preflight/%016" PRIx64, chance);
+    (void)snprintf(all->folder, sizeof all->folder, MOLA_PREFLIGHT_FOLDER "%016" PRIx64, chance);
     mola_lock_init(&all->lock, all->env, MOLA_RANK_STORE);
     mola_event_init(&all->landed, all->env);
     fly_all(all, store, ctx);
     mola_event_free(&all->landed);
     mola_lock_free(&all->lock);
     mola_err err = take_results(all, ctx, out);
-    if (is_s3 && !err)
+    if (is_s3 && !err && !all->brief)
         err = mola_s3_survey(store, ctx, &out->survey);
     if (err == MOLA_UNAVAILABLE) {
         mola_why last = {.len = 0};
@@ -552,14 +561,31 @@ static mola_err run_all(preflight *all, mola_store *store, mola_ctx *ctx, mola_p
     return err;
 }
 
-mola_err mola_store_preflight(mola_store *store, mola_ctx *ctx, mola_preflight *out)
+static mola_err check(mola_store *store, mola_ctx *ctx, bool brief, mola_preflight *out)
 {
     *out = (mola_preflight){0};
     preflight *all = mola_alloc(ctx->env->heap, sizeof *all);
     if (!all)
         return mola_fail(ctx->why, MOLA_NO_MEMORY, "no memory to check the store");
     all->env = ctx->env;
+    all->brief = brief;
     mola_err err = run_all(all, store, ctx, out);
     mola_free(ctx->env->heap, all, sizeof *all);
     return err;
+}
+
+mola_err mola_store_preflight(mola_store *store, mola_ctx *ctx, mola_preflight *out)
+{
+    return check(store, ctx, false, out);
+}
+
+mola_err mola_store_recheck(mola_store *store, mola_ctx *ctx)
+{
+    mola_preflight found;
+    mola_err err = check(store, ctx, true, &found);
+    for (size_t i = 0; i < MOLA_CHECK_COUNT; i++) {
+        if (found.checks[i] == MOLA_CHECK_FAILED)
+            return MOLA_INVALID;
+    }
+    return err ? MOLA_UNAVAILABLE : MOLA_OK; /* a store that refuses us may be as good as it was */
 }

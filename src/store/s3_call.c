@@ -185,7 +185,7 @@ bool mola_s3_call_of(mola_s3 *s3, mola_ctx *ctx, mola_s3_call *call, mola_store_
     bool ok = mola_s3_call_make(s3, ctx, call, methods[op->verb], op->key, MOLA_STR(""));
     call->op = op;
     if (op->verb == MOLA_GET) {
-        call->http.hedged = true;
+        call->http.hedged = call->http.is_typical = true;
         call->http.urged = op->urgent;
         call->http.arena = ctx->arena;
         call->http.bytes_max = op->length ? op->length : UINT64_MAX;
@@ -194,7 +194,8 @@ bool mola_s3_call_of(mola_s3 *s3, mola_ctx *ctx, mola_s3_call *call, mola_store_
         /* Sent once, unless the caller finds out what an answer to a second sending means. */
         call->http.repeatable = false;
         call->http.stall_ns = 0;
-        call->http.urged = op->urgent && op->body.len <= URGENT_BYTES_MAX;
+        call->http.is_typical = op->body.len <= URGENT_BYTES_MAX;
+        call->http.urged = op->urgent && call->http.is_typical;
         call->http.body = op->body;
         mola_s3_hash(op->body, call->payload_hash);
     } else if (op->verb == MOLA_COPY) {

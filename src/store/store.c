@@ -37,9 +37,16 @@ static bool well_formed(const mola_store_op *op)
     return mola_store_key_ok(op->key);
 }
 
-static void prepare(mola_store_op *op)
+static bool is_refused(const mola_store *store, const mola_store_op *op)
 {
-    op->err = well_formed(op) ? MOLA_OK : MOLA_INVALID;
+    return op->verb == MOLA_PUT && op->when != MOLA_PUT_ALWAYS &&
+           atomic_load_explicit(&store->distrusted, memory_order_relaxed) &&
+           !mola_str_starts(op->key, MOLA_STR(MOLA_PREFLIGHT_FOLDER));
+}
+
+static void prepare(const mola_store *store, mola_store_op *op)
+{
+    op->err = well_formed(op) && !is_refused(store, op) ? MOLA_OK : MOLA_INVALID;
     op->not_modified = false;
     op->new_etag = (mola_etag){0};
     op->bytes = (mola_str){0};
@@ -49,18 +56,11 @@ static void prepare(mola_store_op *op)
     op->truncated = false;
 }
 
+_Static_assert(MOLA_GET == 0 && MOLA_COPY + 1 == MOLA_METRIC_OPERATIONS, "names of metrics.c");
+
 static void feed_metrics(mola_metrics *metrics, const mola_store_op *op)
 {
-    static const mola_metric sent[] = {[MOLA_GET] = MOLA_M_store_get_total,
-                                       [MOLA_PUT] = MOLA_M_store_put_total,
-                                       [MOLA_DELETE] = MOLA_M_store_delete_total,
-                                       [MOLA_LIST] = MOLA_M_store_list_total,
-                                       [MOLA_COPY] = MOLA_M_store_copy_total};
-    if (op->err == MOLA_INVALID)
-        return;
-    mola_count(metrics, sent[op->verb], 1);
-    if (op->verb == MOLA_PUT && op->err == MOLA_UNKNOWN)
-        mola_count(metrics, MOLA_M_store_put_unknown_total, 1);
+    mola_count_operation(metrics, op->verb, op->err);
     if (op->err == MOLA_CORRUPT)
         mola_count(metrics, MOLA_M_store_corrupt_total, 1);
 }
@@ -70,7 +70,7 @@ void mola_store_run(mola_store *store, mola_ctx *ctx, mola_store_op *ops, size_t
     if (count == 0)
         return;
     for (size_t i = 0; i < count; i++)
-        prepare(&ops[i]);
+        prepare(store, &ops[i]);
     ctx->roundtrips++;
     mola_job_pause(ctx->job);
     store->driver->run(store, ctx, ops, count);
@@ -82,6 +82,11 @@ void mola_store_run(mola_store *store, mola_ctx *ctx, mola_store_op *ops, size_t
         MOLA_IMPLIES(ops[i].err == MOLA_CONFLICT, ops[i].verb == MOLA_PUT);
         feed_metrics(ctx->env->metrics, &ops[i]);
     }
+}
+
+void mola_store_distrust(mola_store *store, bool distrusted)
+{
+    atomic_store_explicit(&store->distrusted, distrusted, memory_order_relaxed);
 }
 
 mola_err mola_store_open(mola_env *env, mola_str url, mola_store **out, mola_why *why)

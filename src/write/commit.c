@@ -270,37 +270,37 @@ static void close_round(round_of *r)
     mola_arena_reset(&r->arena);
 }
 
-/* The time that a write has counts from when it came; but who has waited for the groups before has
- * two fifths of it still. */
-static uint64_t deadline_of(const mola_commit *commit)
-{
-    uint64_t now = mola_boot_ns(commit->env), time = commit->commit_ns_max;
-    uint64_t waited = commit->first ? now - commit->first->joined_ns : 0;
-    return now + time - (waited < time * 3 / 5 ? waited : time * 3 / 5);
-}
-
-void mola_commit_drop_patient(mola_commit *commit)
+/* A write has its time from when it came to when it is answered, its wait for the groups before
+ * included. With less than the last three tenths of it left nothing is begun: the outcome could
+ * stay unknown. Nothing of what is let go here was written. */
+static void drop_tired(mola_commit *commit)
 {
     uint64_t now = mola_boot_ns(commit->env);
     for (mola_write **at = &commit->first; *at;) {
         mola_write *write = *at;
-        if (now - write->joined_ns < commit->commit_ns_max / 2) {
+        if (now - write->joined_ns < commit->commit_ns_max * 7 / 10) {
             at = &write->next;
             continue;
         }
+        MOLA_SOMETIMES(member_waited_too_long);
         *at = write->next;
         mola_write_fail(write, MOLA_UNAVAILABLE,
-                        MOLA_STR("not written: the object store did not answer in time"));
+                        MOLA_STR("not written: the object store did not answer in time for the "
+                                 "writes before it"));
     }
 }
 
 static void run_rounds(mola_commit *commit)
 {
-    uint64_t began_ns = mola_boot_ns(commit->env), deadline_ns = deadline_of(commit);
+    drop_tired(commit);
+    if (!commit->first)
+        return;
+    uint64_t began_ns = mola_boot_ns(commit->env);
+    uint64_t given_ns = commit->first->joined_ns + commit->commit_ns_max, deadline_ns = given_ns;
     /* The last part of the time is for finding out what became of a slot: none is tried then. */
     commit->settling_ns = (deadline_ns - began_ns) / 2;
-    if (commit->settling_ns > commit->commit_ns_max * 2 / 5)
-        commit->settling_ns = commit->commit_ns_max * 2 / 5;
+    if (commit->settling_ns > commit->commit_ns_max * 3 / 10)
+        commit->settling_ns = commit->commit_ns_max * 3 / 10;
     for (;;) {
         drop_late(commit);
         if (!commit->first)
@@ -316,17 +316,13 @@ static void run_rounds(mola_commit *commit)
         mola_err err = run_round(&r);
         mola_write *end = r.end;
         deadline_ns = r.ctx.deadline_ns;
+        commit->granted_ns = deadline_ns - given_ns;
         close_round(&r);
-        uint64_t now = mola_boot_ns(commit->env);
-        commit->late = now + commit->settling_ns >= deadline_ns &&
-                       (err == MOLA_UNKNOWN || err == MOLA_UNAVAILABLE);
-        if (commit->late)
-            mola_commit_drop_patient(commit);
         if (err != MOLA_CONFLICT)
             return;
         /* Lost the slot: what the winner has touched is evaluated again, on its state. */
         MOLA_SOMETIMES(group_evaluated_again);
-        if (now + commit->settling_ns < deadline_ns)
+        if (mola_boot_ns(commit->env) + commit->settling_ns < deadline_ns)
             continue;
         MOLA_SOMETIMES(every_slot_lost);
         fail_until(commit, end, MOLA_UNAVAILABLE,
@@ -338,7 +334,7 @@ static void run_rounds(mola_commit *commit)
 void mola_commit_step(mola_commit *commit)
 {
     commit->put_ns = 0;
-    commit->late = false;
+    commit->granted_ns = 0;
     commit->evaluated_on = NULL;
     run_rounds(commit);
     set_evaluated_on(commit, NULL);

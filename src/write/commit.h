@@ -14,16 +14,12 @@ typedef struct {
     mola_write *first; /* members in arrival order; what the step leaves over is for the next one */
     mola_view *evaluated_on; /* the step's own: one reference */
     uint64_t put_ns;         /* boot clock, when the last PUT was sent; 0: none was */
-    bool late;               /* its time ended before the store had answered */
+    uint64_t granted_ns;     /* more time than a small write has: for bytes, and for documents */
     uint64_t settling_ns;    /* of its time; the step's own */
 } mola_commit;
 
 /* Evaluates members from `first` on, appends at most one entry, and answers the members it took. */
 void mola_commit_step(mola_commit *commit);
-
-/* The store does not answer: members of the list that have waited long already are told, while it
- * is certain that nothing of theirs was written. */
-void mola_commit_drop_patient(mola_commit *commit);
 
 /* Answers a member: frees what the writer holds for it and calls done(). */
 void mola_write_finish(mola_write *write);

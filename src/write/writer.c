@@ -210,16 +210,12 @@ static void go(group *g, way where)
     mola_lock_give(&w->lock);
 }
 
-/* A step has ended without an answer of the store: so are those told that have come meanwhile and
- * waited long. */
-static void tell_patient(group *g, mola_commit *commit)
+/* With the lock held: what a bulk load ahead of them was granted does not count as their wait. */
+static void grant(group *g, uint64_t granted_ns)
 {
-    mola_writer *w = g->writer;
-    mola_lock_take(&w->lock);
-    put_back(g, commit->first);
-    commit->first = take_members(g);
-    mola_lock_give(&w->lock);
-    mola_commit_drop_patient(commit);
+    uint64_t now = mola_boot_ns(g->writer->config.env);
+    for (mola_write *w = g->first; w; w = w->next)
+        w->joined_ns = now - w->joined_ns > granted_ns ? w->joined_ns + granted_ns : now;
 }
 
 /* One executor job: one step of one group. */
@@ -249,11 +245,10 @@ static void run_step(mola_job *job)
         mola_write_fail(write, MOLA_NO_MEMORY, MOLA_STR("not enough memory to open the namespace"));
     }
 
-    if (commit.late)
-        tell_patient(g, &commit);
-
     mola_lock_take(&w->lock);
     put_back(g, commit.first);
+    if (commit.granted_ns)
+        grant(g, commit.granted_ns);
     closing = w->closing;
     mola_write *unwanted = closing ? take_members(g) : NULL;
     uint64_t due_ns = commit.put_ns && !closing ? commit.put_ns + w->config.window_ns : 0;
@@ -385,6 +380,7 @@ static mola_err join(mola_writer *w, mola_write *write, group **made)
         MOLA_SOMETIMES(writes_pushed_back);
         return mola_fail(why, MOLA_BUSY, "too many writes are waiting for this namespace");
     }
+    write->joined_ns = mola_boot_ns(w->config.env); /* decoding and models took what they took */
     if (g->last) {
         g->last->next = write;
     } else {
@@ -398,7 +394,6 @@ static mola_err join(mola_writer *w, mola_write *write, group **made)
 void mola_writer_submit(mola_writer *w, mola_job *job, mola_write *write)
 {
     write->next = NULL;
-    write->joined_ns = mola_boot_ns(w->config.env);
     write->plan = NULL;
     write->texts = NULL;
     write->embedding = (mola_model_usage){0};

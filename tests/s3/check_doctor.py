@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 
-from run import Server, free_port, start_proxy, store_url
+from run import Server, free_port, start_node, start_proxy, store_url
 
 MINUTE = 60
 
@@ -70,6 +70,45 @@ def refuse_mock(binary):
         return 0 if expect("S3Mock", said, 1, 15, "**NO**", "the store is not safe") else 1
 
 
+def metric(node, name):
+    text = node.ask("GET", "/metrics")[1]
+    return next(int(line.split()[1]) for line in text.decode().splitlines() if line.startswith(name + " "))
+
+
+def until(what, true, seconds=10):
+    began = time.monotonic()
+    while not true():
+        if time.monotonic() - began > seconds:
+            print(f"FAILED: {what}: not in {seconds} s")
+            return False
+        time.sleep(0.1)
+    print(f"ok: {what}: after {time.monotonic() - began:.1f} s")
+    return True
+
+
+def check_serving(server, binary):
+    """A running server notices that conditions are ignored, writes nothing then, and goes on when that is over."""
+    node = start_node(server, binary, "trust", "--store-check-seconds", 1)
+    rows = {"rank_by": ["id", "asc"], "limit": 100}
+
+    def write(number):
+        began = time.monotonic()
+        status, answer, _ = node.ask("POST", "/v2/namespaces/it", {"upsert_rows": [{"id": number}]})
+        return status, str(answer), time.monotonic() - began
+    results = [write(1)[0] == 200]
+    server.set_proxy(mix={"unconditional": 1.0})
+    results.append(until("conditions that are ignored are noticed", lambda: metric(node, "mola_store_unsafe") == 1))
+    status, said, took = write(2)
+    read = node.ask("POST", "/v2/namespaces/it/query", rows)
+    results += [status == 503 and "not written" in said and took < 2, read[0] == 200 and read[1]["rows"] == [{"id": 1}]]
+    server.set_proxy(mix={})
+    results.append(until("and that they are kept again", lambda: write(3)[0] == 200))
+    read = node.ask("POST", "/v2/namespaces/it/query", rows)
+    results += [read[1]["rows"] == [{"id": 1}, {"id": 3}], metric(node, "mola_store_unsafe") == 0, node.stop() == 0]
+    print(f"{'ok' if all(results) else 'FAILED'}: a server on such a store: {results}, {status} after {took:.1f} s: {said}")
+    return results
+
+
 def main(name, binary):
     if name == "s3mock":
         return refuse_mock(binary)
@@ -90,7 +129,7 @@ def main(name, binary):
             expect("no URL", doctor(binary, "s3://x"), 2, 2, "no bucket name"),
             expect("a store in memory", doctor(binary, "mem:"), 0, 10, "safe: everything"),
         ]
-        results += check_tls(server, binary)
+        results += check_tls(server, binary) + check_serving(server, binary)
         if name == "minio":
             request(server, "PUT", "versioned")
             request(server, "PUT", "versioned?versioning=",

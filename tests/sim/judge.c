@@ -430,16 +430,16 @@ void judge_final(void)
             judge_violation("request %u was never answered", i + 1);
     }
     /* Not none: three nodes race for one log at the latency of a bad day, and some lose until their
-     * time is over, of which the last two fifths are for learning what became of a slot; in a seed
-     * of little memory and restless indexers that may be half of some ten seconds' requests. */
-    if (unclear > 5 && unclear * 2 > healthy)
+     * time is over, of which the last three tenths are for learning what became of a slot; in a
+     * seed of little memory and restless indexers that may be two fifths of some ten seconds'
+     * requests. */
+    if (unclear > 5 && unclear * 5 > healthy * 2)
         judge_violation("%u of %u requests failed long after the faults had stopped", unclear,
                         healthy);
     /* Where views push each other out of memory, logs are read again and again, and some reads are
      * late. */
-    if (history.counts.healthy_unread > 5 &&
-        history.counts.healthy_unread * (history.rules.cramped ? 4 : 10) >
-            history.counts.healthy_reads)
+    if (history.counts.healthy_unread >
+        5 + history.counts.healthy_reads / (history.rules.cramped ? 4 : 10))
         judge_violation("%llu of %llu reads failed long after the faults had stopped",
                         (unsigned long long)history.counts.healthy_unread,
                         (unsigned long long)history.counts.healthy_reads);

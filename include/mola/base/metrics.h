@@ -1,6 +1,7 @@
 /* metrics.h - counters and gauges, one list: struct, names, help and /metrics come from it. */
 #pragma once
 #include "mola/base/buf.h"
+#include "mola/base/err.h"
 #include <stdatomic.h>
 
 /* X(kind, name, help); kind is counter or gauge. Names get the prefix mola_ on the wire. */
@@ -16,13 +17,8 @@
     X(counter, write_unknown_total, "commit groups answered with an unknown outcome")              \
     X(counter, probes_total, "strong-read probes sent")                                            \
     X(counter, probes_shared_total, "strong reads that shared a probe of another")                 \
-    X(counter, store_get_total, "GET operations sent to the store")                                \
-    X(counter, store_put_total, "PUT operations sent to the store")                                \
-    X(counter, store_list_total, "LIST operations sent to the store")                              \
-    X(counter, store_delete_total, "DELETE operations sent to the store")                          \
-    X(counter, store_copy_total, "copies made by the store itself")                                \
-    X(counter, store_put_unknown_total, "PUTs whose outcome could not be established")             \
     X(counter, store_corrupt_total, "objects that failed their checksum")                          \
+    X(gauge, store_unsafe, "1 while the store ignores conditions: nothing is written then")        \
     X(counter, store_requests_total, "HTTP requests sent to the store, repeated ones included")    \
     X(counter, store_retries_total, "requests sent again after a failure")                         \
     X(counter, store_hedges_total, "GETs sent a second time because the first was slow")           \
@@ -64,8 +60,11 @@
 
 #define MOLA_METRIC_ID(kind, name, help) MOLA_M_##name,
 typedef enum { MOLA_METRICS(MOLA_METRIC_ID) MOLA_METRIC_COUNT } mola_metric;
+/* What was asked of the store, as an operation (a mola_store_verb) and its outcome (a mola_err). */
+enum { MOLA_METRIC_OPERATIONS = 5, MOLA_METRIC_OUTCOMES = MOLA_NO_MEMORY + 1 };
 typedef struct {
     _Atomic int64_t value[MOLA_METRIC_COUNT];
+    _Atomic int64_t store_operations[MOLA_METRIC_OPERATIONS][MOLA_METRIC_OUTCOMES];
 } mola_metrics;
 
 /* mola_count(env->metrics, MOLA_M_writes_total, 1); metrics may be NULL. */
@@ -73,6 +72,12 @@ static inline void mola_count(mola_metrics *metrics, mola_metric which, int64_t 
 {
     if (metrics)
         atomic_fetch_add_explicit(&metrics->value[which], by, memory_order_relaxed);
+}
+static inline void mola_count_operation(mola_metrics *metrics, uint32_t operation, mola_err outcome)
+{
+    if (metrics)
+        atomic_fetch_add_explicit(&metrics->store_operations[operation][outcome], 1,
+                                  memory_order_relaxed);
 }
 /* Appends all of them in the Prometheus text format. */
 void mola_metrics_print(const mola_metrics *metrics, mola_buf *out);

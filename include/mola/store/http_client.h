@@ -26,7 +26,7 @@ typedef enum {
     MOLA_HTTP_NO_ROOM,   /* the body does not fit the arena */
 } mola_http_end;
 
-enum { MOLA_HTTP_BESIDE_MAX = 3 }; /* sendings of one exchange that are under way together */
+enum { MOLA_HTTP_BESIDE_MAX = 8 }; /* sendings of one exchange that are under way together */
 enum { MOLA_HTTP_WORDS = 256, MOLA_HTTP_REGION_BYTES = 48 };
 typedef struct {
     mola_http_end end;
@@ -56,9 +56,10 @@ struct mola_http_exchange {
     mola_str body;       /* PUT and POST */
     const char *ca_file; /* NULL: the system's */
     bool repeatable;     /* may be sent again, however the last sending ended */
-    bool hedged;         /* may be sent a second time beside the first when that is slow, and a
-                            third time when an answer is overdue */
+    bool hedged;         /* may be sent a second time beside the first when that is slow, and
+                            again whenever an answer is overdue */
     bool urged;          /* the same, but only when it is overdue; it goes before others then */
+    bool is_typical;     /* how long it waits tells what is slow and what is overdue */
     bool is_write;       /* reads and writes have rooms of their own in the client */
     bool trusts_size;    /* an answer that is too long is not asked for again */
     mola_arena *arena;   /* for the body of a 200 or 206; NULL: it goes to `text` like all others */

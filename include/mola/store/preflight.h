@@ -45,3 +45,7 @@ typedef struct {
  * safe. MOLA_INVALID with words: unsafe, or not usable at all. MOLA_UNAVAILABLE with words: the
  * store did not answer in time, nothing is known. */
 mola_err mola_store_preflight(mola_store *store, mola_ctx *ctx, mola_preflight *out) MOLA_NODISCARD;
+/* The few checks that cost next to nothing and tell whether conditions are kept, for a store that
+ * has passed all of them: buckets do not change, but what stands before them may. MOLA_OK: they
+ * are. MOLA_INVALID with words: they are not. MOLA_UNAVAILABLE: nothing is known. */
+mola_err mola_store_recheck(mola_store *store, mola_ctx *ctx) MOLA_NODISCARD;

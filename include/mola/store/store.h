@@ -13,6 +13,7 @@
  * Threads: any; a batch is used by one thread at a time. Keys: see mola_store_key_ok. */
 #pragma once
 #include "mola/base/ctx.h"
+#include <stdatomic.h>
 
 typedef enum { MOLA_GET, MOLA_PUT, MOLA_DELETE, MOLA_LIST, MOLA_COPY } mola_store_verb;
 typedef enum { MOLA_PUT_ALWAYS, MOLA_PUT_IF_ABSENT, MOLA_PUT_IF_MATCH } mola_put_when;
@@ -68,11 +69,17 @@ typedef struct {
 } mola_store_driver;
 struct mola_store {
     const mola_store_driver *driver;
+    atomic_bool distrusted;
 };
 
 /* Runs a batch and waits for all of it; pauses ctx->job meanwhile, counts one round trip, feeds the
  * metrics. The result of each operation is in its `err`; there is no other. */
 void mola_store_run(mola_store *store, mola_ctx *ctx, mola_store_op *ops, size_t count);
+
+/* While a store is distrusted all PUTs with a condition are refused (MOLA_INVALID), but those of
+ * the preflight: it has been seen to ignore conditions, and what rests on them would be lost. */
+#define MOLA_PREFLIGHT_FOLDER ".preflight/"
+void mola_store_distrust(mola_store *store, bool distrusted);
 
 /* 1..1,024 bytes of printable ASCII in parts separated by '/'; no part is empty, "." or "..". */
 bool mola_store_key_ok(mola_str key);

@@ -142,6 +142,9 @@ START_TEST(metrics_are_printed_with_type_and_help)
     mola_count(&metrics, MOLA_M_writes_total, 3);
     mola_count(&metrics, MOLA_M_http_connections, -2);
     mola_count(NULL, MOLA_M_http_connections, 1);
+    mola_count_operation(&metrics, 0, MOLA_NOT_FOUND);
+    mola_count_operation(&metrics, 1, MOLA_OK);
+    mola_count_operation(&metrics, 1, MOLA_OK);
     mola_metrics_print(&metrics, &buf);
     mola_buf_add_char(&buf, '\0');
     ck_assert_ptr_nonnull(strstr(buf.data,
@@ -149,10 +152,14 @@ START_TEST(metrics_are_printed_with_type_and_help)
                                  "# TYPE mola_writes_total counter\nmola_writes_total 3\n"));
     ck_assert_ptr_nonnull(
         strstr(buf.data, "# TYPE mola_http_connections gauge\nmola_http_connections -2\n"));
+    ck_assert_ptr_nonnull(
+        strstr(buf.data, "# TYPE mola_store_operations_total counter\n"
+                         "mola_store_operations_total{operation=\"get\",outcome=\"not_found\"} 1\n"
+                         "mola_store_operations_total{operation=\"put\",outcome=\"ok\"} 2\n"));
     size_t lines = 0;
     for (const char *at = buf.data; (at = strchr(at, '\n')); at++)
         lines++;
-    ck_assert_uint_eq(lines, 3 * MOLA_METRIC_COUNT);
+    ck_assert_uint_eq(lines, 3 * MOLA_METRIC_COUNT + 4);
 }
 END_TEST
 

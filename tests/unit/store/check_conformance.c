@@ -557,10 +557,12 @@ START_TEST(operations_are_counted)
     ck_err(list(&me, K("")), MOLA_OK);
     ck_err(delete_key(&me, K("a")), MOLA_OK);
     ck_err(put(&me, K(""), K("x")), MOLA_INVALID);
-    ck_assert_int_eq(metrics.value[MOLA_M_store_put_total], 1);
-    ck_assert_int_eq(metrics.value[MOLA_M_store_get_total], 2);
-    ck_assert_int_eq(metrics.value[MOLA_M_store_list_total], 1);
-    ck_assert_int_eq(metrics.value[MOLA_M_store_delete_total], 1);
+    ck_assert_int_eq(metrics.store_operations[MOLA_PUT][MOLA_OK], 1);
+    ck_assert_int_eq(metrics.store_operations[MOLA_PUT][MOLA_INVALID], 1);
+    ck_assert_int_eq(metrics.store_operations[MOLA_GET][MOLA_OK], 1);
+    ck_assert_int_eq(metrics.store_operations[MOLA_GET][MOLA_NOT_FOUND], 1);
+    ck_assert_int_eq(metrics.store_operations[MOLA_LIST][MOLA_OK], 1);
+    ck_assert_int_eq(metrics.store_operations[MOLA_DELETE][MOLA_OK], 1);
     close_fresh();
 }
 END_TEST

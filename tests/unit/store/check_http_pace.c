@@ -9,7 +9,7 @@ START_TEST(retries_are_at_most_two_fifths_in_the_long_run)
 {
     enum { REQUESTS = 10000 };
     int granted = 0;
-    mola_http_pace_init(&pace);
+    mola_http_pace_init(&pace, 0);
     for (int i = 0; i < REQUESTS; i++) {
         mola_http_pace_sent(&pace, false);
         granted += mola_http_pace_retry(&pace);
@@ -24,7 +24,7 @@ START_TEST(hedges_are_at_most_a_twentieth_of_the_gets)
 {
     enum { GETS = 10000 };
     int granted = 0;
-    mola_http_pace_init(&pace);
+    mola_http_pace_init(&pace, 0);
     for (int i = 0; i < GETS; i++) {
         mola_http_pace_sent(&pace, true);
         mola_http_pace_sent(&pace, false); /* which pays for none */
@@ -38,7 +38,7 @@ END_TEST
 START_TEST(saved_up_hedges_are_few)
 {
     int granted = 0;
-    mola_http_pace_init(&pace);
+    mola_http_pace_init(&pace, 0);
     for (int i = 0; i < 100000; i++)
         mola_http_pace_sent(&pace, true);
     while (mola_http_pace_hedge(&pace))
@@ -51,7 +51,7 @@ START_TEST(urges_are_at_most_three_quarters_and_some_are_kept_for_the_urgent)
 {
     enum { REQUESTS = 10000 };
     int granted = 0, urgent = 0;
-    mola_http_pace_init(&pace);
+    mola_http_pace_init(&pace, 0);
     for (int i = 0; i < REQUESTS; i++) {
         mola_http_pace_sent(&pace, false);
         granted += mola_http_pace_urge(&pace, false);
@@ -66,9 +66,31 @@ START_TEST(urges_are_at_most_three_quarters_and_some_are_kept_for_the_urgent)
 }
 END_TEST
 
+START_TEST(ten_a_second_are_no_load)
+{
+    enum { SECONDS = 100 };
+    mola_http_pace_init(&pace, 5 * MOLA_SECOND);
+    while (mola_http_pace_retry(&pace) || mola_http_pace_urge(&pace, true))
+        continue;
+    int retries = 0, urges = 0;
+    for (uint64_t i = 1; i <= SECONDS * 1000; i++) { /* nothing is sent for the first time */
+        mola_http_pace_pass(&pace, 5 * MOLA_SECOND + i * MOLA_MILLISECOND);
+        retries += mola_http_pace_retry(&pace);
+        urges += mola_http_pace_urge(&pace, true);
+    }
+    ck_assert_int_ge(retries, 10 * SECONDS - 1);
+    ck_assert_int_le(retries, 10 * SECONDS);
+    ck_assert_int_eq(urges, retries);
+    mola_http_pace_pass(&pace, 10000 * MOLA_SECOND);
+    for (retries = 0; mola_http_pace_retry(&pace); retries++)
+        continue;
+    ck_assert_int_eq(retries, 100); /* what can be saved up */
+}
+END_TEST
+
 START_TEST(what_is_slow_is_learned_and_forgotten)
 {
-    mola_http_pace_init(&pace);
+    mola_http_pace_init(&pace, 0);
     const mola_http_waits *reads = &pace.waits[0], *writes = &pace.waits[1];
     for (uint64_t i = 0; i < 7; i++)
         mola_http_pace_waited(&pace, false, 50 * MOLA_MILLISECOND);
@@ -97,7 +119,7 @@ END_TEST
 /* Two thirds of all answers take seconds: the 95th of 100 is no measure of what is overdue. */
 START_TEST(what_is_overdue_is_told_by_the_fastest_quarter)
 {
-    mola_http_pace_init(&pace);
+    mola_http_pace_init(&pace, 0);
     uint64_t at_first = pace.waits[1].overdue_after_ns;
     ck_assert_uint_le(at_first, MOLA_SECOND);
     for (uint64_t i = 0; i < 256; i++)
@@ -122,6 +144,7 @@ int main(void)
     tcase_add_test(c, hedges_are_at_most_a_twentieth_of_the_gets);
     tcase_add_test(c, saved_up_hedges_are_few);
     tcase_add_test(c, urges_are_at_most_three_quarters_and_some_are_kept_for_the_urgent);
+    tcase_add_test(c, ten_a_second_are_no_load);
     tcase_add_test(c, what_is_slow_is_learned_and_forgotten);
     tcase_add_test(c, what_is_overdue_is_told_by_the_fastest_quarter);
     suite_add_tcase(suite, c);

@@ -213,6 +213,53 @@ START_TEST(nor_does_it_hide_one)
 }
 END_TEST
 
+/* What a running server asks now and then. */
+static mola_err check_again(fault what)
+{
+    static const mola_store_driver driver = {.scheme = "liar", .run = lie};
+    liar l = {.store = {.driver = &driver}, .real = store, .fault = what};
+    mola_why_clear(&me.why);
+    return mola_store_recheck(&l.store, &me.ctx);
+}
+
+START_TEST(a_store_that_forgets_conditions_is_found_at_little_cost)
+{
+    static const fault found[] = {IGNORES_IF_NONE_MATCH, IGNORES_IF_MATCH, CREATES_ON_IF_MATCH};
+    open_fresh("mem:");
+    me.ctx.deadline_ns = mola_boot_ns(env) + 20 * MOLA_SECOND;
+    int64_t before = metrics.store_operations[MOLA_PUT][MOLA_OK];
+    ck_err(mola_store_recheck(store, &me.ctx), MOLA_OK);
+    ck_assert_int_le(metrics.store_operations[MOLA_PUT][MOLA_OK] - before, 12);
+    for (size_t i = 0; i < sizeof found / sizeof *found; i++)
+        ck_err(check_again(found[i]), MOLA_INVALID);
+    ck_assert_uint_gt(me.why.len, 0);
+    ck_err(check_again(REFUSES_CONDITIONS), MOLA_UNAVAILABLE);
+    me.ctx.deadline_ns = mola_boot_ns(env) + 100 * MOLA_MILLISECOND;
+    ck_err(check_again(NEVER_ANSWERS), MOLA_UNAVAILABLE);
+    ck_err(list(&me, K("")), MOLA_OK);
+    ck_assert_uint_eq(me.op.entry_count, 0);
+    close_fresh();
+}
+END_TEST
+
+START_TEST(a_store_that_is_distrusted_gets_no_conditions)
+{
+    open_fresh("mem:");
+    ck_err(put_new(&me, K("k"), K("one")), MOLA_OK);
+    mola_etag etag = me.op.new_etag;
+    mola_store_distrust(store, true);
+    ck_err(put_new(&me, K("new"), K("x")), MOLA_INVALID);
+    ck_err(put_match(&me, K("k"), K("two"), etag), MOLA_INVALID);
+    ck_err(put(&me, K("plain"), K("x")), MOLA_OK);
+    ck_err(put_new(&me, K(".preflight/1/k"), K("x")), MOLA_OK);
+    ck_object(K("k"), K("one"));
+    ck_err(get(&me, K("new")), MOLA_NOT_FOUND);
+    mola_store_distrust(store, false);
+    ck_err(put_match(&me, K("k"), K("two"), etag), MOLA_OK);
+    close_fresh();
+}
+END_TEST
+
 int main(void)
 {
     read_url_table();
@@ -226,6 +273,8 @@ int main(void)
     tcase_add_test(each, a_silent_store_is_not_called_unsafe);
     tcase_add_test(each, a_bad_network_is_not_called_an_unsafe_store);
     tcase_add_loop_test(each, nor_does_it_hide_one, 0, sizeof broken / sizeof *broken);
+    tcase_add_test(each, a_store_that_forgets_conditions_is_found_at_little_cost);
+    tcase_add_test(each, a_store_that_is_distrusted_gets_no_conditions);
     suite_add_tcase(suite, each);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -79,6 +79,40 @@ START_TEST(a_store_that_refuses_every_write_is_not_written)
 }
 END_TEST
 
+static void pause_ms(uint64_t ms)
+{
+    mola_sleep_ns(env, ms * MOLA_MILLISECOND);
+}
+
+/* The time of a write counts from when it came: nobody is answered after twice of it because there
+ * was another one before. */
+START_TEST(who_has_waited_for_most_of_its_time_is_told_so)
+{
+    client c[3];
+    reopen(0, 16 << 20, 2 * MOLA_SECOND, 100);
+    must(0, "{\"upsert_rows\":[{\"id\":1,\"n\":1}]}");
+    for (int i = 0; i < 3; i++)
+        open_rows(&c[i], i ? "{\"upsert_rows\":[{\"id\":2,\"n\":2}]}" : "{\"deletes\":[1]}");
+    shut_gate();
+    send(&nodes[0], &c[0]);
+    await_at_gate(1);
+    send(&nodes[0], &c[1]);
+    pause_ms(1450);
+    send(&nodes[0], &c[2]);
+    open_gate();
+    uint64_t opened = mola_boot_ns(env);
+    ck_assert_int_eq(answer_of(&c[1])->err, MOLA_UNAVAILABLE);
+    ck_assert_ptr_nonnull(strstr(c[1].write.answer.why.text, "not written"));
+    ck_assert_uint_lt(mola_boot_ns(env) - opened, 400 * MOLA_MILLISECOND);
+    ck_assert_int_eq(answer_of(&c[0])->err, MOLA_OK);
+    ck_assert_int_eq(answer_of(&c[2])->err, MOLA_OK);
+    free_gate();
+    close_clients(c, 3);
+    check_value(1, "n", "missing");
+    check_value(2, "n", "2");
+}
+END_TEST
+
 /* -- two nodes --------------------------------------------------------------------------------- */
 
 /* The second node writes `body` just before an operation of the first one reaches the store. */
@@ -317,6 +351,7 @@ int main(void)
     tcase_add_test(all, an_unknown_outcome_is_told_to_every_member_also_to_the_refused);
     tcase_add_test(all, an_entry_that_landed_without_an_answer_is_found_to_be_ours);
     tcase_add_test(all, a_store_that_refuses_every_write_is_not_written);
+    tcase_add_test(all, who_has_waited_for_most_of_its_time_is_told_so);
     tcase_add_test(all, a_lost_slot_is_evaluated_again_on_the_state_of_the_winner);
     tcase_add_test(all, a_lost_slot_may_turn_a_write_into_a_refusal);
     tcase_add_test(all,
