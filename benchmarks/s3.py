@@ -154,9 +154,10 @@ def blocked(server, binary, options):
 # --- Slow and absent stores ---
 
 def first_queries(server, binary, mix, prefix):
+    server.set_proxy(shape=SHAPE)  # before the start: what is slow is learned there, too
     node = start_node(server, binary, prefix, '--indexer', 'off')
     Client(node.port).ask(post('/v2/namespaces/warm/query', {'rank_by': ['id', 'asc'], 'limit': 1}))
-    server.set_proxy(shape=SHAPE, mix=mix, reset=True)
+    server.set_proxy(mix=mix, reset=True)
     ask, took = Client(node.port).ask, []
     for i in range(NAMESPACES):
         began = time.monotonic()

@@ -1,5 +1,5 @@
 /* filter_rows.c - narrowing a rowset by a filter, in three steps, each cheaper for the next: ids
- * are looked up, zones decide whole windows, and what is left is read and tested. */
+ * or tokens are looked up, zones decide whole windows, and what is left is read and tested. */
 #include "scan/filter_run.h"
 #include "scan/zone.h"
 
@@ -12,6 +12,8 @@ typedef struct {
     bool any_left;   /* a window is undecided */
     const mola_attr_list *ahead;
     mola_attr_list reads, ahead_reads; /* of the filter; of the filter and beyond */
+    mola_token_test **tests;           /* all that it has */
+    uint32_t test_count;
     uint64_t *scratch;
 } filtering;
 
@@ -81,6 +83,37 @@ static mola_err keep_ids(filtering *f, const mola_filter *test)
     rows->bits = kept;
     f->known = test;
     return MOLA_OK;
+}
+
+/* ---- tokens ---- */
+
+static uint32_t count_token_tests(const mola_filter *filter)
+{
+    uint32_t count = filter->kind == MOLA_NODE_LEAF && filter->test == MOLA_TEST_TOKENS;
+    for (uint32_t i = 0; i < filter->child_count; i++)
+        count += count_token_tests(filter->children[i]);
+    return count;
+}
+
+static void list_token_tests(const mola_filter *filter, mola_token_test **tests, uint32_t *count)
+{
+    if (filter->kind == MOLA_NODE_LEAF && filter->test == MOLA_TEST_TOKENS)
+        tests[(*count)++] = filter->tokens;
+    for (uint32_t i = 0; i < filter->child_count; i++)
+        list_token_tests(filter->children[i], tests, count);
+}
+
+/* Which windows have the tokens that are asked for: a zone of texts says nothing about them. */
+static mola_err look_up_tokens(filtering *f)
+{
+    uint32_t count = count_token_tests(f->filter);
+    if (count == 0)
+        return MOLA_OK;
+    f->tests = mola_new(f->ctx->arena, mola_token_test *, count);
+    if (!f->tests)
+        return mola_scan_no_memory(f->ctx);
+    list_token_tests(f->filter, f->tests, &f->test_count);
+    return mola_token_tests_look_up(f->ctx, f->rows->view, f->tests, f->test_count);
 }
 
 /* ---- zones ---- */
@@ -209,7 +242,7 @@ mola_err mola_filter_run_ahead(mola_ctx *ctx, const mola_filter *filter,
     bool few = ids && (ids->test != MOLA_TEST_SET || ids->set.count <= rows->count);
     mola_filter_reads(filter, &f.reads);
     mola_filter_add_postings(filter, &f.reads);
-    mola_err err = few ? keep_ids(&f, ids) : MOLA_OK;
+    mola_err err = few ? keep_ids(&f, ids) : look_up_tokens(&f);
     if (!err)
         err = decide_windows(&f);
     if (!err && ahead && f.any_left) /* or else there is nothing to read along with */
@@ -220,7 +253,10 @@ mola_err mola_filter_run_ahead(mola_ctx *ctx, const mola_filter *filter,
                       .wanted = is_undecided,
                       .reads = reads_attr,
                       .ahead = true};
-    return err ? err : mola_scan_windows(ctx, rows, &walk);
+    if (!err)
+        err = mola_scan_windows(ctx, rows, &walk);
+    mola_token_tests_forget(f.tests, f.test_count);
+    return err;
 }
 
 mola_err mola_filter_run(mola_ctx *ctx, const mola_filter *filter, mola_rowset *rows)

@@ -44,8 +44,8 @@ static inline bool mola_part_in_memory(const mola_view *view, uint32_t part)
 /* Up to MOLA_WINDOW_ROWS rows whose columns stand side by side: a window of a part that is pinned,
  * or rows [first, first + rows) of what was gathered. */
 typedef struct {
-    const mola_part *part; /* NULL: gathered */
-    uint32_t index;
+    const mola_part *part;  /* NULL: gathered */
+    uint32_t number, index; /* of the part in its view, of the window in the part */
     const mola_gathered *gathered;
     uint32_t first; /* a multiple of 64 */
     uint32_t rows;
@@ -53,8 +53,10 @@ typedef struct {
 } mola_span;
 static inline mola_span mola_span_of(const mola_view *view, const mola_window *window)
 {
-    return (mola_span){
-        .part = view->parts[window->part].part, .index = window->index, .rows = window->rows};
+    return (mola_span){.part = view->parts[window->part].part,
+                       .number = window->part,
+                       .index = window->index,
+                       .rows = window->rows};
 }
 /* As mola_part_column and mola_part_zone. */
 bool mola_span_column(const mola_span *span, uint32_t attr, mola_column *out);

@@ -1,4 +1,6 @@
 #include "scan/text_filter.h"
+#include "mola/format/dictionary.h"
+#include "scan/text_windows.h"
 
 /* Where a document has a term of a sequence. */
 typedef struct {
@@ -19,6 +21,7 @@ struct mola_token_test {
     mola_text_terms terms;
     bool has_prefix;
     mola_str prefix;
+    uint64_t **may_pass; /* each part: a bit a window; NULL, also for a part: any may */
     /* ALL: which terms were seen in the value at hand, by the number of the look */
     uint32_t *seen, look;
     /* SEQUENCE: its tokens, as terms; the last places in the value, a ring */
@@ -148,6 +151,86 @@ bool mola_token_test_passes(mola_token_test *t, const mola_column *column, uint3
     if (t->op == MOLA_FILTER_ALL_TOKENS)
         return has_all(t, &tokens);
     return has_sequence(t, &tokens);
+}
+
+/* ---- by dictionaries ---- */
+
+/* Below so many windows their postings are fetched as fast as it is found out which of them. */
+enum { WINDOWS_WORTH_ASKING = 8 };
+
+/* Bits of the windows that have one of the terms, or all of them. */
+static bool mark_windows(mola_arena *arena, const mola_token_test *t, const mola_text_part *part,
+                         uint64_t **out)
+{
+    size_t words = mola_words(part->windows);
+    uint64_t *marked = mola_new(arena, uint64_t, words), *one = mola_new(arena, uint64_t, words);
+    bool any = t->op == MOLA_FILTER_ANY_TOKEN;
+    *out = marked;
+    if (!marked || !one)
+        return false;
+    for (uint32_t i = 0; i < t->terms.count; i++) {
+        mola_dictionary_walk walk;
+        memset(one, 0, words * sizeof *one);
+        mola_dictionary_walk_begin(part->lists[i], part->windows, &walk);
+        while (mola_dictionary_next(&walk))
+            one[walk.window >> 6] |= (uint64_t)1 << (walk.window & 63);
+        for (size_t w = 0; w < words; w++)
+            marked[w] = any || i == 0 ? marked[w] | one[w] : marked[w] & one[w];
+    }
+    return true;
+}
+
+static mola_err mark_parts(mola_ctx *ctx, mola_token_test *t, const mola_text_windows *found)
+{
+    const mola_view *view = found->view;
+    t->may_pass = mola_new(ctx->arena, uint64_t *, view->part_count);
+    if (!t->may_pass)
+        return mola_scan_no_memory(ctx);
+    for (uint32_t p = 0; p < view->segment_count; p++) {
+        const mola_text_part *part = &found->parts[p];
+        if (part->known && !mark_windows(ctx->arena, t, part, &t->may_pass[p]))
+            return mola_scan_no_memory(ctx);
+    }
+    return MOLA_OK;
+}
+
+/* A prefix is no term: of ALL tokens the others can be looked up, of ANY none excludes a window. */
+static bool can_look_up(const mola_token_test *t)
+{
+    return t->terms.count && !(t->has_prefix && t->op == MOLA_FILTER_ANY_TOKEN);
+}
+
+mola_err mola_token_tests_look_up(mola_ctx *ctx, const mola_view *view,
+                                  mola_token_test *const *tests, uint32_t count)
+{
+    mola_text_windows *found = mola_new(ctx->arena, mola_text_windows, count);
+    mola_text_windows **all = mola_new(ctx->arena, mola_text_windows *, count);
+    if (!found || !all)
+        return mola_scan_no_memory(ctx);
+    uint32_t asked = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        found[i] = (mola_text_windows){.of = &tests[i]->postings,
+                                       .terms = &tests[i]->terms,
+                                       .windows_min = WINDOWS_WORTH_ASKING};
+        if (can_look_up(tests[i]))
+            all[asked++] = &found[i];
+    }
+    mola_err err = asked ? mola_text_windows_read(ctx, view, all, asked) : MOLA_OK;
+    for (uint32_t i = 0; i < count && !err; i++)
+        err = found[i].parts ? mark_parts(ctx, tests[i], &found[i]) : MOLA_OK;
+    return err;
+}
+
+void mola_token_tests_forget(mola_token_test *const *tests, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        tests[i]->may_pass = NULL;
+}
+
+bool mola_token_test_may_pass(const mola_token_test *t, const mola_span *span)
+{
+    const uint64_t *windows = t->may_pass && span->part ? t->may_pass[span->number] : NULL;
+    return !windows || (windows[span->index >> 6] >> (span->index & 63) & 1);
 }
 
 /* ---- by postings ---- */

@@ -35,8 +35,8 @@ static mola_err list_jobs(reader *r, mola_text_windows *const *all, uint32_t cou
         for (uint32_t p = 0; p < r->view->segment_count; p++) {
             const mola_segment_head *head = mola_part_segment(r->view->parts[p].part);
             uint32_t column = mola_dictionary_attr(all[i]->of->column);
-            if (!head || !mola_segment_find(head, all[i]->of->column) ||
-                !mola_segment_find(head, column))
+            if (!head || mola_windows(head->rows) < all[i]->windows_min ||
+                !mola_segment_find(head, all[i]->of->column) || !mola_segment_find(head, column))
                 continue;
             all[i]->parts[p] = (mola_text_part){.known = true, .windows = mola_windows(head->rows)};
             r->jobs[r->count++] = (job){all[i], p};

@@ -23,6 +23,7 @@ typedef struct {
 typedef struct {
     const mola_postings_of *of;
     const mola_text_terms *terms;
+    uint32_t windows_min; /* segments of fewer windows are not asked */
     const mola_view *view;
     mola_text_part *parts; /* each part of the view */
 } mola_text_windows;

@@ -127,6 +127,8 @@ mola_match mola_leaf_in_zone(const mola_filter *leaf, const mola_zone *zone)
 mola_match mola_leaf_decided(const mola_filter *leaf, const mola_span *span)
 {
     mola_zone zone;
+    if (leaf->test == MOLA_TEST_TOKENS && !mola_token_test_may_pass(leaf->tokens, span))
+        return MOLA_MATCH_NEVER;
     return mola_span_zone(span, leaf->attr, &zone) ? mola_leaf_in_zone(leaf, &zone)
                                                    : MOLA_MATCH_MIXED;
 }

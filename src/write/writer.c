@@ -10,6 +10,10 @@
 enum { BUCKETS = 4096 };
 /* When the executor is full, a group tries again after this time. */
 static const uint64_t RETRY_NS = 10 * MOLA_MILLISECOND;
+/* Clients that were answered together come back together. The next step waits for as many as those,
+ * a moment at most: it would take the first of them alone, and let the others wait for one more
+ * PUT. */
+enum { MOMENTS_OF_A_WINDOW = 20 };
 
 typedef struct group group;
 struct group {
@@ -21,7 +25,8 @@ struct group {
     group *later, *sooner; /* neighbours in that list */
     uint64_t due_ns;
     mola_write *first, *last;
-    uint32_t waiting; /* members in the list; those of a step under way are not */
+    uint32_t waiting;  /* members in the list; those of a step under way are not */
+    uint32_t expected; /* so many will do for the next step, whose window is over; 0: it is not */
 };
 
 struct mola_writer {
@@ -116,18 +121,21 @@ static mola_write *take_members(group *g)
     return first;
 }
 
-/* Members that a step left over stand before those that came meanwhile. */
-static void put_back(group *g, mola_write *first)
+/* Members that a step left over stand before those that came meanwhile. How many they are. */
+static uint32_t put_back(group *g, mola_write *first)
 {
+    uint32_t count = 1;
     if (!first)
-        return;
+        return 0;
     mola_write *last = first;
-    for (g->waiting++; last->next; last = last->next)
-        g->waiting++;
+    for (; last->next; last = last->next)
+        count++;
     last->next = g->first;
     g->first = first;
     if (!g->last)
         g->last = last;
+    g->waiting += count;
+    return count;
 }
 
 /* -- steps ------------------------------------------------------------------------------------- */
@@ -218,12 +226,24 @@ static void grant(group *g, uint64_t granted_ns)
         w->joined_ns = now - w->joined_ns > granted_ns ? w->joined_ns + granted_ns : now;
 }
 
+/* With the lock held: when the step after this one is due, which has answered so many. */
+static uint64_t next_step(group *g, uint64_t put_ns, uint32_t answered)
+{
+    const mola_writer *w = g->writer;
+    uint64_t window_ns = w->config.window_ns, over_ns = put_ns + window_ns;
+    uint64_t moment_ns = mola_boot_ns(w->config.env) + window_ns / MOMENTS_OF_A_WINDOW;
+    bool comes_too_late = over_ns >= moment_ns, alone = answered < 2;
+    g->expected = comes_too_late || alone || g->waiting >= answered ? 0 : answered;
+    return g->expected ? moment_ns : over_ns;
+}
+
 /* One executor job: one step of one group. */
 static void run_step(mola_job *job)
 {
     group *g = (group *)((char *)job - offsetof(group, job));
     mola_writer *w = g->writer;
     mola_lock_take(&w->lock);
+    uint32_t taken = g->waiting;
     mola_write *first = take_members(g);
     bool closing = w->closing;
     mola_lock_give(&w->lock);
@@ -246,12 +266,12 @@ static void run_step(mola_job *job)
     }
 
     mola_lock_take(&w->lock);
-    put_back(g, commit.first);
+    taken -= put_back(g, commit.first);
     if (commit.granted_ns)
         grant(g, commit.granted_ns);
     closing = w->closing;
     mola_write *unwanted = closing ? take_members(g) : NULL;
-    uint64_t due_ns = commit.put_ns && !closing ? commit.put_ns + w->config.window_ns : 0;
+    uint64_t due_ns = commit.put_ns && !closing ? next_step(g, commit.put_ns, taken) : 0;
     way where = choose_way(g, due_ns);
     mola_lock_give(&w->lock);
     refuse_all(unwanted);
@@ -276,6 +296,7 @@ static void watch_windows(void *argument)
             continue;
         }
         stop_waiting(g);
+        g->expected = 0;
         way where = choose_way(g, 0);
         mola_lock_give(&w->lock);
         go(g, where);
@@ -388,6 +409,11 @@ static mola_err join(mola_writer *w, mola_write *write, group **made)
     }
     g->last = write;
     g->waiting++;
+    if (g->expected && g->waiting >= g->expected) {
+        g->expected = 0;
+        stop_waiting(g);
+        wait_until(g, write->joined_ns);
+    }
     return MOLA_OK;
 }
 

@@ -77,3 +77,56 @@ def test_the_best_are_those_that_counting_finds(tmp_path):
     wait_until_indexed(server)
     check(server, documents, chance)
     assert server.stop() == 0
+
+
+def passes(words, operator, asked, prefix):
+    """Whether a document that is these words passes a token filter."""
+    if operator == "ContainsTokenSequence":
+        return any(words[i:i + len(asked)] == asked for i in range(len(words)))
+    found = [any(word.startswith(token) for word in words) if prefix and token is asked[-1] else token in words for token in asked]
+    return any(found) if operator == "ContainsAnyToken" else all(found)
+
+
+def make_filter(chance, documents):
+    """(filter, the numbers of those that pass): tokens in few, in many and in no documents, together and apart."""
+    operator = chance.choice(("ContainsAllTokens", "ContainsAnyToken", "ContainsTokenSequence"))
+    source = documents[chance.randrange(len(documents))]
+    asked = [f"w{int(WORDS ** chance.random())}" for _ in range(chance.randint(1, 3))]
+    if source and chance.random() < 0.7:
+        at = chance.randrange(len(source))
+        asked = source[at:at + chance.randint(1, 3)]
+    prefix = operator != "ContainsTokenSequence" and chance.random() < 0.2
+    whole, good = ["text", operator, " ".join(asked)] + [{"last_as_prefix": True}] * prefix, {
+        n for n, words in enumerate(documents) if passes(words, operator, asked, prefix)}
+    if chance.random() < 0.3:
+        return ["Not", whole], set(range(len(documents))) - good
+    if chance.random() < 0.3:
+        first, last = sorted(chance.sample(range(len(documents)), 2))
+        return ["And", [whole, ["id", "Gte", first], ["id", "Lte", last]]], {n for n in good if first <= n <= last}
+    if chance.random() < 0.3:
+        other, more = make_filter(chance, documents)
+        return ["Or", [whole, other]], good | more
+    return whole, good
+
+
+def test_token_filters_find_what_looking_finds(tmp_path):
+    """One segment of as many windows as it takes for its dictionary to be asked, then rows that died, and rows of the log."""
+    seed = random.randrange(1 << 30)
+    print("seed", seed)
+    chance = random.Random(seed)
+    documents = [make_document(chance, n) for n in range(DOCUMENTS)]
+    server = Mola(f"file:{tmp_path}/data", "--commit-window-ms", 0, "--flush-age-ms", 3000)
+    for first in range(0, DOCUMENTS, BATCH):
+        send(server, list(range(first, first + BATCH)), documents)
+    wait_until_indexed(server)
+    for _ in range(2):
+        for _ in range(60):
+            filters, good = make_filter(chance, documents)
+            status, answer, _ = server.ask("POST", PATH + "/query", {"rank_by": ["id", "asc"], "filters": filters, "limit": 10000})
+            assert status == 200, answer
+            assert [row["id"] for row in answer["rows"]] == sorted(good)[:10000], filters
+        changed = chance.sample(range(DOCUMENTS), 500)
+        for n in changed:
+            documents[n] = make_document(chance, n)
+        send(server, changed, documents)
+    assert server.stop() == 0

@@ -301,6 +301,46 @@ START_TEST(a_write_soon_after_another_waits_for_the_window)
 }
 END_TEST
 
+static void send_rows(client *clients, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        open_rows(&clients[i], "{\"upsert_rows\":[{\"id\":7}]}");
+        send(&nodes[0], &clients[i]);
+        mola_sleep_ns(env, 5 * MOLA_MILLISECOND); /* a step that may begin has begun */
+    }
+}
+
+/* A store that takes longer than the window: without a moment's patience the first of those that
+ * come back would have the next PUT for itself. */
+START_TEST(clients_that_were_answered_together_share_the_next_entry)
+{
+    enum { TOGETHER = 3, WINDOW_MS = 1000 };
+    client c[TOGETHER];
+    reopen(WINDOW_MS * MOLA_MILLISECOND, 16 << 20, 10 * MOLA_SECOND, 10);
+    must(0, "{\"upsert_rows\":[{\"id\":1}]}");
+    for (uint32_t back = TOGETHER; back >= TOGETHER - 1; back--) {
+        uint64_t before = seq_now();
+        shut_gate();
+        send_rows(c, TOGETHER); /* within the window of the write before */
+        await_at_gate(1);
+        mola_sleep_ns(env, (WINDOW_MS + 100) * MOLA_MILLISECOND);
+        open_gate();
+        for (uint32_t i = 0; i < TOGETHER; i++)
+            ck_assert_int_eq(answer_of(&c[i])->err, MOLA_OK);
+        free_gate();
+        close_clients(c, TOGETHER);
+        ck_assert_uint_eq(seq_now(), before + 1);
+        uint64_t start = mola_boot_ns(env);
+        send_rows(c, back);
+        for (uint32_t i = 0; i < back; i++)
+            ck_assert_int_eq(answer_of(&c[i])->err, MOLA_OK);
+        ck_assert_uint_lt(mola_boot_ns(env) - start, WINDOW_MS / 2 * MOLA_MILLISECOND);
+        close_clients(c, back);
+        ck_assert_uint_eq(seq_now(), before + 2);
+    }
+}
+END_TEST
+
 /* The watcher of windows then takes the group from under the step: a sanitizer must see nothing. */
 START_TEST(a_window_may_be_over_before_its_step_has_left)
 {
@@ -458,6 +498,7 @@ int main(void)
     tcase_add_test(all, what_a_cut_leaves_over_stays_before_what_came_later);
     tcase_add_test(all, what_changes_nothing_is_not_logged);
     tcase_add_test(all, a_write_soon_after_another_waits_for_the_window);
+    tcase_add_test(all, clients_that_were_answered_together_share_the_next_entry);
     tcase_add_test(all, a_window_may_be_over_before_its_step_has_left);
     tcase_add_test(all, too_many_waiting_writes_are_pushed_back);
     tcase_add_test(all, a_member_whose_time_is_over_is_not_written);
