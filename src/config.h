@@ -85,6 +85,8 @@
     S(rerank_key, "bearer token of the rerank URLs, or PROVIDER=KEY, one a line")                  \
     T(rerank_key_file, "", "file with that token")                                                 \
     U(rerank_candidates_max, 1000, 1, 160000, "rows that one query may have reranked")             \
+    T(model_ca_file, "",                                                                           \
+      "certificates (PEM) to trust for endpoints of models, instead of the system's")              \
     U(model_timeout_ms, 10000, 1, 600000,                                                          \
       "a model must answer in this time, repetitions included")                                    \
     U(model_calls_max, 64, 1, 512, "requests that wait for models at once; more are told 429")     \

@@ -1,5 +1,6 @@
 #include "models.h"
 #include <stdio.h>
+#include <unistd.h>
 
 enum { KEY_FILE_BYTES_MAX = 64 << 10 };
 
@@ -42,6 +43,15 @@ static mola_provider_settings settings_of(const mola_config_list *urls,
                                     .model_count = models->count};
 }
 
+/* libcurl would say so at the first call. */
+static mola_err check_ca_file(mola_process *p)
+{
+    const char *path = p->config.model_ca_file;
+    if (!path[0] || access(path, R_OK) == 0)
+        return MOLA_OK;
+    return mola_fail(&p->why, MOLA_INVALID, "model_ca_file: \"%s\" cannot be read", path);
+}
+
 mola_err mola_models_open(mola_process *p, mola_provider **out)
 {
     const mola_config *c = &p->config;
@@ -49,6 +59,7 @@ mola_err mola_models_open(mola_process *p, mola_provider **out)
         .env = p->env,
         .embedding = settings_of(&c->embedding_url, &c->embedding_model),
         .rerank = settings_of(&c->rerank_url, &c->rerank_model),
+        .ca_file = c->model_ca_file[0] ? c->model_ca_file : NULL,
         .timeout_ns = c->model_timeout_ms * MOLA_MILLISECOND,
         .batch = (uint32_t)c->embedding_batch,
         .calls_max = (uint32_t)c->model_calls_max,
@@ -63,7 +74,9 @@ mola_err mola_models_open(mola_process *p, mola_provider **out)
     k[1].key = c->rerank_key;
     k[1].file = c->rerank_key_file;
     k[1].setting = "rerank_key_file";
-    mola_err err = read_keys(p, &k[0], &config.embedding);
+    mola_err err = check_ca_file(p);
+    if (!err)
+        err = read_keys(p, &k[0], &config.embedding);
     if (!err)
         err = read_keys(p, &k[1], &config.rerank);
     if (!err)

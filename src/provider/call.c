@@ -45,6 +45,7 @@ void mola_model_call_init(mola_model_call *call, mola_provider *provider,
     mola_buf_init(&call->body, provider->env->heap);
     call->http = (mola_http_exchange){.method = "POST",
                                       .url = model->at->url,
+                                      .ca_file = provider->config.ca_file,
                                       .repeatable = true,
                                       .is_write = true,
                                       .trusts_size = true,

@@ -61,23 +61,38 @@ static void keep_etag(mola_http_reply *reply, mola_str value)
     reply->etag.len = (uint8_t)value.len;
 }
 
-static void keep_date(mola_http_reply *reply, mola_str value)
+/* Seconds since 1970; 0: it is none. */
+static uint64_t parse_date(mola_str value)
 {
     char text[64];
     if (value.len >= sizeof text)
-        return;
+        return 0;
     memcpy(text, value.data, value.len);
     text[value.len] = '\0';
     time_t seconds = curl_getdate(text, NULL);
-    reply->date_s = seconds > 0 ? (uint64_t)seconds : 0;
+    return seconds > 0 ? (uint64_t)seconds : 0;
 }
 
-/* Seconds; the other form, a date, is rare and left to the usual rest. */
-static void keep_retry_after(mola_http_reply *reply, mola_str value)
+/* Seconds, or a date: that is told from the Date of the answer once the head is complete. */
+static void keep_retry_after(mola_http_attempt *a, mola_str value)
 {
+    mola_str rest = value;
     uint64_t seconds;
-    if (parse_digits(&value, &seconds) && value.len == 0)
-        reply->retry_after_s = seconds;
+    if (parse_digits(&rest, &seconds) && rest.len == 0) {
+        a->reply.retry_after_s = seconds;
+    } else {
+        a->retry_at_s = parse_date(value);
+    }
+}
+
+static void end_head(mola_http_attempt *a)
+{
+    mola_http_reply *reply = &a->reply;
+    uint64_t now_s = reply->date_s ? reply->date_s : mola_wall_us(a->env) / 1000000;
+    a->head_seen = reply->status >= 200;
+    a->head_ns = a->progress_ns;
+    if (a->retry_at_s > now_s)
+        reply->retry_after_s = a->retry_at_s - now_s;
 }
 
 static void keep_region(mola_http_reply *reply, mola_str value)
@@ -102,8 +117,9 @@ static bool is_name(mola_str text, mola_str name)
     return text.len == name.len && strncasecmp(text.data, name.data, name.len) == 0;
 }
 
-static void take_header(mola_http_reply *reply, mola_str line)
+static void take_header(mola_http_attempt *a, mola_str line)
 {
+    mola_http_reply *reply = &a->reply;
     mola_str value = line;
     mola_str name = mola_str_cut(&value, ':');
     value = trimmed(value);
@@ -115,9 +131,9 @@ static void take_header(mola_http_reply *reply, mola_str line)
     } else if (is_name(name, MOLA_STR("etag"))) {
         keep_etag(reply, value);
     } else if (is_name(name, MOLA_STR("date"))) {
-        keep_date(reply, value);
+        reply->date_s = parse_date(value);
     } else if (is_name(name, MOLA_STR("retry-after"))) {
-        keep_retry_after(reply, value);
+        keep_retry_after(a, value);
     } else if (is_name(name, MOLA_STR("x-amz-bucket-region"))) {
         keep_region(reply, value);
     }
@@ -131,6 +147,7 @@ static void restart_reply(mola_http_attempt *a)
     text.len = 0;
     a->reply = (mola_http_reply){.text = text};
     a->head_seen = false;
+    a->retry_at_s = 0;
     a->filled = 0;
     long status = 0;
     if (curl_easy_getinfo(a->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK && status > 0)
@@ -147,10 +164,9 @@ static size_t on_header(char *data, size_t one, size_t size, void *argument)
     if (mola_str_starts(line, MOLA_STR("HTTP/"))) {
         restart_reply(a);
     } else if (trimmed(line).len == 0) {
-        a->head_seen = a->reply.status >= 200;
-        a->head_ns = a->progress_ns;
+        end_head(a);
     } else {
-        take_header(&a->reply, line);
+        take_header(a, line);
     }
     return size;
 }

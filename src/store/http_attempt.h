@@ -14,6 +14,7 @@ struct mola_http_attempt {
     mola_http_reply reply;
     uint64_t sent_ns, head_ns, progress_ns; /* boot clock; progress: the last byte of the answer */
     bool head_seen;                         /* the head of the answer is complete */
+    uint64_t retry_at_s;                    /* a Retry-After that is a date; 0: it is none */
     char *target;                           /* in the arena: where the body goes */
     uint64_t target_bytes, filled;
     char error[CURL_ERROR_SIZE];

@@ -3,6 +3,7 @@ import base64
 import http.server
 import json
 import re
+import ssl
 import struct
 import threading
 import time
@@ -29,7 +30,7 @@ def score(query, text):
 class Provider:
     """POST /v1/embeddings and /v1/rerank. `ills` says what happens to the next requests, one after the other; None: nothing."""
 
-    def __init__(self):
+    def __init__(self, certificate=None):
         self.asked, self.ills, self.lock, self.use_base64, self.closed = [], [], threading.Lock(), False, False
         provider = self
 
@@ -62,8 +63,12 @@ class Provider:
         self.say = Handler.say
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
+        if certificate:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(certificate)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
+        self.url = f"http{'s' * bool(certificate)}://127.0.0.1:{self.server.server_address[1]}/v1"
 
     def close(self):
         self.closed = True  # connections that are kept have threads of their own

@@ -1,5 +1,8 @@
 """Embedding and reranking by a provider of the test's own: what is asked, what is made of it, and what becomes of a provider that is ill."""
+import email.utils
 import json
+import pathlib
+import subprocess
 import time
 
 import model_provider
@@ -351,6 +354,25 @@ def test_what_passes_is_tried_again(server, provider, ns):
     provider.ills = [provider.status(429, Retry_After="1")]
     began = time.monotonic()
     assert ask(server, near("red"))[0] == 200 and time.monotonic() - began >= 1
+    for seconds in 1, -60:  # as a date, which counts from the Date of the answer; one that is over asks for no rest
+        provider.ills = [lambda handler, answer: provider.say(handler, b"", 503, Retry_After=email.utils.formatdate(
+            int(time.time()) + seconds, usegmt=True))]
+        began = time.monotonic()
+        assert ask(server, near("red"))[0] == 200 and (time.monotonic() - began >= 1) == (seconds > 0)
+
+
+def test_a_provider_with_a_certificate_of_its_own(store, tmp_path):
+    pem = tmp_path / "provider.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=test", "-addext",
+                    "subjectAltName=IP:127.0.0.1", "-keyout", pem, "-out", f"{pem}.crt"], check=True, stderr=subprocess.DEVNULL)
+    pem.write_text(pem.read_text() + pathlib.Path(f"{pem}.crt").read_text())
+    provider = model_provider.Provider(pem)
+    for flags, status in (("--model-ca-file", f"{pem}.crt"), 200), ((), 503):
+        mola = Mola(store, "--embedding-url", provider.url, *MODELS[:2], *flags)
+        assert write(mola, {"upsert_rows": [{"id": 1, "t": "red fox"}],
+                            "distance_metric": "euclidean_squared", "schema": {"t": {"type": "string", "embed": "a/words"}}})[0] == status
+        assert mola.stop() == 0
+    provider.close()
 
 
 def test_what_does_not_pass_is_told(server, provider, ns):

@@ -30,6 +30,7 @@ typedef struct {
 typedef struct {
     mola_env *env;
     mola_provider_settings embedding, rerank;
+    const char *ca_file;     /* NULL: the system's certificates; it stays where it is */
     uint64_t timeout_ns;     /* of a call, its repetitions included */
     uint32_t batch;          /* texts in one request for embeddings */
     uint32_t calls_max;      /* under way at once; more are told 429 */
