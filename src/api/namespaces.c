@@ -161,7 +161,16 @@ static void warm_later(request *r, mola_view *view)
     mola_free(env->heap, w, sizeof *w);
 }
 
-typedef enum { METADATA, SCHEMA, WARM } answer_kind;
+/* The indexer works without being asked; ACCEPTED: it has something to do. */
+static void print_optimizing(mola_buf *out, const mola_view *view)
+{
+    bool waits = view->log_bytes >= UNINDEXED_BYTES_MIN;
+    mola_buf_add_str(out, waits ? MOLA_STR("{\"status\":\"ACCEPTED\",\"message\":\"the indexer is "
+                                           "at work\"}")
+                                : MOLA_STR("{\"status\":\"OK\",\"message\":\"all is indexed\"}"));
+}
+
+typedef enum { METADATA, SCHEMA, WARM, OPTIMIZE } answer_kind;
 
 static handled answer_about(request *r, answer_kind kind)
 {
@@ -173,6 +182,8 @@ static handled answer_about(request *r, answer_kind kind)
         mola_print_metadata(&out, r, view);
     } else if (!err && kind == SCHEMA) {
         mola_schema_print(&out, view->state);
+    } else if (!err && kind == OPTIMIZE) {
+        print_optimizing(&out, view);
     } else if (!err) {
         warm_later(r, view);
         mola_buf_add_str(
@@ -197,6 +208,11 @@ handled mola_handle_schema(request *r)
 handled mola_handle_warm(request *r)
 {
     return answer_about(r, WARM);
+}
+
+handled mola_handle_optimize(request *r)
+{
+    return answer_about(r, OPTIMIZE);
 }
 
 /* Returns when the caches are as the route says (reference 2.2). */

@@ -175,6 +175,7 @@ handled mola_handle_metadata(request *r);
 handled mola_handle_schema(request *r);
 handled mola_handle_warm(request *r);
 handled mola_handle_warm_now(request *r);
+handled mola_handle_optimize(request *r);
 handled mola_handle_purge(request *r);
 /* A turn among the queries of a namespace, for one that has read `view` of it; those that are
  * pinned have no limit (reference 1.11). After MOLA_OK it ends with mola_turn_end. */

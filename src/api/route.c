@@ -36,6 +36,7 @@ static const mola_api_route routes[] = {
     NAMED("GET", "schema", mola_handle_schema),
     NAMED("POST", "schema", mola_handle_update_schema, WRITE),
     NAMED("GET", "hint_cache_warm", mola_handle_warm),
+    NAMED("POST", "read_only_optimize", mola_handle_optimize, BODY, .body_optional = true),
     NAMED("GET", "_debug/warm_cache", mola_handle_warm_now),
     NAMED("GET", "_debug/purge_cache", mola_handle_purge),
     NAMED("POST", "explain_query", mola_handle_explain, BODY, .is_query = true),

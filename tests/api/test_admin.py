@@ -194,6 +194,18 @@ def test_caches_are_warmed_and_emptied(store, tmp_path):
     assert server.stop() == 0
 
 
+def test_what_waits_for_the_indexer_is_told(store):
+    server = Mola(store, "--commit-window-ms", 0, "--flush-age-ms", 600000)  # nothing is indexed by its age
+    path = "/v2/namespaces/n/read_only_optimize"
+    assert server.ask("POST", path)[0] == 404
+    for rows, status in ((1, "OK"), (1000, "ACCEPTED")):
+        assert server.ask("POST", "/v2/namespaces/n", {"upsert_rows": [{"id": i, "text": random.randbytes(600).hex()} for i in range(rows)]})[0] == 200
+        for body in (None, {}):
+            answer = server.ask("POST", path, body)
+            assert answer[0] == 200 and answer[1]["status"] == status and answer[1]["message"], answer
+    assert server.stop() == 0
+
+
 def test_clients_of_2024(server, client):
     def old(method, path, body=None, want=200):
         status, answer, _ = server.ask(method, "/v1/vectors/old" + path, body)

@@ -49,6 +49,8 @@ static const expectation table[] = {
     {"DELETE", "/v1/namespaces/a/schema", 405, "a", 1, "GET, HEAD, POST"},
     {"HEAD", "/v2/namespaces/a/query", 405, "a", 2, "POST"},
     {"GET", "/v1/namespaces/a/hint_cache_warm", 0, "a", 1, ""},
+    {"POST", "/v2/namespaces/a/read_only_optimize", 0, "a", 2, ""},
+    {"GET", "/v2/namespaces/a/read_only_optimize", 405, "a", 2, "POST"},
     {"GET", "/v1/namespaces/a/_debug/warm_cache", 0, "a", 1, ""},
     {"POST", "/v1/namespaces/a/_debug/recall", 0, "a", 1, ""},
     {"GET", "/v1/namespaces/a/_debug/purge_cache", 0, "a", 1, ""},
