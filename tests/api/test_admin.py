@@ -185,7 +185,7 @@ def test_caches_are_warmed_and_emptied(store, tmp_path):
     trips()
     for _ in range(2):
         assert server.ask("GET", "/v1/namespaces/n/_debug/purge_cache")[0] == 200
-        assert trips()[0] >= 3  # manifest, head, pages
+        assert trips()[0] >= 2  # manifest, head, and pages where they did not come along with it
         assert server.ask("GET", "/v1/namespaces/n/_debug/purge_cache")[0] == 200
         assert server.ask("GET", "/v1/namespaces/n/_debug/warm_cache")[0] == 200
         assert trips() == (1, "hot")  # the probe alone
