@@ -11,7 +11,7 @@ enum {
     ROUNDS_MIN = 6, /* when there is time */
     ROUNDS_MAX = 24,
     ATTEMPTS_MAX = 20, /* of one check */
-    SILENT_MAX = 3,    /* of those, in which no operation had an answer: nobody is there */
+    SILENT_MAX = 3,    /* of those, while no check has had any answer: nobody is there */
     FOLDER_BYTES = 32, /* of all attempts */
     ATTEMPT_BYTES = FOLDER_BYTES + 16,
     NAME_BYTES = ATTEMPT_BYTES + 32,
@@ -39,7 +39,6 @@ typedef struct flight {
     mola_store_op ops[RACERS];
     mola_why detail, why; /* what was seen instead; what an operation said */
     bool troubled;        /* an operation of this attempt had no clear outcome */
-    bool heard;           /* an operation of this attempt had one */
     bool two_won;         /* a race was lost, whatever the network did */
     mola_err err;
     uint64_t took_ns, put_ns, get_ns;
@@ -47,7 +46,8 @@ typedef struct flight {
 
 typedef struct preflight {
     mola_env *env;
-    bool brief; /* only those of `in_brief` */
+    bool brief;        /* only those of `in_brief` */
+    atomic_bool heard; /* an operation had a clear outcome */
     char folder[FOLDER_BYTES];
     mola_lock lock; /* guards the next two */
     mola_event landed;
@@ -70,6 +70,15 @@ static bool is_verdict(mola_err err)
     return err == MOLA_OK || err == MOLA_NOT_FOUND || err == MOLA_CONFLICT;
 }
 
+static void note_answer(flight *f, mola_err err)
+{
+    if (is_verdict(err)) {
+        atomic_store_explicit(&f->all->heard, true, memory_order_relaxed);
+    } else {
+        f->troubled = true;
+    }
+}
+
 static mola_err run(flight *f, mola_store_op *op)
 {
     uint64_t from = mola_boot_ns(f->ctx->env);
@@ -79,8 +88,7 @@ static mola_err run(flight *f, mola_store_op *op)
     bool counts = op->err == MOLA_OK && (op->verb == MOLA_PUT || op->verb == MOLA_GET);
     if (counts && (*best == 0 || took < *best))
         *best = took;
-    f->troubled |= !is_verdict(op->err);
-    f->heard |= is_verdict(op->err);
+    note_answer(f, op->err);
     return op->err;
 }
 
@@ -192,8 +200,7 @@ static mola_err race(flight *f, mola_etag *etags)
     }
     mola_store_run(f->store, f->ctx, now, KEYS);
     for (size_t k = 0; k < KEYS; k++) {
-        f->troubled |= !is_verdict(now[k].err);
-        f->heard |= is_verdict(now[k].err);
+        note_answer(f, now[k].err);
         mola_err err = now[k].err == MOLA_NOT_FOUND ? wrong(f, "nobody won") : now[k].err;
         if (!err)
             err = judge_race(f, k, &now[k]);
@@ -255,8 +262,7 @@ static mola_err swap_once(flight *f, const char *name)
     }
     mola_store_run(f->store, f->ctx, before, KEYS);
     for (size_t k = 0; k < KEYS; k++) {
-        f->troubled |= !is_verdict(before[k].err);
-        f->heard |= is_verdict(before[k].err);
+        note_answer(f, before[k].err);
         if (before[k].err)
             return before[k].err;
         if (before[k].new_etag.len == 0)
@@ -433,12 +439,13 @@ static void try_until_clear(flight *f)
 {
     for (int attempt = 0, silent = 0; attempt < ATTEMPTS_MAX && silent < SILENT_MAX; attempt++) {
         (void)snprintf(f->folder, sizeof f->folder, "%s/%d", f->all->folder, attempt);
-        f->troubled = f->heard = false;
+        f->troubled = false;
         mola_why_clear(&f->detail);
         uint64_t began = mola_boot_ns(f->ctx->env);
         f->err = rows[f->check].run(f);
         bool long_enough = mola_boot_ns(f->ctx->env) - began > silence_ns;
-        silent = f->heard ? 0 : long_enough ? SILENT_MAX : silent + 1;
+        bool heard = atomic_load_explicit(&f->all->heard, memory_order_relaxed);
+        silent = heard ? 0 : long_enough ? SILENT_MAX : silent + 1;
         bool clear = !f->err || f->err == MOLA_INVALID || !f->troubled || f->two_won;
         if (clear || mola_boot_ns(f->ctx->env) + rest_ns >= f->ctx->deadline_ns)
             break;
