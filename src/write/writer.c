@@ -26,7 +26,7 @@ struct group {
     uint64_t due_ns;
     mola_write *first, *last;
     uint32_t waiting;  /* members in the list; those of a step under way are not */
-    uint32_t expected; /* so many will do for the next step, whose window is over; 0: it is not */
+    uint32_t expected; /* in that list: so many members will do before it is due; 0: it waits */
 };
 
 struct mola_writer {
@@ -108,6 +108,7 @@ static void wait_until(group *g, uint64_t due_ns)
 static void stop_waiting(group *g)
 {
     mola_writer *w = g->writer;
+    MOLA_ASSERT(g->sooner || w->soonest == g); /* it is in the list */
     *(g->sooner ? &g->sooner->later : &w->soonest) = g->later;
     *(g->later ? &g->later->sooner : &w->latest) = g->sooner;
     g->sooner = g->later = NULL;
@@ -226,15 +227,16 @@ static void grant(group *g, uint64_t granted_ns)
         w->joined_ns = now - w->joined_ns > granted_ns ? w->joined_ns + granted_ns : now;
 }
 
-/* With the lock held: when the step after this one is due, which has answered so many. */
-static uint64_t next_step(group *g, uint64_t put_ns, uint32_t answered)
+/* With the lock held: when the step after this one is due, which has answered so many. *expected:
+ * with so many members it is due at once; 0: it is not. */
+static uint64_t next_step(const group *g, uint64_t put_ns, uint32_t answered, uint32_t *expected)
 {
     const mola_writer *w = g->writer;
     uint64_t window_ns = w->config.window_ns, over_ns = put_ns + window_ns;
     uint64_t moment_ns = mola_boot_ns(w->config.env) + window_ns / MOMENTS_OF_A_WINDOW;
     bool comes_too_late = over_ns >= moment_ns, alone = answered < 2;
-    g->expected = comes_too_late || alone || g->waiting >= answered ? 0 : answered;
-    return g->expected ? moment_ns : over_ns;
+    *expected = comes_too_late || alone || g->waiting >= answered ? 0 : answered;
+    return *expected ? moment_ns : over_ns;
 }
 
 /* One executor job: one step of one group. */
@@ -271,8 +273,10 @@ static void run_step(mola_job *job)
         grant(g, commit.granted_ns);
     closing = w->closing;
     mola_write *unwanted = closing ? take_members(g) : NULL;
-    uint64_t due_ns = commit.put_ns && !closing ? next_step(g, commit.put_ns, taken) : 0;
+    uint32_t expected = 0;
+    uint64_t due_ns = commit.put_ns && !closing ? next_step(g, commit.put_ns, taken, &expected) : 0;
     way where = choose_way(g, due_ns);
+    g->expected = where == GO_WAIT ? expected : 0; /* the moment may be over already */
     mola_lock_give(&w->lock);
     refuse_all(unwanted);
     go(g, where);
