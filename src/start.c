@@ -66,13 +66,13 @@ static void open_cache(mola_process *p)
     }
 }
 
-/* A remote store is tried before it is trusted: one that ignores conditions loses writes. Those of
- * this machine are drivers of our own. */
+/* Stores of this machine are drivers of our own. */
 static bool is_remote(const mola_process *p)
 {
     return strcmp(p->env->store->driver->scheme, "s3") == 0;
 }
 
+/* A remote store is tried before it is trusted: one that ignores conditions loses writes. */
 static mola_err try_store(mola_process *p)
 {
     if (!is_remote(p))
@@ -153,15 +153,15 @@ static void try_store_again(mola_process *p)
                     .deadline_ns = mola_boot_ns(p->env) + TRY_AGAIN_SECONDS * MOLA_SECOND};
     mola_err err = mola_store_recheck(p->env->store, &ctx);
     mola_arena_reset(&arena);
-    bool was_unsafe = p->store_is_unsafe;
-    if (err != MOLA_UNAVAILABLE)
-        p->store_is_unsafe = err == MOLA_INVALID;
-    mola_store_distrust(p->env->store, p->store_is_unsafe);
-    mola_count(p->env->metrics, MOLA_M_store_unsafe, p->store_is_unsafe - was_unsafe);
-    if (err == MOLA_INVALID) {
+    if (err == MOLA_UNAVAILABLE)
+        return;
+    bool is_unsafe = err == MOLA_INVALID;
+    bool was_unsafe = mola_store_distrust(p->env->store, is_unsafe);
+    mola_count(p->env->metrics, MOLA_M_store_unsafe, is_unsafe - was_unsafe);
+    if (is_unsafe) {
         mola_log(p->env, MOLA_LOG_ERROR, "store_unsafe", "why=\"%.*s\"",
                  MOLA_ARG(mola_why_text(&why)));
-    } else if (was_unsafe && !err) {
+    } else if (was_unsafe) {
         mola_log(p->env, MOLA_LOG_INFO, "store_safe_again", "every=%llu",
                  (unsigned long long)p->config.store_check_seconds);
     }
@@ -180,7 +180,7 @@ int mola_process_wait(mola_process *p)
     }
     for (;;) {
         uint64_t seconds = p->config.store_check_seconds;
-        if (p->store_is_unsafe && seconds > TRY_UNSAFE_AFTER_SECONDS)
+        if (p->env->store->distrusted && seconds > TRY_UNSAFE_AFTER_SECONDS)
             seconds = TRY_UNSAFE_AFTER_SECONDS; /* writers are waiting for it to end */
         struct timespec period = {.tv_sec = (time_t)seconds};
         number = sigtimedwait(&signals, NULL, &period);

@@ -13,7 +13,6 @@ typedef struct {
     mola_metrics metrics;
     mola_why why;
     mola_env *env;
-    bool store_is_unsafe;
 } mola_process;
 
 /* Reads the settings and opens the store and the disk cache. `command`: for --help. true: go on;

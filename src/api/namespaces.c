@@ -28,9 +28,14 @@ static void print_size(mola_buf *out, const mola_view *view)
 
 /* A log that is searched as fast without an index does not count as one that waits for it. */
 enum { UNINDEXED_BYTES_MIN = 256 << 10 };
+static bool waits_for_index(const mola_view *view)
+{
+    return view->log_bytes >= UNINDEXED_BYTES_MIN;
+}
+
 static void print_index(mola_buf *out, const mola_view *view)
 {
-    if (view->log_bytes < UNINDEXED_BYTES_MIN) {
+    if (!waits_for_index(view)) {
         mola_buf_add_str(out, MOLA_STR(",\"index\":{\"status\":\"up-to-date\"}"));
         return;
     }
@@ -164,10 +169,10 @@ static void warm_later(request *r, mola_view *view)
 /* The indexer works without being asked; ACCEPTED: it has something to do. */
 static void print_optimizing(mola_buf *out, const mola_view *view)
 {
-    bool waits = view->log_bytes >= UNINDEXED_BYTES_MIN;
-    mola_buf_add_str(out, waits ? MOLA_STR("{\"status\":\"ACCEPTED\",\"message\":\"the indexer is "
-                                           "at work\"}")
-                                : MOLA_STR("{\"status\":\"OK\",\"message\":\"all is indexed\"}"));
+    mola_buf_add_str(out, waits_for_index(view)
+                              ? MOLA_STR("{\"status\":\"ACCEPTED\",\"message\":\"the indexer is "
+                                         "at work\"}")
+                              : MOLA_STR("{\"status\":\"OK\",\"message\":\"all is indexed\"}"));
 }
 
 typedef enum { METADATA, SCHEMA, WARM, OPTIMIZE } answer_kind;

@@ -87,32 +87,27 @@ static mola_err keep_ids(filtering *f, const mola_filter *test)
 
 /* ---- tokens ---- */
 
-static uint32_t count_token_tests(const mola_filter *filter)
+/* How many token tests the filter has; `tests`: where they go, NULL: they are only counted. */
+static uint32_t list_token_tests(const mola_filter *filter, mola_token_test **tests)
 {
     uint32_t count = filter->kind == MOLA_NODE_LEAF && filter->test == MOLA_TEST_TOKENS;
+    if (count && tests)
+        tests[0] = filter->tokens;
     for (uint32_t i = 0; i < filter->child_count; i++)
-        count += count_token_tests(filter->children[i]);
+        count += list_token_tests(filter->children[i], tests ? tests + count : NULL);
     return count;
-}
-
-static void list_token_tests(const mola_filter *filter, mola_token_test **tests, uint32_t *count)
-{
-    if (filter->kind == MOLA_NODE_LEAF && filter->test == MOLA_TEST_TOKENS)
-        tests[(*count)++] = filter->tokens;
-    for (uint32_t i = 0; i < filter->child_count; i++)
-        list_token_tests(filter->children[i], tests, count);
 }
 
 /* Which windows have the tokens that are asked for: a zone of texts says nothing about them. */
 static mola_err look_up_tokens(filtering *f)
 {
-    uint32_t count = count_token_tests(f->filter);
+    uint32_t count = list_token_tests(f->filter, NULL);
     if (count == 0)
         return MOLA_OK;
     f->tests = mola_new(f->ctx->arena, mola_token_test *, count);
     if (!f->tests)
         return mola_scan_no_memory(f->ctx);
-    list_token_tests(f->filter, f->tests, &f->test_count);
+    f->test_count = list_token_tests(f->filter, f->tests);
     return mola_token_tests_look_up(f->ctx, f->rows->view, f->tests, f->test_count);
 }
 

@@ -460,8 +460,7 @@ static void fly(void *argument)
     flight *f = argument;
     preflight *all = f->all;
     uint64_t from = mola_boot_ns(all->env);
-    if (!all->brief || in_brief[f->check])
-        try_until_clear(f);
+    try_until_clear(f);
     f->took_ns = mola_boot_ns(all->env) - from;
     mola_arena_reset(&f->arena);
     MOLA_LOCKED(&all->lock);
@@ -469,11 +468,19 @@ static void fly(void *argument)
         mola_event_wake_all(&all->landed);
 }
 
+static bool is_wanted(const preflight *all, size_t check)
+{
+    return !all->brief || in_brief[check];
+}
+
 static void fly_all(preflight *all, mola_store *store, const mola_ctx *ctx)
 {
-    all->left = MOLA_CHECK_COUNT;
+    for (size_t i = 0; i < MOLA_CHECK_COUNT; i++)
+        all->left += is_wanted(all, i);
     for (size_t i = 0; i < MOLA_CHECK_COUNT; i++) {
         flight *f = &all->flights[i];
+        if (!is_wanted(all, i))
+            continue;
         f->all = all;
         f->check = (mola_check)i;
         f->store = store;
@@ -481,8 +488,7 @@ static void fly_all(preflight *all, mola_store *store, const mola_ctx *ctx)
         f->its_ctx = (mola_ctx){
             .env = all->env, .arena = &f->arena, .why = &f->why, .deadline_ns = ctx->deadline_ns};
         f->ctx = &f->its_ctx;
-        if ((all->brief && !in_brief[i]) ||
-            all->env->ops->spawn(all->env, "preflight", fly, f) != MOLA_OK)
+        if (all->env->ops->spawn(all->env, "preflight", fly, f) != MOLA_OK)
             fly(f);
     }
     MOLA_LOCKED(&all->lock);
@@ -501,6 +507,8 @@ static mola_err take_results(const preflight *all, mola_ctx *ctx, mola_preflight
     mola_err unsafe = MOLA_OK, trouble = MOLA_OK;
     for (size_t i = 0; i < MOLA_CHECK_COUNT; i++) {
         const flight *f = &all->flights[i];
+        if (!is_wanted(all, i))
+            continue; /* MOLA_CHECK_SKIPPED */
         out->took_ns[i] = f->took_ns;
         keep_least(&out->put_ns, f->put_ns);
         keep_least(&out->get_ns, f->get_ns);

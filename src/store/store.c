@@ -84,9 +84,9 @@ void mola_store_run(mola_store *store, mola_ctx *ctx, mola_store_op *ops, size_t
     }
 }
 
-void mola_store_distrust(mola_store *store, bool distrusted)
+bool mola_store_distrust(mola_store *store, bool distrusted)
 {
-    atomic_store_explicit(&store->distrusted, distrusted, memory_order_relaxed);
+    return atomic_exchange_explicit(&store->distrusted, distrusted, memory_order_relaxed);
 }
 
 mola_err mola_store_open(mola_env *env, mola_str url, mola_store **out, mola_why *why)

@@ -54,24 +54,42 @@ static void set_evaluated_on(mola_commit *commit, mola_view *view)
     commit->evaluated_on = view;
 }
 
-/* A member whose time is over is let go while it is certain that nothing of it was written: before
- * it is evaluated (section 6). Those behind it have seen its effects. */
-static void drop_late(mola_commit *commit)
+/* Takes the members off the list for which `is_over` holds, while it is certain that nothing of
+ * them was written: before they are evaluated (section 6). Those behind them have seen their
+ * effects. */
+static void drop(mola_commit *commit, bool (*is_over)(const mola_commit *, const mola_write *),
+                 mola_str words)
 {
-    uint64_t now = mola_boot_ns(commit->env);
     for (mola_write **at = &commit->first; *at;) {
         mola_write *write = *at;
-        if (write->deadline_ns > now) {
+        if (!is_over(commit, write)) {
             at = &write->next;
             continue;
         }
-        MOLA_SOMETIMES(member_too_late);
         set_evaluated_on(commit, NULL);
         *at = write->next;
-        mola_write_fail(write, MOLA_UNAVAILABLE,
-                        MOLA_STR("not written: the time for the request was over before its turn "
-                                 "came"));
+        mola_write_fail(write, MOLA_UNAVAILABLE, words);
     }
+}
+
+static bool is_late(const mola_commit *commit, const mola_write *write)
+{
+    bool late = write->deadline_ns <= mola_boot_ns(commit->env);
+    if (late)
+        MOLA_SOMETIMES(member_too_late);
+    return late;
+}
+
+/* A write has its time from when it came to when it is answered, its wait for the groups before
+ * included. With less than the last three tenths of it left nothing is begun: the outcome could
+ * stay unknown. */
+static bool is_tired(const mola_commit *commit, const mola_write *write)
+{
+    uint64_t waited_ns = mola_boot_ns(commit->env) - write->joined_ns;
+    bool tired = waited_ns >= commit->commit_ns_max * 7 / 10;
+    if (tired)
+        MOLA_SOMETIMES(member_waited_too_long);
+    return tired;
 }
 
 /* -- one round --------------------------------------------------------------------------------- */
@@ -270,29 +288,10 @@ static void close_round(round_of *r)
     mola_arena_reset(&r->arena);
 }
 
-/* A write has its time from when it came to when it is answered, its wait for the groups before
- * included. With less than the last three tenths of it left nothing is begun: the outcome could
- * stay unknown. Nothing of what is let go here was written. */
-static void drop_tired(mola_commit *commit)
-{
-    uint64_t now = mola_boot_ns(commit->env);
-    for (mola_write **at = &commit->first; *at;) {
-        mola_write *write = *at;
-        if (now - write->joined_ns < commit->commit_ns_max * 7 / 10) {
-            at = &write->next;
-            continue;
-        }
-        MOLA_SOMETIMES(member_waited_too_long);
-        *at = write->next;
-        mola_write_fail(write, MOLA_UNAVAILABLE,
-                        MOLA_STR("not written: the object store did not answer in time for the "
-                                 "writes before it"));
-    }
-}
-
 static void run_rounds(mola_commit *commit)
 {
-    drop_tired(commit);
+    drop(commit, is_tired,
+         MOLA_STR("not written: the object store did not answer in time for the writes before it"));
     if (!commit->first)
         return;
     uint64_t began_ns = mola_boot_ns(commit->env);
@@ -302,7 +301,8 @@ static void run_rounds(mola_commit *commit)
     if (commit->settling_ns > commit->commit_ns_max * 3 / 10)
         commit->settling_ns = commit->commit_ns_max * 3 / 10;
     for (;;) {
-        drop_late(commit);
+        drop(commit, is_late,
+             MOLA_STR("not written: the time for the request was over before its turn came"));
         if (!commit->first)
             return;
         round_of r = {.commit = commit};

@@ -19,7 +19,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import urllib.request
 
 
 def model_server(python, folder):
@@ -36,10 +35,9 @@ def steps_happened(servers):
     """Flushes, merges and collections really ran, and segments were read, or the test would prove nothing."""
     steps = dict.fromkeys(("index_flushes_total", "index_merges_total", "collect_deleted_total", "cache_disk_misses_total"), 0)
     for server in servers:
-        with urllib.request.urlopen(server.base_url + "/metrics") as answer:
-            lines = dict(line.rsplit(" ", 1) for line in answer.read().decode().splitlines() if not line.startswith("#"))
+        metrics = server.metrics()
         for name in steps:
-            steps[name] += int(lines["mola_" + name])
+            steps[name] += int(metrics["mola_" + name])
     print(" ".join(f"{name}={count}" for name, count in steps.items()))
     return all(steps.values())
 

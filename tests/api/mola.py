@@ -117,6 +117,13 @@ class Mola:
         return answer.status, json.loads(text) if text and "json" in fields.get("content-type", "") and \
             "content-encoding" not in fields else text, fields
 
+    def metrics(self):
+        """What each series of /metrics says, by its name and labels."""
+        status, text, _ = self.ask("GET", "/metrics")
+        assert status == 200
+        lines = (text if isinstance(text, str) else text.decode()).splitlines()
+        return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
+
 
 def export(server, name):
     """Every document of a namespace, and the position it was read at."""

@@ -108,10 +108,3 @@ def ask(server, name, seed=5):
 def ask_all(server):
     names = [n["id"] for n in server.ask("GET", "/v1/namespaces")[1]["namespaces"]]
     return {name: ask(server, name) for name in names}
-
-
-def metrics(server):
-    status, text, _ = server.ask("GET", "/metrics")
-    assert status == 200
-    lines = (text if isinstance(text, str) else text.decode()).splitlines()
-    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}

@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from segment_store import ask_all, copy, fsck, metrics, must_index, serve, write_batch
+from segment_store import ask_all, copy, fsck, must_index, serve, write_batch
 
 CACHE = ["--cache-bytes", "8M"]
 PLAIN = [sys.executable, str(pathlib.Path(__file__).with_name("no_io_uring.py"))]
@@ -40,7 +40,7 @@ def filled(prepared, cache):
     """A cache directory with something in it."""
     server = serve(prepared[0], "--cache-dir", cache, *CACHE)
     check(prepared, server)
-    wait_for(lambda: metrics(server)["mola_cache_disk_bytes"] > 500_000)
+    wait_for(lambda: server.metrics()["mola_cache_disk_bytes"] > 500_000)
     assert server.stop() == 0
 
 
@@ -64,7 +64,7 @@ def test_a_warm_cache_is_used_after_a_restart(prepared, tmp_path):
     filled(prepared, tmp_path / "cache")
     server = serve(prepared[0], "--cache-dir", tmp_path / "cache", *CACHE)
     check(prepared, server)
-    seen = metrics(server)
+    seen = server.metrics()
     assert seen["mola_cache_disk_hits_total"] > 0 and seen["mola_cache_disk_errors_total"] == 0
     assert server.stop() == 0
 
@@ -126,7 +126,7 @@ def test_the_cache_may_be_taken_away_while_it_is_used(prepared, tmp_path, deed, 
     else:
         cache.chmod(0)
     check(prepared, server)
-    assert bool(metrics(server)["mola_cache_disk_errors_total"]) == (deed in ("emptied", "shortened", "scribbled over"))
+    assert bool(server.metrics()["mola_cache_disk_errors_total"]) == (deed in ("emptied", "shortened", "scribbled over"))
     cache.exists() and cache.chmod(0o700)
     assert server.stop() == 0
     server.start()  # finds what is left

@@ -143,13 +143,10 @@ def test_a_disk_cache_that_cannot_be_is_done_without(store, tmp_path):
 @pytest.mark.parametrize("flags", [[], ["--indexer", "off"]])
 def test_an_idle_server_asks_for_nothing(store, flags):
     server = Mola(store, *flags)
-    requests = lambda: sum(int(v) for v in re.findall(r"^mola_store_\w+_total (\d+)$", metrics(server), re.MULTILINE))
+    requests = lambda: sum(value for name, value in server.metrics().items() if name.startswith("mola_store_"))
     before = requests()
     time.sleep(1.5)  # that nothing happens cannot be waited for
     assert requests() == before
+    upsert(server, 0, 1)
+    assert requests() > before
     assert server.stop() == 0
-
-
-def metrics(server):
-    text = server.ask("GET", "/metrics")[1]
-    return text if isinstance(text, str) else text.decode()

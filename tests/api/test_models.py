@@ -404,8 +404,7 @@ def test_what_does_not_pass_is_told(server, provider, ns):
     provider.close()
     assert "did not answer in time" in words_of(ask(server, near("red")), 503)
     assert ask(server, {"rank_by": ["id", "asc"], "limit": 1})[0] == 200
-    metrics = server.ask("GET", "/metrics")[1].decode()
-    counts = {line.split()[0]: float(line.split()[1]) for line in metrics.splitlines() if line.startswith("mola_model_")}
+    counts = server.metrics()
     assert counts["mola_model_failures_total"] >= 9 and counts["mola_model_timeouts_total"] >= 1
     assert counts["mola_model_texts_embedded_total"] == 4 and counts["mola_model_retries_total"] >= 4
 

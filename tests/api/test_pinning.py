@@ -67,11 +67,6 @@ def in_memory(server, name):
     return performance["storage_roundtrips"] == 0 and performance["cache_hit_ratio"] == 1.0
 
 
-def metric(server, name):
-    text = server.ask("GET", "/metrics")[1].decode()
-    return int(re.search(rf"^mola_{name} (\d+)$", text, re.MULTILINE)[1])
-
-
 def markers(store):
     """Names of the markers in a directory."""
     root = str(store).removeprefix("file:")
@@ -92,7 +87,7 @@ def test_a_start_warms_what_is_pinned(store):
     server.kill()
     server.start()
     try:
-        until(lambda: metric(server, "view_bytes") > 1 << 20)  # nobody has asked for it
+        until(lambda: server.metrics()["mola_view_bytes"] > 1 << 20)  # nobody has asked for it
         until(lambda: ready(server, "a"))
         look(server, "b")
         assert in_memory(server, "a") and len(look(server, "a")[0]) == 2000
@@ -114,7 +109,7 @@ def test_new_segments_are_warmed_without_a_query(store):
             until(lambda: ready(server, "a"))
             assert in_memory(server, "a") and len(look(server, "a")[0]) == 2000 * (round_ + 1)
         other = Mola(store, "--indexer", "off", "--commit-window-ms", "0")  # another node of the same store
-        until(lambda: metric(other, "view_bytes") > 4 << 20)
+        until(lambda: other.metrics()["mola_view_bytes"] > 4 << 20)
         until(lambda: ready(other, "a"))
         assert in_memory(other, "a")
     finally:

@@ -23,6 +23,13 @@ def make_document(chance, number):
     return [f"w{topic + r if 50 < r < 90 else r}" for r in ranks]
 
 
+def make_documents():
+    seed = random.randrange(1 << 30)
+    print("seed", seed)
+    chance = random.Random(seed)
+    return chance, [make_document(chance, n) for n in range(DOCUMENTS)]
+
+
 def send(server, numbers, documents):
     status, answer, _ = server.ask("POST", PATH, {
         "upsert_columns": {"id": numbers, "text": [" ".join(documents[n]) for n in numbers]},
@@ -55,10 +62,7 @@ def check(server, documents, chance):
 
 
 def test_the_best_are_those_that_counting_finds(tmp_path):
-    seed = random.randrange(1 << 30)
-    print("seed", seed)
-    chance = random.Random(seed)
-    documents = [make_document(chance, n) for n in range(DOCUMENTS)]
+    chance, documents = make_documents()
     server = Mola(f"file:{tmp_path}/data", "--commit-window-ms", 0, "--flush-age-ms", 200)
     for first in range(0, DOCUMENTS, BATCH):
         send(server, list(range(first, first + BATCH)), documents)
@@ -111,10 +115,7 @@ def make_filter(chance, documents):
 
 def test_token_filters_find_what_looking_finds(tmp_path):
     """One segment of as many windows as it takes for its dictionary to be asked, then rows that died, and rows of the log."""
-    seed = random.randrange(1 << 30)
-    print("seed", seed)
-    chance = random.Random(seed)
-    documents = [make_document(chance, n) for n in range(DOCUMENTS)]
+    chance, documents = make_documents()
     server = Mola(f"file:{tmp_path}/data", "--commit-window-ms", 0, "--flush-age-ms", 3000)
     for first in range(0, DOCUMENTS, BATCH):
         send(server, list(range(first, first + BATCH)), documents)

@@ -70,11 +70,6 @@ def refuse_mock(binary):
         return 0 if expect("S3Mock", said, 1, 15, "**NO**", "the store is not safe") else 1
 
 
-def metric(node, name):
-    text = node.ask("GET", "/metrics")[1]
-    return next(int(line.split()[1]) for line in text.decode().splitlines() if line.startswith(name + " "))
-
-
 def until(what, true, seconds=10):
     began = time.monotonic()
     while not true():
@@ -97,14 +92,14 @@ def check_serving(server, binary):
         return status, str(answer), time.monotonic() - began
     results = [write(1)[0] == 200]
     server.set_proxy(mix={"unconditional": 1.0})
-    results.append(until("conditions that are ignored are noticed", lambda: metric(node, "mola_store_unsafe") == 1))
+    results.append(until("conditions that are ignored are noticed", lambda: node.metrics()["mola_store_unsafe"] == 1))
     status, said, took = write(2)
     read = node.ask("POST", "/v2/namespaces/it/query", rows)
     results += [status == 503 and "not written" in said and took < 2, read[0] == 200 and read[1]["rows"] == [{"id": 1}]]
     server.set_proxy(mix={})
     results.append(until("and that they are kept again", lambda: write(3)[0] == 200))
     read = node.ask("POST", "/v2/namespaces/it/query", rows)
-    results += [read[1]["rows"] == [{"id": 1}, {"id": 3}], metric(node, "mola_store_unsafe") == 0, node.stop() == 0]
+    results += [read[1]["rows"] == [{"id": 1}, {"id": 3}], node.metrics()["mola_store_unsafe"] == 0, node.stop() == 0]
     print(f"{'ok' if all(results) else 'FAILED'}: a server on such a store: {results}, {status} after {took:.1f} s: {said}")
     return results
 

@@ -77,9 +77,10 @@ struct mola_store {
 void mola_store_run(mola_store *store, mola_ctx *ctx, mola_store_op *ops, size_t count);
 
 /* While a store is distrusted all PUTs with a condition are refused (MOLA_INVALID), but those of
- * the preflight: it has been seen to ignore conditions, and what rests on them would be lost. */
+ * the preflight: it has been seen to ignore conditions, and what rests on them would be lost.
+ * Whether it was distrusted before. */
 #define MOLA_PREFLIGHT_FOLDER ".preflight/"
-void mola_store_distrust(mola_store *store, bool distrusted);
+bool mola_store_distrust(mola_store *store, bool distrusted);
 
 /* 1..1,024 bytes of printable ASCII in parts separated by '/'; no part is empty, "." or "..". */
 bool mola_store_key_ok(mola_str key);

@@ -104,11 +104,16 @@ static void lie(mola_store *its_store, mola_ctx *ctx, mola_store_op *ops, size_t
     }
 }
 
-static mola_err fly_over(bool hostile, fault what, mola_preflight *out)
+static liar make_liar(bool hostile, fault what)
 {
     static const mola_store_driver driver = {.scheme = "liar", .run = lie};
-    liar l = {.store = {&driver}, .real = store, .fault = what, .hostile = hostile};
     mola_why_clear(&me.why);
+    return (liar){.store = {.driver = &driver}, .real = store, .fault = what, .hostile = hostile};
+}
+
+static mola_err fly_over(bool hostile, fault what, mola_preflight *out)
+{
+    liar l = make_liar(hostile, what);
     return mola_store_preflight(&l.store, &me.ctx, out);
 }
 
@@ -216,9 +221,7 @@ END_TEST
 /* What a running server asks now and then. */
 static mola_err check_again(fault what)
 {
-    static const mola_store_driver driver = {.scheme = "liar", .run = lie};
-    liar l = {.store = {.driver = &driver}, .real = store, .fault = what};
-    mola_why_clear(&me.why);
+    liar l = make_liar(false, what);
     return mola_store_recheck(&l.store, &me.ctx);
 }
 

@@ -79,11 +79,6 @@ START_TEST(a_store_that_refuses_every_write_is_not_written)
 }
 END_TEST
 
-static void pause_ms(uint64_t ms)
-{
-    mola_sleep_ns(env, ms * MOLA_MILLISECOND);
-}
-
 /* The time of a write counts from when it came: nobody is answered after twice of it because there
  * was another one before. */
 START_TEST(who_has_waited_for_most_of_its_time_is_told_so)
@@ -97,7 +92,7 @@ START_TEST(who_has_waited_for_most_of_its_time_is_told_so)
     send(&nodes[0], &c[0]);
     await_at_gate(1);
     send(&nodes[0], &c[1]);
-    pause_ms(1450);
+    mola_sleep_ns(env, 1450 * MOLA_MILLISECOND);
     send(&nodes[0], &c[2]);
     open_gate();
     uint64_t opened = mola_boot_ns(env);
